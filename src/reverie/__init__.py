@@ -1,0 +1,1 @@
+"""Reverie makes trained networks dream."""

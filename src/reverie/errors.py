@@ -1,0 +1,83 @@
+"""Everything that can go wrong by a user's hand.
+
+Each message is one line: what was got, what was expected, what to do. The command line prints it alone and exits 2.
+
+    ReverieError
+     ├── UnknownName        a model, layer, channel, preset or setting that does not exist; names the nearest
+     ├── WordingError       an objective that cannot be read; says up to where it could
+     ├── SettingsError      a number outside its bounds
+     ├── ImageFileError     a picture that cannot be read or written
+     ├── ImageTooSmall      a picture smaller than the wished layers can see
+     ├── WeightsError       weights missing, changed, or of another network
+     ├── RecipeError        a recipe missing, unreadable, or of a changed input
+     ├── ScoreError         a score that became nan or infinite; carries the picture before it
+     └── MissingExtra       an optional dependency that is not installed
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+
+class ReverieError(Exception):
+    """A mistake that its user can mend; `str(error)` is one line that says how."""
+
+
+class UnknownName(ReverieError, KeyError):
+    """A name that does not exist. `known` are the names that do."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"no {kind} is called {name!r}{nearest(name, known)}")
+
+    def __str__(self) -> str:  # KeyError would print the repr
+        return str(self.args[0])
+
+
+class WordingError(ReverieError, ValueError):
+    """An objective in words that cannot be read."""
+
+
+class SettingsError(ReverieError, ValueError):
+    """A number outside its bounds."""
+
+
+class ImageFileError(ReverieError, OSError):
+    """A picture that cannot be read or written."""
+
+
+class ImageTooSmall(ReverieError, ValueError):
+    """A picture smaller than the wished layers can see."""
+
+
+class WeightsError(ReverieError, ValueError):
+    """Weights that are missing, changed, or of another network."""
+
+
+class RecipeError(ReverieError, ValueError):
+    """A recipe that is missing, cannot be read, or whose input changed."""
+
+
+class ScoreError(ReverieError, ArithmeticError):
+    """A score that became nan or infinite. `image` is the picture before that step."""
+
+    def __init__(self, message: str, image: Any = None) -> None:
+        super().__init__(message)
+        self.image = image
+
+
+class MissingExtra(ReverieError, ImportError):
+    """An optional dependency that is not installed."""
+
+    def __init__(self, purpose: str, extra: str) -> None:
+        super().__init__(f"{purpose} needs the extra {extra!r}: pip install 'reverie[{extra}]'")
+
+
+def nearest(name: str, known: Iterable[str], most: int = 3) -> str:
+    """The known names nearest to a mistyped one, as the tail of a sentence: `; did you mean "fire8"?`."""
+    names = list(known)
+    close = difflib.get_close_matches(name, names, n=most, cutoff=0.5)
+    if close:
+        return "; did you mean " + " or ".join(close) + "?"
+    return "; known: " + ", ".join(names[:40]) + (", ..." if len(names) > 40 else "")
