@@ -13,8 +13,8 @@ SOURCE = Path(__file__).parent.parent / "src" / "reverie"
 
 RANKS = [  # lowest first; a folder's name stands for every module in it
     {"types", "errors"},
-    {"resample", "color", "models.weights", "objectives", "engines"},
-    {"image", "pyramid", "transforms", "param", "models.catalog"},
+    {"settings", "probe", "resample", "color", "models.weights", "objectives", "engines"},
+    {"image", "pyramid", "transforms", "param", "models.catalog", "presets"},
     {"models", "gradient", "tiling", "wording"},
     {"ascent"},
     {"dream", "visualize"},

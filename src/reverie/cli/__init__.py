@@ -1,0 +1,39 @@
+"""The command line: words -> recipe -> run.
+
+Nothing here imports torch until there is work to do, so that `reverie --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import version
+
+from cyclopts import App, CycloptsError
+
+from reverie.cli import commands
+from reverie.errors import ReverieError
+
+INTERRUPTED = 130
+
+app = App(name="reverie", help="Makes trained networks dream.", version=lambda: version("reverie"), help_format="rst")
+for command in (commands.dream, commands.run, commands.show, commands.models, commands.layers, commands.presets):
+    app.command(command)
+
+
+def main(words: list[str] | None = None) -> int:
+    """Runs a command line; returns its exit code: 0, 2 for a user's mistake, 130 after Ctrl-C."""
+    try:
+        return int(app(words, exit_on_error=False, print_error=False, result_action="return_value") or 0)
+    except (ReverieError, CycloptsError) as error:
+        return refuse(error)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of our output had enough
+        sys.stderr.close()
+        return 0
+
+
+def refuse(error: Exception) -> int:
+    """Prints a mistake as one line."""
+    print("reverie: " + " ".join(str(error).split()), file=sys.stderr)
+    return 2

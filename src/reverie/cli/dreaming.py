@@ -1,0 +1,166 @@
+"""The work behind `reverie dream` and `reverie run`."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from reverie.cli.flags import Wish
+from reverie.cli.progress import watched
+from reverie.cli.targets import free, jobs_of
+from reverie.dream import image_size, sized, whole
+from reverie.errors import ReverieError, ScoreError, SettingsError
+from reverie.gradient import score_of
+from reverie.image import Photo, check_output, read_photo, save_image
+from reverie.models import load_model
+from reverie.recipe import Recipe, model_of, photo_of, steps_of
+from reverie.types import Image, Model, Step
+from reverie.wording import objective
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a run speaks, and what it writes beside its picture."""
+
+    quiet: bool = False
+    json: bool = False
+    snapshots: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.snapshots is not None and self.snapshots < 1:
+            raise SettingsError(f"snapshots is {self.snapshots}; expected at least 1")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One recipe about to be dreamed: its photo is open, its network loaded, its output's place known to be good."""
+
+    recipe: Recipe
+    photo: Photo
+    model: Model
+    target: Path
+    manner: Manner
+
+
+def dream_all(photos: list[Path], output: Path | None, wish: Wish, manner: Manner) -> int:
+    """Dreams every photo with one network; one that fails does not keep the others from it. Returns the exit code."""
+    speak(manner)
+    wished = objective(wish.objective)
+    jobs = jobs_of(photos, output)
+    model = load_model(wish.model, device=wish.device, precision=wish.precision)
+    code = 0
+    for job in jobs:
+        try:
+            photo = read_photo(job.path)
+            recipe = Recipe.of(photo, job.name, model, wished, wish.settings)
+            code = max(code, dream_one(Run(recipe, photo, model, job.target, manner)))
+        except ReverieError as error:
+            if len(jobs) == 1:
+                raise
+            code = max(code, 2)
+            print(f"reverie: {job.path}: {error}", file=sys.stderr)
+        if code > 2:  # interrupted: the next photo is not wanted either
+            break
+    return code
+
+
+def dream_again(picture: Path, output: Path | None, moved: Path | None, manner: Manner) -> int:
+    """Dreams again what made a picture. Returns the exit code."""
+    speak(manner)
+    recipe = Recipe.from_file(picture)
+    photo = photo_of(recipe if moved is None else replace(recipe, input=str(moved)), beside=picture)
+    target = output or free(Path(), f"{picture.stem}-again", picture.suffix if picture.suffix != ".toml" else ".png")
+    check_output(target, [picture, photo.path])
+    return dream_one(Run(recipe, photo, model_of(recipe), target, manner))
+
+
+def dream_one(run: Run) -> int:
+    """Dreams a photo into its target. An interrupted dream is saved as far as it came, as one that failed is."""
+    began = time.monotonic()
+    image = sized(run.photo.image.to(run.model.device), run.recipe.settings.size)
+    steps = snapped(steps_of(run.recipe, image, run.model), run, image)
+    steps = watched(steps, run.photo.path.name, image_size(image), run.recipe.settings, run.manner.quiet)
+    last: Step | None = None
+    taken, failure, code = 0, None, 0
+    try:
+        for taken, last in enumerate(steps, 1):  # noqa: B007
+            pass
+    except KeyboardInterrupt:
+        code = 130
+    except ScoreError as error:
+        failure = error
+    dreamed = image if last is None else whole(last, image)
+    if last is not None or failure is None:
+        recipe = run.recipe if not (code or failure) else replace(run.recipe, only_steps=taken)
+        save_image(dreamed.cpu(), run.target, like=run.photo, recipe=recipe.to_toml())
+        tell(run, report(run, image, dreamed, last, time.monotonic() - began))
+    if failure:
+        raise failure
+    return code
+
+
+def snapped(steps: Iterator[Step], run: Run, image: Image) -> Iterator[Step]:
+    """The same steps; every so many of the last octave the picture is written beside the output."""
+    every = run.manner.snapshots
+    if not every:
+        yield from steps
+        return
+    folder = run.target.with_name(run.target.stem + "-snapshots")
+    folder.mkdir(exist_ok=True)
+    for taken, step in enumerate(steps, 1):
+        if step.octave == step.octaves - 1 and (step.number + 1) % every == 0:
+            recipe = replace(run.recipe, only_steps=taken)
+            path = folder / f"step-{step.number + 1:04d}{run.target.suffix}"
+            save_image(whole(step, image).cpu(), path, like=run.photo, recipe=recipe.to_toml())
+        yield step
+
+
+def report(run: Run, image: Image, dreamed: Image, last: Step | None, seconds: float) -> dict[str, Any]:
+    """What was done, in numbers. The scores are those of the photo and of the finished picture, at its size."""
+    score = score_of(run.model, objective(run.recipe.objective))
+    return {
+        "output": str(run.target),
+        "model": run.recipe.model,
+        "objective": run.recipe.objective,
+        "score_start": float(score(image).mean()),
+        "score_end": float(score(dreamed).mean()),
+        "steps": run.recipe.settings.steps,
+        "octaves": last.octaves if last else 0,
+        "seconds": round(seconds, 3),
+        "peak_memory_bytes": peak_memory(),
+        "device": str(run.model.device),
+        "precision": run.recipe.precision,
+        "recipe": run.recipe.to_toml(),
+    }
+
+
+def tell(run: Run, report: dict[str, Any]) -> None:
+    if run.manner.json:
+        print(json.dumps(report), flush=True)
+    elif not run.manner.quiet:
+        line = "{output}: score {score_start:.4g} -> {score_end:.4g}, {seconds:.1f} s".format(**report)
+        print(line, file=sys.stderr)
+
+
+def peak_memory() -> int | None:
+    """The most memory this process ever held, in bytes; None where the system does not say."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def speak(manner: Manner) -> None:
+    """The package's words of warning go to the terminal, each on a line."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("reverie: %(message)s"))
+    logging.getLogger("reverie").handlers = [] if manner.quiet else [handler]
+    logging.getLogger("reverie").propagate = False

@@ -1,0 +1,33 @@
+"""What a network's layers are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reverie.models import load_model
+from reverie.probe import geometry
+
+
+def layer_rows(name: str) -> tuple[list[dict[str, Any]], dict[str, dict[str, int]]]:
+    """A row for each layer, lowest first, and the parameters of each block of the network."""
+    model = load_model(name, device="cpu", precision="float32")
+    seen = geometry(model, model.layers)
+    blocks = {block: {"trainable": own[0], "non_trainable": own[1]} for block, own in model.parameters.items()}
+    rows = [
+        {
+            "layer": layer,
+            "channels": seen[layer].channels,
+            "stride": seen[layer].stride,
+            "receptive_field": seen[layer].receptive_field or "all",
+            "parameters": sum(blocks.get(layer, {}).values()),
+        }
+        for layer in model.layers
+    ]
+    return rows, blocks
+
+
+def totals(blocks: dict[str, dict[str, int]]) -> dict[str, int]:
+    """The sums over all blocks."""
+    trainable = sum(each["trainable"] for each in blocks.values())
+    non_trainable = sum(each["non_trainable"] for each in blocks.values())
+    return {"total": trainable + non_trainable, "trainable": trainable, "non_trainable": non_trainable}
