@@ -23,7 +23,7 @@ for command in (commands.dream, commands.run, commands.show, commands.models, co
 
 def main(words: list[str] | None = None) -> int:
     """Runs a command line; returns its exit code: 0, 2 for a user's mistake, 130 after Ctrl-C."""
-    # Torch's threads wait for each other by spinning. Beside any other busy program that makes a dream ten times slower;
+    # Torch's threads wait for each other by spinning. Beside another busy program that makes a dream ten times slower;
     # a short spin costs nothing on a quiet machine. It must be said before torch is imported.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     try:
