@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from reverie.errors import UnknownName
 from reverie.models.inception_plan import Branch, Conv, blocks
 from reverie.models.inception_weights import canonical, count, fold, untrained
-from reverie.models.layers import Convolution, average_pool, max_pool, relu
+from reverie.models.layers import Convolution, answered, average_pool, max_pool, relu
 
 Folded = Mapping[str, tuple[Tensor, Tensor]]
 BEFORE_POOL = ("conv3", "conv5")
@@ -60,7 +60,7 @@ class InceptionV3(nn.Module):
                 break
             planes = block(planes, pooled=name in BEFORE_POOL and name not in layers)
             if name in layers:
-                found[name] = planes
+                found[name] = answered(planes)
         return found
 
 

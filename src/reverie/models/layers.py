@@ -39,7 +39,7 @@ class Convolution(nn.Module):
         self.register_buffer("bias", bias)
         self.stride = (stride, stride)
         self.padding = padding
-        self._packed: dict[str, Tensor] = {}
+        self._packed: dict[str, tuple[torch.Size, Tensor | None]] = {}
 
     def forward(self, planes: Planes, then: str = "") -> Planes:
         """The convolution (b, out, h', w'); `then` is "relu" for the ReLU of it, or "relu, pool".
@@ -52,33 +52,43 @@ class Convolution(nn.Module):
 
     def answer(self, planes: Tensor, relu: bool) -> Tensor:
         """`forward` without a graph."""
-        if _fusable(planes):
-            packed = self._pack("forward", self.weight, self.padding, self.stride, planes)
+        if (packed := self._pack("forward", planes)) is not None:
             return _pointwise(planes, packed, self.bias, self.padding, self.stride, "relu" if relu else "none")
         out = F.conv2d(planes, self.weight, self.bias, self.stride, self.padding)
         return out.relu_() if relu else out
 
     def pull(self, grad: Tensor, planes: Tensor) -> Tensor:
         """The gradient at the input `planes`, from the one at the output."""
-        if self.stride == (1, 1) and _fusable(grad):
-            height, width = self.weight.shape[2:]
-            padding = (height - 1 - self.padding[0], width - 1 - self.padding[1])
-            turned = self.weight.flip(2, 3).transpose(0, 1) if "backward" not in self._packed else self.weight
-            packed = self._pack("backward", turned, padding, (1, 1), grad)
-            return _pointwise(grad, packed, None, padding, (1, 1), "none")
-        sizes = [len(self.bias)]
-        found: tuple[Tensor, ...] = torch.ops.aten.convolution_backward(
-            grad, planes, self.weight, sizes, self.stride, self.padding, (1, 1), False, (0, 0), 1, [True, False, False]
-        )
+        if self.stride == (1, 1) and (packed := self._pack("backward", grad)) is not None:
+            return _pointwise(grad, packed, None, self._opposite_padding, (1, 1), "none")
+        way = (self.stride, self.padding, (1, 1), False, (0, 0), 1, [True, False, False])
+        found: tuple[Tensor, ...] = torch.ops.aten.convolution_backward(grad, planes, self.weight, [len(self.bias)], *way)
         return found[0]
 
-    def _pack(self, way: str, weight: Tensor, padding: Sequence[int], stride: Sequence[int], planes: Tensor) -> Tensor:
-        if way not in self._packed:
-            dense = weight.contiguous(memory_format=torch.channels_last).to_mkldnn()
-            self._packed[way] = torch._C._nn.mkldnn_reorder_conv2d_weight(
-                dense, padding, stride, (1, 1), 1, list(planes.shape)
-            )
-        return self._packed[way]
+    @property
+    def _opposite_padding(self) -> tuple[int, int]:
+        height, width = self.weight.shape[2:]
+        return height - 1 - self.padding[0], width - 1 - self.padding[1]
+
+    def _pack(self, way: str, planes: Tensor) -> Tensor | None:
+        """The weights in the layout oneDNN wants for planes of this size; None where it has no say or the size is new.
+
+        A layout made for another size can be a hundred times slower, and to make one for a size that comes once would
+        not pay: it is made when the same size comes a second time in a row.
+        """
+        if not _fusable(planes):
+            return None
+        size, packed = self._packed.get(way, (None, None))
+        if size != planes.shape:
+            self._packed[way] = (planes.shape, None)
+        elif packed is None:
+            turned, padding, stride = self.weight, self.padding, self.stride
+            if way == "backward":
+                turned, padding, stride = turned.flip(2, 3).transpose(0, 1), self._opposite_padding, (1, 1)
+            dense = turned.contiguous(memory_format=torch.channels_last).to_mkldnn()
+            packed = torch._C._nn.mkldnn_reorder_conv2d_weight(dense, padding, stride, (1, 1), 1, list(planes.shape))
+            self._packed[way] = (planes.shape, packed)
+        return packed if size == planes.shape else None
 
     def _apply(self, *args: Any, **kwargs: Any) -> Convolution:
         self._packed.clear()  # made of the weights as they were
@@ -97,7 +107,7 @@ def _pointwise(planes: Tensor, weight: Tensor, bias: Tensor | None, padding: Any
 
 
 def _fusable(planes: Tensor) -> bool:
-    """Whether oneDNN takes these as they are; its fused calls have no way back of their own and no plain layout."""
+    """Whether oneDNN's fused calls take these as they are."""
     if planes.device.type != "cpu" or not torch.backends.mkldnn.is_available() or not torch.backends.mkldnn.enabled:
         return False
     if planes.dtype == torch.bfloat16:
@@ -137,6 +147,24 @@ class _Relu(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> Tensor:
         return where_positive(grad, *ctx.saved_tensors)
+
+
+def answered(planes: Planes) -> Planes:
+    """The planes in float32; what comes back for them takes their own precision and memory format before it is added."""
+    out: Tensor = _Answered.apply(planes)
+    return out
+
+
+class _Answered(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, planes: Tensor) -> Tensor:
+        ctx.like = torch.empty_like(planes, device="meta")
+        return planes.float() if planes.dtype != torch.float32 else planes.view_as(planes)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        return torch.empty_like(ctx.like, device=grad.device).copy_(grad)
 
 
 def where_positive(grad: Planes, out: Planes) -> Planes:
