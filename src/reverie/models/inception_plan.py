@@ -1,9 +1,9 @@
 """InceptionV3 as a table: what every block is made of, and in which order Keras writes its weights.
 
-Source: Szegedy et al., "Rethinking the Inception Architecture for Computer Vision" (2015), in the form that Keras gave it.
+Source: Szegedy et al., "Rethinking the Inception Architecture for Computer Vision" (2015), in Keras's form of it.
 A block is branches side by side, divided by `|`; a branch is convolutions one after another; `384:1x3+384:3x1` are two
 that read the same input. `96:3x3` has 96 channels, a kernel 3 high and 3 wide (1x1 if none is named) and stride 1;
-`/2` is stride 2, without padding; `v` is stride 1 without padding. `average` and `max` are 3x3 pools of the block's input.
+`/2` is stride 2, without padding; `v` is stride 1 without padding. `average` and `max` are 3x3 pools of the input.
 """
 
 from __future__ import annotations
@@ -98,11 +98,13 @@ def keras_order() -> list[Conv]:
     """
     order: list[Conv] = []
     for branches in blocks().values():
-        waiting = [(conv, _layers_after(branch, i)) for branch in branches for i, s in enumerate(branch.stages) for conv in s]
+        waiting = [
+            (conv, _layers_after(branch, i)) for branch in branches for i, s in enumerate(branch.stages) for conv in s
+        ]
         order += [conv for conv, after in sorted(waiting, key=lambda pair: -pair[1])]
     return order
 
 
 def _layers_after(branch: Branch, place: int) -> int:
-    """Keras layers between a stage and the end of its block: three for each later one, one more where a pair is joined."""
+    """Keras layers from a stage to the end of its block: three for each stage, one more where a pair is joined."""
     return sum(3 + (len(stage) > 1) for stage in branch.stages[place:])

@@ -55,7 +55,7 @@ class InceptionV3(nn.Module):
             raise UnknownName("layer", unknown, self.LAYERS)
         found: dict[str, Tensor] = {}
         planes = image
-        for name, block in self.blocks.items():
+        for name, block in self.blocks.named_children():
             if len(found) == len(set(layers)):
                 break
             planes = block(planes, pooled=name in BEFORE_POOL and name not in layers)
@@ -67,8 +67,8 @@ class InceptionV3(nn.Module):
 class Block(nn.Module):
     """Branches side by side, their answers joined.
 
-    A 1x1 convolution and an average pool can change places. So every branch that starts with a 1x1 convolution takes its
-    share of one convolution of the input, and the pool has its few channels to average instead of all of the input's.
+    A 1x1 convolution and an average pool can change places. So every branch that starts with a 1x1 convolution takes
+    its share of one convolution of the input, and the pool averages its few channels instead of all of the input's.
     """
 
     def __init__(self, branches: tuple[Branch, ...], folded: Folded) -> None:
@@ -77,10 +77,12 @@ class Block(nn.Module):
         starts = [branch.stages[0][0] for branch, share in zip(branches, shares, strict=True) if share]
         self.start = _convolution(starts, folded) if starts else None
         self.widths = [conv.kernel[0] for conv in starts]
-        self.branches = nn.ModuleList(_Way(branch, share, folded) for branch, share in zip(branches, shares, strict=True))
+        self.branches = nn.ModuleList(
+            _Way(branch, share, folded) for branch, share in zip(branches, shares, strict=True)
+        )
 
     def forward(self, planes: Float[Tensor, "b c h w"], pooled: bool = False) -> Float[Tensor, "b d i j"]:
-        """The answers of the branches one after another along the channels; `pooled` says that a pool is all that follows."""
+        """The answers of the branches, joined along the channels; `pooled`: a max pool is all that will read them."""
         shares = list(self.start(planes).split(self.widths, 1)) if self.start is not None else []
         answers = [way(shares.pop(0) if way.share else planes, pooled) for way in self.branches]
         return answers[0] if len(answers) == 1 else torch.cat(answers, 1)
@@ -101,7 +103,7 @@ class _Way(nn.Module):
         if self.share or self.pool == "max":
             planes = relu(planes)
         for stage in self.stages:
-            answers = [convolution(planes, "relu, pool" if pooled else "relu") for convolution in stage]
+            answers = [convolution(planes, "relu, pool" if pooled else "relu") for convolution in stage.children()]
             planes = answers[0] if len(answers) == 1 else torch.cat(answers, 1)
         return planes
 

@@ -27,12 +27,15 @@ def canonical(weights: Mapping[str, Any]) -> dict[str, Tensor]:
     """
     own = any(name.endswith(".kernel") for name in weights)
     tensors = {name: torch.as_tensor(array) for name, array in (weights if own else _from_keras(weights)).items()}
+    found: dict[str, Tensor] = {}
     for conv in creation_order():
         for part in PARTS:
-            _check(tensors, f"{conv.name}.{part}", _shape(conv, part))
+            name = f"{conv.name}.{part}"
+            _check(tensors, name, _shape(conv, part))
+            found[name] = tensors[name].float()
     if len(tensors) != len(PARTS) * len(creation_order()):
         raise WeightsError(f"not weights of inception_v3 without its top: they hold {len(tensors)} tensors")
-    return {name: tensor.float() for name, tensor in tensors.items()}
+    return found
 
 
 def _from_keras(weights: Mapping[str, Any]) -> dict[str, Tensor]:
@@ -42,8 +45,8 @@ def _from_keras(weights: Mapping[str, Any]) -> dict[str, Tensor]:
     norms = [(name, tensor) for name, tensor in tensors.items() if tensor.ndim == 1]
     if len(kernels) != len(order) or len(norms) != 3 * len(order) or len(tensors) != 4 * len(order):
         raise WeightsError(
-            f"not weights of inception_v3 without its top: {len(kernels)} convolutions and {len(norms)} vectors of batch norms, "
-            f"expected {len(order)} and {3 * len(order)}"
+            f"not weights of inception_v3 without its top: {len(kernels)} kernels and {len(norms)} vectors "
+            f"in {len(tensors)} tensors, expected {len(order)} and {3 * len(order)}"
         )
     names = [f"{conv.name}.kernel" for conv in order]
     names += [f"{conv.name}.{part}" for conv in order for part in PARTS[1:]]
@@ -70,7 +73,7 @@ def _check(tensors: Mapping[str, Tensor], name: str, shape: tuple[int, ...]) -> 
 
 
 def untrained(seed: int) -> dict[str, Tensor]:
-    """Weights of chance: kernels after He, so that activations neither vanish nor explode, and batch norms near rest."""
+    """Weights of chance: kernels after He, so that activations keep their size, and batch norms near rest."""
     rng = torch.Generator().manual_seed(seed)
     tensors: dict[str, Tensor] = {}
     for conv in creation_order():

@@ -12,7 +12,6 @@ What the profile of a plain step shows besides the convolutions, and what is don
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -22,6 +21,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 Planes = Float[Tensor, "b c h w"]
+Answer = Float[Tensor, "b d i j"]
 
 
 class Convolution(nn.Module):
@@ -41,11 +41,11 @@ class Convolution(nn.Module):
         self.padding = padding
         self._packed: dict[str, tuple[torch.Size, Tensor | None]] = {}
 
-    def forward(self, planes: Planes, then: str = "") -> Planes:
+    def forward(self, planes: Planes, then: str = "") -> Answer:
         """The convolution (b, out, h', w'); `then` is "relu" for the ReLU of it, or "relu, pool".
 
-        After "relu, pool" must come `relu(max_pool(...))` and nothing else: what these send back goes to positive places
-        only, so that the ReLU's own backward, which has four times the work here, is left out.
+        After "relu, pool" must come `relu(max_pool(...))` and nothing else: these send back to positive places only, so
+        that the ReLU's own backward, which has four times the work here, is left out.
         """
         answer: Tensor = _Convolve.apply(planes, self, then)
         return answer
@@ -62,7 +62,9 @@ class Convolution(nn.Module):
         if self.stride == (1, 1) and (packed := self._pack("backward", grad)) is not None:
             return _pointwise(grad, packed, None, self._opposite_padding, (1, 1), "none")
         way = (self.stride, self.padding, (1, 1), False, (0, 0), 1, [True, False, False])
-        found: tuple[Tensor, ...] = torch.ops.aten.convolution_backward(grad, planes, self.weight, [len(self.bias)], *way)
+        found: tuple[Tensor, ...] = torch.ops.aten.convolution_backward(
+            grad, planes, self.weight, [len(self.bias)], *way
+        )
         return found[0]
 
     @property
@@ -86,13 +88,14 @@ class Convolution(nn.Module):
             if way == "backward":
                 turned, padding, stride = turned.flip(2, 3).transpose(0, 1), self._opposite_padding, (1, 1)
             dense = turned.contiguous(memory_format=torch.channels_last).to_mkldnn()
-            packed = torch._C._nn.mkldnn_reorder_conv2d_weight(dense, padding, stride, (1, 1), 1, list(planes.shape))
+            reorder: Any = torch._C._nn.mkldnn_reorder_conv2d_weight
+            packed = reorder(dense, padding, stride, (1, 1), 1, list(planes.shape))
             self._packed[way] = (planes.shape, packed)
         return packed if size == planes.shape else None
 
     def _apply(self, *args: Any, **kwargs: Any) -> Convolution:
         self._packed.clear()  # made of the weights as they were
-        super()._apply(*args, **kwargs)
+        super()._apply(*args, **kwargs)  # type: ignore[no-untyped-call]
         return self
 
     def __getstate__(self) -> dict[str, Any]:
@@ -108,7 +111,7 @@ def _pointwise(planes: Tensor, weight: Tensor, bias: Tensor | None, padding: Any
 
 def _fusable(planes: Tensor) -> bool:
     """Whether oneDNN's fused calls take these as they are."""
-    if planes.device.type != "cpu" or not torch.backends.mkldnn.is_available() or not torch.backends.mkldnn.enabled:
+    if planes.device.type != "cpu" or not torch.backends.mkldnn.enabled or not torch._C._has_mkldnn:
         return False
     if planes.dtype == torch.bfloat16:
         return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
@@ -150,7 +153,7 @@ class _Relu(torch.autograd.Function):
 
 
 def answered(planes: Planes) -> Planes:
-    """The planes in float32; what comes back for them takes their own precision and memory format before it is added."""
+    """The planes in float32; their gradient takes their own precision and memory format before it is added."""
     out: Tensor = _Answered.apply(planes)
     return out
 
@@ -205,7 +208,7 @@ def _share(size: int, like: Tensor) -> Tensor:
     return 3 / inside
 
 
-def max_pool(planes: Planes) -> Planes:
+def max_pool(planes: Planes) -> Answer:
     """The maximum of 3x3 places that are not negative, at stride 2, without padding."""
     if not _bits(planes):
         return F.max_pool2d(planes, 3, 2)
@@ -246,7 +249,7 @@ def _greatest(thirds: list[Tensor]) -> Tensor:
 def _send_back(grad: Tensor, bits: Tensor, most: Tensor, axis: int) -> Tensor:
     """`grad` of the maxima `most` of windows along an axis, each put where `bits` has that maximum first."""
     whole = torch.zeros_like(bits).view(torch.bfloat16)
-    first, second, third = _thirds(bits, axis)
+    first, second, _ = _thirds(bits, axis)
     to_first, to_second, to_third = _thirds(whole, axis)
     rest = _differ(most, first).mul_(grad.view(torch.int16))
     torch.sub(grad.view(torch.int16), rest, out=to_first.view(torch.int16))
