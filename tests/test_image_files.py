@@ -93,6 +93,17 @@ def test_half_a_picture_is_an_error(tmp_path: Path) -> None:
             assert re.search("is truncated or damaged|is not a picture", refusal(path))
 
 
+def test_a_message_that_is_no_text(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    save_image(IMAGE, tmp_path / "x.avif")
+    data = (tmp_path / "x.avif").read_bytes()
+    (tmp_path / "x.avif").write_bytes(data.replace(b"av01", b"\xff\x88\xfe\x80"))
+    says = refusal(tmp_path / "x.avif")  # libvips quotes the bytes
+    assert "is truncated or damaged (heif" in says
+    (tmp_path / "y.png").write_text("hello")
+    assert "is not a picture" in refusal(tmp_path / "y.png")  # the next message is not the last one again
+    assert capfd.readouterr() == ("", "")
+
+
 def samples_of_every_format() -> list[bytes]:
     """Valid files, small, of many kinds."""
     rng = np.random.default_rng(1)
