@@ -4,7 +4,7 @@ A tile owns a rectangle of each layer's grid. Its window is the pixels that thes
 the whole picture; the neurons at the window's rim, which do not, are the halo and count for nothing. The gradients of
 overlapping windows are added up. With the full halo this is the gradient of the whole picture, exactly.
 
-A smaller halo costs less. What it leaves behind lies at the tiles' borders; jitter, which stays outside, lets it wander.
+A smaller halo costs less. What it leaves behind lies at the tiles' borders, and jitter, outside, lets it wander.
 """
 
 from __future__ import annotations
