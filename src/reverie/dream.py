@@ -48,20 +48,28 @@ def dream_steps(image: Image, gradient: Gradient, settings: Settings | None = No
     settings = settings or Settings()
     sizes = octave_sizes(image_size(image), settings.octaves, settings.octave_scale, settings.larger_octaves)
     detail = torch.zeros_like(image[..., :1, :1])
+    skipped: list[str] = []  # told once an octave works; where none does, the error says it all
     for octave, size in enumerate(sizes):
         base = resize(image, size)
         canvas = (base + resize(detail, size)).clamp(0, 1)
         try:
             for step in ascend(canvas, gradient, settings.steps, settings.step_size):
                 canvas = step.image
+                tell(skipped)
                 yield replace(step, octave=octave, octaves=len(sizes))
                 if settings.max_score is not None and bool((step.score > settings.max_score).all()):
                     break
         except ImageTooSmall as error:
             if octave == len(sizes) - 1:
                 raise
-            log.warning("octave %d of %d skipped: %s", octave + 1, len(sizes), error)
+            skipped.append(f"octave {octave + 1} of {len(sizes)} skipped: {error}")
         detail = canvas - base
+
+
+def tell(words: list[str]) -> None:
+    """Each of the words once, to the log."""
+    while words:
+        log.warning(words.pop(0))
 
 
 def dream_gradient(model: Model, objective: Objective | str, settings: Settings) -> Gradient:

@@ -12,7 +12,8 @@ from reverie.types import Model
 
 
 def smallest_side(model: Model, layers: Collection[str], most: int = 4096) -> int:
-    """The smallest side in pixels of a square image for which the model answers with the layers."""
+    """The smallest side in pixels of a square image for which the model answers with the layers; `most` if none up to
+    that does."""
     fails, works = 0, 1
     while not answers(model, layers, works):
         fails, works = works, 2 * works
