@@ -143,5 +143,5 @@ def test_what_is_out_of_bounds_is_refused() -> None:
 def test_what_the_layer_does_not_have_is_refused() -> None:
     with pytest.raises(WordingError, match="low:4: low has the channels 0 to 3"):
         channel("low", 4)(SEEN)
-    with pytest.raises(ImageTooSmall, match="rows 0 to 4, columns 0 to 5"):
+    with pytest.raises(ImageTooSmall, match="rows 0 to 4 and the columns 0 to 5"):
         neuron("low", 0, (5, 0))(SEEN)

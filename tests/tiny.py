@@ -11,6 +11,7 @@ from torch import Tensor, nn
 class TinyNetwork(nn.Module):
     """Four layers without padding. Smooth, so that its gradient can be measured; `d` sees 17 pixels, four apart."""
 
+    LAYERS = ("a", "b", "c", "d")
     MEAN = (0.5, 0.4, 0.3)
     STD = (0.25, 0.25, 0.25)
 
@@ -24,10 +25,6 @@ class TinyNetwork(nn.Module):
         for parameter in self.parameters():
             wide = parameter[0].numel() if parameter.ndim > 1 else 4
             parameter.data.copy_(torch.randn(parameter.shape, generator=generator) * (2 / wide) ** 0.5)
-
-    @property
-    def layers(self) -> tuple[str, ...]:
-        return tuple(name for name, _ in self.named_children())
 
     def forward(self, image: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
         answers = {}

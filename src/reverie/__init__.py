@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from reverie.recipe import Recipe as Recipe
     from reverie.recipe import run as run
     from reverie.settings import Settings as Settings
+    from reverie.types import Gradient as Gradient
     from reverie.types import Image as Image
     from reverie.types import Model as Model
     from reverie.types import Step as Step
@@ -57,7 +58,7 @@ HOMES = {
     "objectives": ("Objective", "channel", "layer", "neuron", "total_variation"),
     "recipe": ("Recipe", "run"),
     "settings": ("Settings",),
-    "types": ("Image", "Model", "Step"),
+    "types": ("Gradient", "Image", "Model", "Step"),
     "wording": ("objective",),
 }
 HOME_OF = {name: home for home, names in HOMES.items() for name in names}

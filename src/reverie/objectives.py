@@ -31,16 +31,21 @@ PLAIN_NAME = re.compile(r"[A-Za-z_][\w./]*")
 
 @dataclass(frozen=True)
 class Term:
-    """One wish at one layer: how excited each place is; the score is the mean over all places."""
+    """One wish at one layer: how excited each place of its grid is, and what share each place has in the score."""
 
     layer: str
 
     def excitement(self, activations: Float[Tensor, "b c h w"]) -> Float[Tensor, "b h w"]:
-        """What each place adds to the score, times the number of places."""
+        """How much of what is wished for each place has. Reads no place but its own, or its next neighbor."""
         raise NotImplementedError
 
+    def share(self, grid: tuple[int, int]) -> Float[Tensor, "h w"]:
+        """What each place of the whole picture's grid (height, width) counts: the same for all, 1 together."""
+        return torch.full((1, 1), 1 / (grid[0] * grid[1])).expand(grid)
+
     def __call__(self, activations: Float[Tensor, "b c h w"]) -> Score:
-        return self.excitement(activations).mean((1, 2))
+        share = self.share((activations.shape[2], activations.shape[3])).to(activations.device)
+        return (self.excitement(activations) * share).sum((1, 2))
 
 
 @dataclass(frozen=True)
@@ -78,14 +83,15 @@ class NeuronTerm(ChannelTerm):
 
     place: tuple[int, int] | None = None
 
-    def __call__(self, activations: Float[Tensor, "b c h w"]) -> Score:
-        height, width = activations.shape[2:]
+    def share(self, grid: tuple[int, int]) -> Float[Tensor, "h w"]:
+        height, width = grid
         y, x = self.place or (height // 2, width // 2)
         if not (0 <= y < height and 0 <= x < width):
-            raise ImageTooSmall(
-                f"{self}: at this size {self.layer} has the rows 0 to {height - 1}, columns 0 to {width - 1}"
-            )
-        return self.excitement(activations)[:, y, x]
+            rows_and_columns = f"the rows 0 to {height - 1} and the columns 0 to {width - 1}"
+            raise ImageTooSmall(f"{self}: at this size {self.layer} has {rows_and_columns}")
+        share = torch.zeros(grid)
+        share[y, x] = 1
+        return share
 
     def __str__(self) -> str:
         place = "" if self.place is None else f"{self.place[0]},{self.place[1]}"

@@ -45,6 +45,9 @@ class Recipe:
     model_sha256: str
     objective: str
     precision: str
+    engine: str = "torch"
+    weights: str | None = None
+    """The file of the weights, or "random"; None for the network's own."""
     settings: Settings = field(default_factory=Settings)
     version: str = VERSION
     only_steps: int | None = None
@@ -54,7 +57,7 @@ class Recipe:
     def of(cls, photo: Photo, name: str, model: Model, wish: Objective, settings: Settings) -> Recipe:
         """The recipe of what is about to be dreamed; `name` is what the photo was called."""
         name = name.encode("utf-8", "backslashreplace").decode()  # a file's name may hold bytes that are no text
-        return cls(name, photo.digest, model.name, model.digest, str(wish), model.precision, settings)
+        return cls(name, photo.digest, model.name, model.digest, str(wish), model.precision, settings=settings)
 
     def to_toml(self) -> str:
         """The recipe as text."""
@@ -140,7 +143,13 @@ def photo_of(recipe: Recipe, beside: Path | None = None) -> Photo:
 
 def model_of(recipe: Recipe) -> Model:
     """The recipe's network, its weights those of the recipe."""
-    model = load_model(recipe.model, precision=recipe.precision)
+    model = load_model(
+        recipe.model,
+        weights=recipe.weights,
+        seed=recipe.settings.seed,
+        engine=recipe.engine,
+        precision=recipe.precision,
+    )
     if model.digest != recipe.model_sha256:
         raise RecipeError(
             f"the weights of {recipe.model} are not those of the recipe (sha256 {recipe.model_sha256[:12]}...)"

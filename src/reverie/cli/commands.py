@@ -24,6 +24,8 @@ def dream(
     objective: Words = None,
     preset: str | None = None,
     config: Path | None = None,
+    weights: str | None = None,
+    engine: str | None = None,
     device: str | None = None,
     precision: str | None = None,
     snapshots: int | None = None,
@@ -45,6 +47,10 @@ def dream(
         A known way to dream: see `reverie presets`.
     config
         A TOML file of these options, or a recipe.
+    weights
+        A file of weights (safetensors, Keras's .h5), or random for an untrained network made from the seed.
+    engine
+        What runs the network: torch or tensorflow.
     device
         auto, cpu, cuda or mps.
     precision
@@ -56,7 +62,8 @@ def dream(
     json
         Print what was done as one JSON object a picture.
     """
-    said = {"model": model, "objective": objective, "device": device, "precision": precision}
+    said = {"model": model, "objective": objective, "weights": weights, "engine": engine}
+    said |= {"device": device, "precision": precision}
     wish = wish_of(said, settings, preset, config)
     from reverie.cli.dreaming import Manner, dream_all
 

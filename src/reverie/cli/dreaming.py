@@ -54,12 +54,13 @@ def dream_all(photos: list[Path], output: Path | None, wish: Wish, manner: Manne
     speak(manner)
     wished = objective(wish.objective)
     jobs = jobs_of(photos, output)
-    model = load_model(wish.model, device=wish.device, precision=wish.precision)
+    model = load_model(wish.model, seed=wish.settings.seed, **how(wish))
     code = 0
     for job in jobs:
         try:
             photo = read_photo(job.path)
             recipe = Recipe.of(photo, job.name, model, wished, wish.settings)
+            recipe = replace(recipe, engine=wish.engine, weights=wish.weights)
             code = max(code, dream_one(Run(recipe, photo, model, job.target, manner)))
         except ReverieError as error:
             if len(jobs) == 1:
@@ -69,6 +70,11 @@ def dream_all(photos: list[Path], output: Path | None, wish: Wish, manner: Manne
         if code > 2:  # interrupted: the next photo is not wanted either
             break
     return code
+
+
+def how(wish: Wish) -> dict[str, Any]:
+    """How the network is loaded."""
+    return {"weights": wish.weights, "engine": wish.engine, "device": wish.device, "precision": wish.precision}
 
 
 def dream_again(picture: Path, output: Path | None, moved: Path | None, manner: Manner) -> int:

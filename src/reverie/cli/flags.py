@@ -45,12 +45,14 @@ class Wish:
     model: str
     objective: str
     settings: Settings
-    precision: str
-    device: str
+    weights: str | None = None
+    engine: str = "torch"
+    precision: str = "auto"
+    device: str = "auto"
 
 
 def wish_of(said: Mapping[str, Any], flags: Any, preset: str | None, config: Path | None) -> Wish:
-    """Puts together the words said (`model`, `objective`, `precision`, `device`), the flags, preset and file."""
+    """Puts together the words said (`WORDS`), the flags, preset and file."""
     file = read_config(config) if config else {}
     words = {"preset": preset, **said}
     spoken = {"preset": "default", **file, **{name: value for name, value in words.items() if value is not None}}
@@ -59,10 +61,12 @@ def wish_of(said: Mapping[str, Any], flags: Any, preset: str | None, config: Pat
     settings = Settings.of({**chosen.settings, **spoken.pop("settings", {}), **flagged})
     spec = spec_of(spoken.get("model", DEFAULT))
     objective = spoken["objective"] if "objective" in spoken else chosen.objective(spec.name) or spec.objective
-    return Wish(spec.name, objective, settings, spoken.get("precision", "auto"), spoken.get("device", "auto"))
+    how = {name: spoken[name] for name in HOW if name in spoken}
+    return Wish(spec.name, objective, settings, **how)
 
 
-WORDS = ("model", "objective", "precision", "device", "preset")
+HOW = ("weights", "engine", "precision", "device")
+WORDS = ("model", "objective", "preset", *HOW)
 WRITTEN_BY_US = ("input", "input_sha256", "model_sha256", "version", "only_steps")
 
 

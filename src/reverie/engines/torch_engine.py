@@ -19,11 +19,9 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 class Network(Protocol):
     """What a native network of ours answers to: normalised images in, activations by layer out."""
 
+    LAYERS: tuple[str, ...]
     MEAN: tuple[float, float, float]
     STD: tuple[float, float, float]
-
-    @property
-    def layers(self) -> tuple[str, ...]: ...
 
     def forward(self, image: Tensor, layers: Collection[str]) -> dict[str, Tensor]: ...
 
@@ -42,7 +40,7 @@ class TorchModel:
         precision: str = "auto",
     ) -> None:
         module = cast(nn.Module, network)
-        self.name, self.digest, self.layers = name, digest, network.layers
+        self.name, self.digest, self.layers = name, digest, network.LAYERS
         self.device = chosen_device(device)
         self.dtype = chosen_precision(precision, self.device)
         self.precision = str(self.dtype).removeprefix("torch.")

@@ -45,10 +45,11 @@ def read_recipe(path: str | os.PathLike[str]) -> str:
 
 def recipe_in(packet: bytes) -> str | None:
     """The recipe in an XMP packet, or None. Other tools may have rewritten the packet, elements as attributes too."""
-    if b"<!" in packet:  # no XMP has a document type, and nobody's entities are expanded here
+    packet = packet.strip(b"\0 \r\n")
+    if b"<!D" in packet or b"\0" in packet:  # a document type (or UTF-16, to hide one): nobody's entities are expanded
         return None
     try:
-        tree = ElementTree.fromstring(packet.strip(b"\0 \r\n"))
+        tree = ElementTree.fromstring(packet)
     except (ElementTree.ParseError, ValueError, LookupError):
         return None
     for element in tree.iter():
@@ -69,9 +70,8 @@ def packet_with(recipe: str | None, around: bytes | None = None) -> bytes | None
         return text.encode() if text else None
     if _NOT_XML.search(recipe):
         raise RecipeError("the recipe holds control characters, which neither TOML nor XMP can")
-    text = text or _PACKET
-    start = text.rindex("</rdf:RDF>")
-    return (text[:start] + _description(recipe, tool="CreatorTool" not in text) + text[start:]).encode()
+    packet = _inserted(recipe, text or _PACKET)
+    return packet if recipe_in(packet) == recipe else _inserted(recipe, _PACKET)  # `around` was no XML
 
 
 def png_with_texts(data: bytes, texts: dict[str, str]) -> bytes:
@@ -92,6 +92,11 @@ def _foreign(around: bytes | None) -> str | None:
         return None
     text = _TURNED.sub(r"\g<1>1", _OURS.sub("", text))
     return text if "</rdf:RDF>" in text and NAMESPACE not in text and not _NOT_XML.search(text) else None
+
+
+def _inserted(recipe: str, packet: str) -> bytes:
+    start = packet.rindex("</rdf:RDF>")
+    return (packet[:start] + _description(recipe, tool="CreatorTool" not in packet) + packet[start:]).encode()
 
 
 def _description(recipe: str, tool: bool) -> str:

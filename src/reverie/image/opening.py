@@ -16,6 +16,9 @@ from reverie.errors import ImageFileError
 # Raster formats only: libvips would also read tables of numbers, its own dumps, and drawings that have no pixels yet.
 _LOADERS = ("jpeg", "png", "tiff", "webp", "heif", "gif", "jxl", "jp2k", "ppm", "rad")
 
+DAMAGED = "is truncated or damaged"
+UNKNOWN = "is not a picture that can be read; try JPEG, PNG, TIFF, WebP or AVIF"
+
 
 def printable(path: Path) -> str:
     """The path as it can stand in a one-line message, whatever bytes its name has."""
@@ -29,13 +32,13 @@ def opened(path: Path) -> pyvips.Image:
     """
     _check_regular(path)
     quiet()
-    with as_image_error(path, "is not a picture that can be read"):
+    with as_image_error(path, DAMAGED):
         picture = _from_source(path, "new_from_source")
         # An Ultra HDR JPEG is a JPEG with a second, brighter picture behind it; the first is the photograph.
         if picture.get("vips-loader").startswith("uhdr"):
             picture = _from_source(path, "jpegload_source")
     if not picture.get("vips-loader").startswith(_LOADERS):
-        raise ImageFileError(f"{printable(path)} is not a picture that can be read; try JPEG, PNG, TIFF, WebP or AVIF")
+        raise ImageFileError(f"{printable(path)} {UNKNOWN}")
     return picture
 
 
@@ -56,13 +59,21 @@ def as_image_error(path: Path, says: str) -> Iterator[None]:
     except OSError as error:  # the file went away meanwhile
         raise ImageFileError(f"{printable(path)} {says}: {error.strerror}") from None
     except pyvips.Error as error:
-        lines = [line.strip() for line in error.detail.splitlines() if line.strip()]
-        if any("HEVC" in line for line in lines):
-            raise ImageFileError(
-                f"{printable(path)} is HEIC, which the libvips here cannot decode; convert it to JPEG or PNG first"
-            ) from None
-        reason = "".join(char for char in lines[0] if char.isprintable())[:120] if lines else ""
+        says, reason = _explained(error, says)
         raise ImageFileError(f"{printable(path)} {says}" + (f" ({reason})" if reason else "")) from None
+
+
+def _explained(error: pyvips.Error, says: str) -> tuple[str, str]:
+    """What is wrong with a file, and the line of libvips's message that tells most."""
+    lines = [line for line in error.detail.splitlines() if line.strip() and "bad seek" not in line]
+    first = " ".join("".join(char if char.isprintable() else " " for char in lines[0]).split()) if lines else ""
+    if any("HEVC" in line for line in lines):
+        return "is HEIC, which the libvips here cannot decode; convert it to JPEG or PNG first", ""
+    if "not in a known format" in first:
+        return UNKNOWN, ""
+    if "not supported" in first or "not configured" in first:
+        return "is of a kind that libvips cannot decode", first[:120]
+    return says, first[:120]
 
 
 def _from_source(path: Path, loader: str) -> pyvips.Image:

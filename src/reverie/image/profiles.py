@@ -17,10 +17,8 @@ _CONVERSION = {"intent": "relative", "black_point_compensation": True, "pcs": "x
 
 def profile_of(colors: pyvips.Image) -> bytes | None:
     """The profile embedded in a picture of three channels, if a picture can be converted back to it."""
-    if not colors.get_typeof(FIELD) or colors.bands != 3:
-        return None
-    profile: bytes = colors.get(FIELD)
-    if profile[16:20] != b"RGB ":
+    profile = _embedded(colors)
+    if profile is None or colors.bands != 3 or profile[16:20] != b"RGB ":
         return None
     try:
         _apart(profile)
@@ -43,7 +41,7 @@ def to_srgb(colors: pyvips.Image) -> pyvips.Image:
     if colors.format in ("float", "double") and colors.interpretation in _PLAIN | {"scrgb"}:
         three = colors if colors.bands == 3 else colors.bandjoin([colors, colors])
         return three.copy(interpretation="scrgb").colourspace("rgb16")
-    if colors.get_typeof(FIELD) and colors.format in ("uchar", "ushort"):
+    if _embedded(colors) and colors.format in ("uchar", "ushort"):
         colors = _by_profile(colors)
     return colors if colors.interpretation in _PLAIN else colors.colourspace("rgb16")
 
@@ -53,6 +51,13 @@ def from_srgb(picture: pyvips.Image, profile: bytes, depth: int) -> pyvips.Image
     light = picture.colourspace("scrgb").colourspace("xyz").copy()
     light.set_type(pyvips.GValue.blob_type, FIELD, profile)
     return light.icc_export(depth=depth, **_CONVERSION)
+
+
+def _embedded(colors: pyvips.Image) -> bytes | None:
+    """The profile in a file, if its header is sound: in place of a broken one libvips would take its own sRGB."""
+    profile: bytes = colors.get(FIELD) if colors.get_typeof(FIELD) else b""
+    sound = profile[36:40] == b"acsp" and int.from_bytes(profile[:4], "big") <= len(profile)
+    return profile if sound else None
 
 
 def _by_profile(colors: pyvips.Image) -> pyvips.Image:

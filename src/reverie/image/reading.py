@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from reverie.errors import ImageFileError
-from reverie.image.opening import as_image_error, opened, printable
+from reverie.image.opening import DAMAGED, as_image_error, opened, printable
 from reverie.image.profiles import profile_of, to_srgb
 
 MOST_PIXELS = 400_000_000
@@ -56,7 +56,7 @@ def read_photo(path: str | os.PathLike[str]) -> Photo:
             f"at most {MOST_PIXELS // 10**6} megapixels are read into memory"
         )
     exif, xmp = _blob(picture, "exif-data"), _blob(picture, "xmp-data")
-    with as_image_error(path, "is truncated or damaged"):
+    with as_image_error(path, DAMAGED):
         colors, alpha = _channels(path, _decoded(picture))
         depth = 8 if colors.format in ("uchar", "char") else 16
         image = _tensor(to_srgb(colors))

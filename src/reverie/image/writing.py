@@ -105,7 +105,7 @@ def _with_metadata(picture: pyvips.Image, like: Photo | None) -> pyvips.Image:
     return picture
 
 
-def _alpha(image: Image, alpha: Float[Tensor, "1 1 h w"]) -> Float[Tensor, "1 1 h w"]:
+def _alpha(image: Image, alpha: Float[Tensor, "1 1 y x"]) -> Float[Tensor, "1 1 h w"]:
     alpha = alpha.to(image.device)
     if alpha.shape[2:] == image.shape[2:]:
         return alpha

@@ -5,13 +5,17 @@ from __future__ import annotations
 import hashlib
 import importlib
 from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reverie.errors import WeightsError
+from reverie.errors import UnknownName, WeightsError
 from reverie.models.catalog import DEFAULT, SPECS, ModelSpec, spec_of
 
 if TYPE_CHECKING:
     from reverie.types import Model
+
+ENGINES = ("torch", "tensorflow")
+RANDOM = "random"
 
 
 def available_models() -> tuple[str, ...]:
@@ -19,26 +23,67 @@ def available_models() -> tuple[str, ...]:
     return tuple(SPECS)
 
 
-def load_model(name: str = DEFAULT, *, device: str = "auto", precision: str = "auto") -> Model:
-    """A network by name, its weights verified.
+def load_model(
+    name: str = DEFAULT,
+    *,
+    weights: str | Path | None = None,
+    seed: int = 0,
+    engine: str = "torch",
+    device: str = "auto",
+    precision: str = "auto",
+) -> Model:
+    """A network by name.
 
-    `device`: auto, cpu, cuda or mps. `precision`: auto, float32 or bfloat16.
-    Raises `UnknownName`, `WeightsError`, `SettingsError`.
+    `weights`: None for its own (which are verified, and downloaded once if they are not in the package), a file
+    (safetensors, Keras's .h5 or .weights.h5), or "random" for an untrained network made from `seed`.
+    `engine`: torch or tensorflow. `device`: auto, cpu, cuda or mps. `precision`: auto, float32 or bfloat16.
+    Raises `UnknownName`, `WeightsError`, `SettingsError`, `MissingExtra`.
     """
+    if engine not in ENGINES:
+        raise UnknownName("engine", engine, ENGINES)
+    load = load_torch if engine == "torch" else load_tensorflow
+    return load(name, weights, seed, device, precision)
+
+
+def load_torch(name: str, weights: str | Path | None, seed: int, device: str, precision: str) -> Model:
     from reverie.engines.torch_engine import TorchModel
 
     spec = spec_of(name)
-    module, _, network = spec.network.partition(":")
-    built = getattr(importlib.import_module(module), network)()
-    built.load_state_dict(bundled_weights(spec))
-    return TorchModel(built, spec.name, spec.sha256, device=device, precision=precision)
+    module, _, class_name = spec.network.partition(":")
+    network: Any = getattr(importlib.import_module(module), class_name)
+    if weights == RANDOM:
+        built, digest = network.random(seed), untrained_digest(spec.name, seed)
+    else:
+        tensors, digest = own_weights(spec) if weights is None else file_weights(Path(weights))
+        built = network.from_weights(tensors)
+    return TorchModel(built, spec.name, digest, parameters=built.block_parameters, device=device, precision=precision)
 
 
-def bundled_weights(spec: ModelSpec) -> dict[str, Any]:
-    """The tensors of a file within the package; raises `WeightsError` where its digest is not the published one."""
-    from safetensors.torch import load
+def load_tensorflow(name: str, weights: str | Path | None, seed: int, device: str, precision: str) -> Model:
+    raise NotImplementedError
 
-    data = resources.files("reverie").joinpath("data", spec.weights).read_bytes()
-    if hashlib.sha256(data).hexdigest() != spec.sha256:
-        raise WeightsError(f"the weights of {spec.name} are damaged ({spec.weights}): install reverie again")
-    return dict(load(data))
+
+def own_weights(spec: ModelSpec) -> tuple[dict[str, Any], str]:
+    """A network's own tensors, verified, and the SHA-256 of their file."""
+    from reverie.models import weights
+
+    if not spec.url:
+        path = Path(str(resources.files("reverie").joinpath("data", spec.file)))
+        found = weights.digest(path)
+        if spec.digest != f"sha256:{found}":
+            raise WeightsError(f"the weights of {spec.name} are damaged ({path}): install reverie again")
+        return weights.read_weights(path), found
+    path = weights.fetch(spec.url, spec.digest, spec.file)
+    return file_weights(path)
+
+
+def file_weights(path: Path) -> tuple[dict[str, Any], str]:
+    """The tensors of a file, and its SHA-256."""
+    from reverie.models import weights
+
+    return weights.read_weights(path), weights.digest(path)
+
+
+def untrained_digest(name: str, seed: int) -> str:
+    """What a recipe remembers an untrained network by: what it is made from."""
+    return hashlib.sha256(f"{name} untrained, seed {seed}".encode()).hexdigest()

@@ -16,10 +16,12 @@ class ModelSpec:
     objective: str
     network: str
     """Where its class is: "module:Class"."""
-    weights: str
-    """The weights' file within the package's data, or empty."""
-    sha256: str
-    """The digest of that file."""
+    file: str
+    """The weights' file: within the package's data, or in the cache once it is downloaded."""
+    digest: str
+    """The digest of that file: "sha256:..." or "md5:...", as its makers publish it."""
+    url: str = ""
+    """Where the file is downloaded from; empty for one within the package."""
 
 
 SPECS = {
@@ -30,8 +32,18 @@ SPECS = {
             about="SqueezeNet 1.1, ImageNet; 5 MB, comes with the package",
             objective="fire8^2",
             network="reverie.models.squeezenet:SqueezeNet",
-            weights="squeezenet1_1.safetensors",
-            sha256="6f1d074c42b7077d2eb7a20bd586697bc12ca8cefeb8726f859ec517fb9c44f8",
+            file="squeezenet1_1.safetensors",
+            digest="sha256:6f1d074c42b7077d2eb7a20bd586697bc12ca8cefeb8726f859ec517fb9c44f8",
+        ),
+        ModelSpec(
+            name="inception_v3",
+            about="the paper's: InceptionV3 without its top, ImageNet; 88 MB, Keras's own file",
+            objective="mixed3 + mixed5",
+            network="reverie.models.inception_v3:InceptionV3",
+            file="inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5",
+            digest="md5:bcbd6486424b2319ff4ef7d526e38f63",
+            url="https://storage.googleapis.com/tensorflow/keras-applications/inception_v3/"
+            "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5",
         ),
     ]
 }

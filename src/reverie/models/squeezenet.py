@@ -1,70 +1,140 @@
-"""SqueezeNet 1.1 (Iandola and others, 2016), trained on ImageNet: the network that comes with the package.
-
-ReLU comes after each concatenation rather than in each branch, and after each pool rather than before it: the same
-activations for a quarter of the work.
-"""
+"""SqueezeNet 1.1 (Iandola and others, 2016), trained on ImageNet: the network that comes with the package."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
+from reverie.errors import UnknownName, WeightsError
+from reverie.models.layers import Convolution, answered, max_pool, relu
 
-class Fire(nn.Module):
-    """Squeezes the channels, then expands them by a 1x1 and a 3x3 convolution side by side. Answers before its ReLU."""
-
-    def __init__(self, channels: int, squeezed: int, expanded: int) -> None:
-        super().__init__()
-        self.squeeze1x1 = nn.Conv2d(channels, squeezed, 1)
-        self.expand1x1 = nn.Conv2d(squeezed, expanded, 1)
-        self.expand3x3 = nn.Conv2d(squeezed, expanded, 3, padding=1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.squeeze1x1(x).relu_()
-        return torch.cat([self.expand1x1(x), self.expand3x3(x)], 1)
+# The channels that a fire module squeezes to, and that each of its two expanding convolutions answers with.
+FIRES = {
+    "fire2": (16, 64),
+    "fire3": (16, 64),
+    "fire4": (32, 128),
+    "fire5": (32, 128),
+    "fire6": (48, 192),
+    "fire7": (48, 192),
+    "fire8": (64, 256),
+    "fire9": (64, 256),
+}
+LAYERS = ("conv1", "pool1", "fire2", "fire3", "pool3", "fire4", "fire5", "pool5", "fire6", "fire7", "fire8", "fire9")
 
 
 class SqueezeNet(nn.Module):
-    """The network: `forward(image, layers) -> {layer: activations}`, the image as `MEAN` and `STD` make it.
+    """`forward(image, layers) -> {layer: activations}`; `image` as MEAN and STD make it.
 
     Activations are those after the ReLU, but for `conv10`, whose 1000 channels are the classes of ImageNet at each
-    place: as in the paper their ReLU, averaged over all places, is what a class scores.
+    place: their ReLU, averaged over all places, is what a class scores.
     """
 
+    LAYERS = (*LAYERS, "conv10")
     MEAN = (123.68 / 255, 116.779 / 255, 103.939 / 255)
     STD = (1 / 255, 1 / 255, 1 / 255)
 
-    def __init__(self) -> None:
+    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
+        """`tensors` by the names of `shapes()`."""
         super().__init__()
-        self.conv1 = nn.Conv2d(3, 64, 3, stride=2)
-        self.pool1 = nn.MaxPool2d(3, 2)
-        self.fire2 = Fire(64, 16, 64)
-        self.fire3 = Fire(128, 16, 64)
-        self.pool3 = nn.MaxPool2d(3, 2)
-        self.fire4 = Fire(128, 32, 128)
-        self.fire5 = Fire(256, 32, 128)
-        self.pool5 = nn.MaxPool2d(3, 2)
-        self.fire6 = Fire(256, 48, 192)
-        self.fire7 = Fire(384, 48, 192)
-        self.fire8 = Fire(384, 64, 256)
-        self.fire9 = Fire(512, 64, 256)
-        self.conv10 = nn.Conv2d(512, 1000, 1)
+        self.block_parameters = {
+            name: (sum(each.numel() for key, each in tensors.items() if key.split(".")[0] == name), 0)
+            for name in self.LAYERS
+        }
+        self.blocks = nn.ModuleDict({name: block(name, tensors) for name in self.LAYERS})
 
-    @property
-    def layers(self) -> tuple[str, ...]:
-        return tuple(name for name, _ in self.named_children())
+    @classmethod
+    def from_weights(cls, weights: Mapping[str, Tensor]) -> SqueezeNet:
+        """From tensors under our own names. WeightsError if they do not fit."""
+        for name, shape in shapes().items():
+            got = tuple(weights[name].shape) if name in weights else "no such tensor"
+            if got != shape:
+                raise WeightsError(f"not weights of squeezenet: {name} is {got}, expected {shape}")
+        return cls(weights)
 
-    def forward(self, image: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
-        answers: dict[str, Tensor] = {}
-        names = self.layers
-        highest = max(names.index(name) for name in layers)
-        x = image
-        for name, above in zip(names[: highest + 1], [*names[1:], ""], strict=False):
-            x = self.get_submodule(name)(x)
-            if name != "conv10" and not (above.startswith("pool") and name not in layers):
-                x = x.relu_()  # in place: what comes before it is never read again
+    @classmethod
+    def random(cls, seed: int = 0) -> SqueezeNet:
+        """Untrained: the same network for the same seed."""
+        generator = torch.Generator().manual_seed(seed)
+        tensors = {name: torch.randn(shape, generator=generator) for name, shape in shapes().items()}
+        for tensor in tensors.values():  # He's deviation keeps activations alive; biases are small
+            tensor *= (2 / tensor[0].numel()) ** 0.5 if tensor.ndim == 4 else 0.01
+        return cls(tensors)
+
+    def forward(self, image: Float[Tensor, "b 3 h w"], layers: Collection[str]) -> dict[str, Tensor]:
+        """The activations (b, c, h', w') of `layers`; computes nothing above the highest. Raises UnknownName."""
+        for unknown in sorted(set(layers) - set(self.LAYERS)):
+            raise UnknownName("layer", unknown, self.LAYERS)
+        found: dict[str, Tensor] = {}
+        planes = image
+        for name, above in zip(self.LAYERS, (*self.LAYERS[1:], ""), strict=True):
+            if len(found) == len(set(layers)):
+                break
+            # The ReLU's backward has a quarter of the work after the pool, if nothing else reads what is before it.
+            pooled = above.startswith("pool") and name not in layers
+            planes = self.blocks[name](planes, "relu, pool" if pooled else "relu")
             if name in layers:
-                answers[name] = x
-        return answers
+                found[name] = answered(planes)
+        return found
+
+
+class Fire(nn.Module):
+    """Squeezes the channels, then expands them by a 1x1 and a 3x3 convolution side by side."""
+
+    def __init__(self, squeeze: Convolution, expand1x1: Convolution, expand3x3: Convolution) -> None:
+        super().__init__()
+        self.squeeze, self.expand1x1, self.expand3x3 = squeeze, expand1x1, expand3x3
+
+    def forward(self, planes: Float[Tensor, "b c h w"], then: str) -> Float[Tensor, "b d h w"]:
+        squeezed = self.squeeze(planes, "relu")
+        return torch.cat([self.expand1x1(squeezed, then), self.expand3x3(squeezed, then)], 1)
+
+
+class Pool(nn.Module):
+    """The maximum of 3x3 places at stride 2, and the ReLU whose backward was left out before it."""
+
+    def forward(self, planes: Float[Tensor, "b c h w"], then: str) -> Float[Tensor, "b c i j"]:
+        return relu(max_pool(planes))
+
+
+class Logits(nn.Module):
+    """A convolution whose answers may be negative."""
+
+    def __init__(self, convolution: Convolution) -> None:
+        super().__init__()
+        self.convolution = convolution
+
+    def forward(self, planes: Float[Tensor, "b c h w"], then: str) -> Float[Tensor, "b d h w"]:
+        logits: Tensor = self.convolution(planes)
+        return logits
+
+
+def block(name: str, tensors: Mapping[str, Tensor]) -> nn.Module:
+    """The module of a layer."""
+
+    def convolution(key: str, stride: int = 1, padding: int = 0) -> Convolution:
+        return Convolution(tensors[f"{key}.weight"], tensors[f"{key}.bias"], stride, (padding, padding))
+
+    if name in FIRES:
+        squeeze, expand1x1 = convolution(f"{name}.squeeze1x1"), convolution(f"{name}.expand1x1")
+        return Fire(squeeze, expand1x1, convolution(f"{name}.expand3x3", padding=1))
+    if name.startswith("pool"):
+        return Pool()
+    return Logits(convolution(name)) if name == "conv10" else convolution(name, stride=2)
+
+
+def shapes() -> dict[str, tuple[int, ...]]:
+    """The shape of every tensor by its name: kernels are (out, in, height, width)."""
+    found: dict[str, tuple[int, ...]] = {"conv1.weight": (64, 3, 3, 3), "conv1.bias": (64,)}
+    channels = 64
+    for name, (squeezed, expanded) in FIRES.items():
+        for part, out, into, side in [
+            ("squeeze1x1", squeezed, channels, 1),
+            ("expand1x1", expanded, squeezed, 1),
+            ("expand3x3", expanded, squeezed, 3),
+        ]:
+            found |= {f"{name}.{part}.weight": (out, into, side, side), f"{name}.{part}.bias": (out,)}
+        channels = 2 * expanded
+    return {**found, "conv10.weight": (1000, channels, 1, 1), "conv10.bias": (1000,)}
