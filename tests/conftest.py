@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 from jaxtyping import install_import_hook
 
-install_import_hook("reverie", "checker.checked")
+# `Settings` is not among them: what a file says arrives there unchecked, and it refuses what does not fit by itself.
+SOURCE = Path(__file__).parent.parent / "src" / "reverie"
+CHECKED = [f"reverie.{path.stem}" for path in SOURCE.iterdir() if path.stem not in ("__init__", "settings")]
+install_import_hook(CHECKED, "checker.checked")
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # what other packages warn about while they are imported is not ours to mend

@@ -27,9 +27,9 @@ class TinyNetwork(nn.Module):
             parameter.data.copy_(torch.randn(parameter.shape, generator=generator) * (2 / wide) ** 0.5)
 
     def forward(self, image: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
-        answers = {}
+        answers: dict[str, Tensor] = {}
         for name, layer in self.named_children():
-            image = nn.functional.softplus(layer(image), beta=3)
-            if name in layers:
-                answers[name] = image
+            if len(answers) < len(layers):
+                image = nn.functional.softplus(layer(image), beta=3)
+                answers |= {name: image} if name in layers else {}
         return answers

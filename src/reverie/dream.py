@@ -27,13 +27,13 @@ from reverie.objectives import Objective
 from reverie.pyramid import octave_sizes
 from reverie.resample import resize
 from reverie.settings import Settings
-from reverie.types import Gradient, Image, Model, Step
+from reverie.types import Gradient, Image, Model, Resized, Step
 from reverie.wording import objective as objective_in_words
 
 log = logging.getLogger("reverie")
 
 
-def dream(image: Image, model: Model, objective: Objective | str, settings: Settings | None = None) -> Image:
+def dream(image: Image, model: Model, objective: Objective | str, settings: Settings | None = None) -> Resized:
     """The image (b, 3, h, w), 0..1, dreamed: at its own size, or with `settings.size` as its longest side."""
     settings = settings or Settings()
     image = sized(image.to(model.device), settings.size)
@@ -98,7 +98,7 @@ def whole(step: Step, image: Image) -> Image:
     return (image + resize(step.image - resize(image, image_size(step.image)), size)).clamp(0, 1)
 
 
-def sized(image: Image, longest: int | None) -> Image:
+def sized(image: Image, longest: int | None) -> Resized:
     """The image with a longest side of so many pixels."""
     height, width = image_size(image)
     scale = 1 if longest is None else longest / max(height, width)
