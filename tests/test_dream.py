@@ -114,8 +114,8 @@ def test_an_octave_too_small_is_skipped_with_a_word(
     settings = Settings(octaves=5, octave_scale=1.5, steps=2, jitter=0)
     steps = list(dream_steps(noise, dream_gradient(tiny, "d", settings), settings))
     assert [step.octave for step in steps] == [2, 2, 3, 3, 4, 4]
-    assert [record.getMessage()[:23] for record in caplog.records] == [
-        f"octave {number} of 5 skipped:" for number in (1, 2)
+    assert [record.getMessage().split(": ")[0] for record in caplog.records] == [
+        f"octave {number} of 5 skipped" for number in (1, 2)
     ]
     assert "the smallest side that works is 17" in caplog.text
 
