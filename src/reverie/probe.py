@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -50,44 +49,70 @@ class Geometry:
 def geometry(model: Model, layers: Collection[str]) -> dict[str, Geometry]:
     """The geometry of layers, measured: a pixel that is no number makes every neuron that sees it no number either.
 
-    A strip of pixels is blotted out from both ends, a column more each time. Where the outermost clean neuron turns,
-    the column just blotted is the edge of its receptive field.
+    A strip of pixels is blotted out from both ends. Where one column more turns the outermost clean neuron, that column
+    is the edge of its receptive field.
     """
     height = max(smallest_side(model, layers) or 0, 16)
-    width = 1024
-    while True:
-        found = blotted_geometry(model, tuple(layers), height, width)
-        if width >= 8192 or all(each.receptive_field for each in found.values()):
-            return found
-        width *= 2
+    found: dict[str, Geometry] = {}
+    for width in (1024, 2048, 4096):
+        left = [name for name in layers if name not in found or found[name].receptive_field is None]
+        if left:
+            found |= Strip(model, left, height, width).geometry()
+    return {name: found[name] for name in layers}
 
 
-def blotted_geometry(model: Model, layers: tuple[str, ...], height: int, width: int) -> dict[str, Geometry]:
-    edges: dict[str, list[tuple[int, int, int]]] = {name: [] for name in layers}  # (blotted, first clean, last clean)
-    channels = {}
-    for blotted in range(64, 64 + LARGEST_STRIDE + 1):
-        strip = torch.zeros(1, 3, height, width, device=model.device)
-        strip[..., :blotted] = strip[..., width - blotted :] = float("nan")
-        with torch.no_grad():
-            answer = model(strip, layers)
-        for name in layers:
-            channels[name] = answer[name].shape[1]
-            clean = (~answer[name].isnan().any(2).any(1)[0]).nonzero().flatten().tolist()
-            if clean:
-                edges[name].append((blotted, clean[0], clean[-1]))
-    return {name: from_edges(channels[name], edges[name], width) for name in layers}
+class Strip:
+    """A strip of pixels, blotted out from both ends by so many columns, and which neurons stay clean."""
+
+    def __init__(self, model: Model, layers: Collection[str], height: int, width: int) -> None:
+        self.model, self.layers, self.height, self.width = model, tuple(layers), height, width
+        self.channels: dict[str, int] = {}
+        self.seen: dict[int, dict[str, tuple[int, int]]] = {}
+
+    def geometry(self) -> dict[str, Geometry]:
+        return {name: self.geometry_of(name) for name in self.layers}
+
+    def geometry_of(self, layer: str) -> Geometry:
+        columns = self.turns(layer, side=0)
+        if len(columns) < 2:
+            return Geometry(self.channels[layer], 0, None, None)
+        stride = columns[1] - columns[0]
+        first = columns[0] - self.clean(columns[0])[layer][0] * stride
+        end = self.turns(layer, side=1)[0]
+        last = self.width - end - 1 - self.clean(end)[layer][1] * stride
+        return Geometry(self.channels[layer], stride, last - first + 1, first)
+
+    def turns(self, layer: str, side: int) -> list[int]:
+        """The two first numbers of blotted columns after which one more turns the outermost clean neuron of a side."""
+        found: list[int] = []
+        low = BLOTTED
+        while len(found) < 2:
+            before, high = self.clean(low)[layer][side], low + LARGEST_STRIDE
+            if before < 0 or self.clean(high)[layer][side] in (before, -1):
+                break
+            while high - low > 1:
+                middle = (low + high) // 2
+                low, high = (middle, high) if self.clean(middle)[layer][side] == before else (low, middle)
+            found.append(low)
+            low = high
+        return found
+
+    def clean(self, blotted: int) -> dict[str, tuple[int, int]]:
+        """The first and the last clean neuron of each layer, -1 where none is."""
+        if blotted not in self.seen:
+            strip = torch.zeros(1, 3, self.height, self.width, device=self.model.device)
+            strip[..., :blotted] = strip[..., self.width - blotted :] = float("nan")
+            with torch.no_grad():
+                answer = self.model(strip, self.layers)
+            self.channels = {name: answer[name].shape[1] for name in self.layers}
+            self.seen[blotted] = {name: ends(answer[name]) for name in self.layers}
+        return self.seen[blotted]
 
 
+BLOTTED = 64
 LARGEST_STRIDE = 64
 
 
-def from_edges(channels: int, edges: list[tuple[int, int, int]], width: int) -> Geometry:
-    pairs = list(itertools.pairwise(edges))
-    left = [(before[0], before[1]) for before, after in pairs if after[1] > before[1]]
-    right = [(width - before[0] - 1, before[2]) for before, after in pairs if after[2] < before[2]]
-    if len(left) < 1 or len(right) < 1:
-        return Geometry(channels, 0, None, None)
-    stride = left[1][0] - left[0][0] if len(left) > 1 else LARGEST_STRIDE
-    (column, neuron), (last, last_neuron) = left[0], right[0]
-    first = column - neuron * stride
-    return Geometry(channels, stride, last - last_neuron * stride - first + 1, first)
+def ends(activations: torch.Tensor) -> tuple[int, int]:
+    clean = (~activations.isnan().any(2).any(1)[0]).nonzero().flatten().tolist()
+    return (clean[0], clean[-1]) if clean else (-1, -1)

@@ -75,7 +75,7 @@ def _checked(each: dataclasses.Field[Any], value: Any) -> Any:
         raise SettingsError(f"{each.name} is {value!r}; expected a {'whole ' if wanted == 'int' else ''}number")
     least, most = each.metadata["least"], each.metadata["most"]
     if not least <= value <= most:  # nan is neither
-        raise SettingsError(f"{each.name} is {value}; expected {least:.12g} to {most:.12g}")
+        raise SettingsError(f"{each.name} is {value}; expected {least} to {most}")
     return int(value) if wanted == "int" else float(value)
 
 

@@ -45,8 +45,11 @@ def opened(path: Path) -> pyvips.Image:
 def quiet() -> None:
     """Keep libvips's warnings out of an application's log: what matters of them arrives as an error."""
     logger = logging.getLogger("pyvips")
-    if logger.level == logging.NOTSET:
-        logger.setLevel(logging.ERROR)
+    if logger.level != logging.NOTSET:
+        return  # done already, or the application wants to see them
+    logger.setLevel(logging.ERROR)
+    if pyvips.API_mode:  # pyvips would decode each, and print a traceback for bytes of a broken file that are no text
+        pyvips.ffi.def_extern(name="_log_handler_callback")(lambda *_: None)
 
 
 @contextmanager
@@ -58,14 +61,19 @@ def as_image_error(path: Path, says: str) -> Iterator[None]:
         raise
     except OSError as error:  # the file went away meanwhile
         raise ImageFileError(f"{printable(path)} {says}: {error.strerror}") from None
-    except pyvips.Error as error:
+    except (pyvips.Error, UnicodeDecodeError) as error:
         says, reason = _explained(error, says)
         raise ImageFileError(f"{printable(path)} {says}" + (f" ({reason})" if reason else "")) from None
 
 
-def _explained(error: pyvips.Error, says: str) -> tuple[str, str]:
+def _explained(error: pyvips.Error | UnicodeDecodeError, says: str) -> tuple[str, str]:
     """What is wrong with a file, and the line of libvips's message that tells most."""
-    lines = [line for line in error.detail.splitlines() if line.strip() and "bad seek" not in line]
+    if isinstance(error, UnicodeDecodeError):  # bytes of the file or its name; pyvips left the message in its buffer
+        pyvips.vips_lib.vips_error_clear()
+        detail = error.object.decode(errors="replace")
+    else:
+        detail = error.detail
+    lines = [line for line in detail.splitlines() if line.strip() and "bad seek" not in line]
     first = " ".join("".join(char if char.isprintable() else " " for char in lines[0]).split()) if lines else ""
     if any("HEVC" in line for line in lines):
         return "is HEIC, which the libvips here cannot decode; convert it to JPEG or PNG first", ""

@@ -47,6 +47,10 @@ class Convolution(nn.Module):
         After "relu, pool" must come `relu(max_pool(...))` and nothing else: these send back to positive places only, so
         that the ReLU's own backward, which has four times the work here, is left out.
         """
+        if (
+            not torch.is_grad_enabled()
+        ):  # a single look; and torch's own ReLU hands on what is no number, as a probe needs
+            return self.plain(planes, then != "")
         answer: Tensor = _Convolve.apply(planes, self, then)
         return answer
 
@@ -54,6 +58,10 @@ class Convolution(nn.Module):
         """`forward` without a graph."""
         if (packed := self._pack("forward", planes)) is not None:
             return _pointwise(planes, packed, self.bias, self.padding, self.stride, "relu" if relu else "none")
+        return self.plain(planes, relu)
+
+    def plain(self, planes: Tensor, relu: bool) -> Tensor:
+        """`answer` by torch's own calls."""
         out = F.conv2d(planes, self.weight, self.bias, self.stride, self.padding)
         return out.relu_() if relu else out
 
