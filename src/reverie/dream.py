@@ -27,13 +27,13 @@ from reverie.objectives import Objective
 from reverie.pyramid import octave_sizes
 from reverie.resample import resize
 from reverie.settings import Settings
-from reverie.types import Gradient, Image, Model, Step
+from reverie.types import Gradient, Image, Model, Resized, Step
 from reverie.wording import objective as objective_in_words
 
 log = logging.getLogger("reverie")
 
 
-def dream(image: Image, model: Model, objective: Objective | str, settings: Settings | None = None) -> Image:
+def dream(image: Image, model: Model, objective: Objective | str, settings: Settings | None = None) -> Resized:
     """The image (b, 3, h, w), 0..1, dreamed: at its own size, or with `settings.size` as its longest side."""
     settings = settings or Settings()
     image = sized(image.to(model.device), settings.size)
@@ -48,20 +48,28 @@ def dream_steps(image: Image, gradient: Gradient, settings: Settings | None = No
     settings = settings or Settings()
     sizes = octave_sizes(image_size(image), settings.octaves, settings.octave_scale, settings.larger_octaves)
     detail = torch.zeros_like(image[..., :1, :1])
+    skipped: list[str] = []  # told once an octave works; where none does, the error says it all
     for octave, size in enumerate(sizes):
         base = resize(image, size)
         canvas = (base + resize(detail, size)).clamp(0, 1)
         try:
             for step in ascend(canvas, gradient, settings.steps, settings.step_size):
                 canvas = step.image
+                tell(skipped)
                 yield replace(step, octave=octave, octaves=len(sizes))
                 if settings.max_score is not None and bool((step.score > settings.max_score).all()):
                     break
         except ImageTooSmall as error:
             if octave == len(sizes) - 1:
                 raise
-            log.warning("octave %d of %d skipped: %s", octave + 1, len(sizes), error)
+            skipped.append(f"octave {octave + 1} of {len(sizes)} skipped: {error}")
         detail = canvas - base
+
+
+def tell(words: list[str]) -> None:
+    """Each of the words once, to the log."""
+    while words:
+        log.warning(words.pop(0))
 
 
 def dream_gradient(model: Model, objective: Objective | str, settings: Settings) -> Gradient:
@@ -90,7 +98,7 @@ def whole(step: Step, image: Image) -> Image:
     return (image + resize(step.image - resize(image, image_size(step.image)), size)).clamp(0, 1)
 
 
-def sized(image: Image, longest: int | None) -> Image:
+def sized(image: Image, longest: int | None) -> Resized:
     """The image with a longest side of so many pixels."""
     height, width = image_size(image)
     scale = 1 if longest is None else longest / max(height, width)
