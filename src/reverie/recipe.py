@@ -50,6 +50,8 @@ class Recipe:
     """The file of the weights, or "random"; None for the network's own."""
     settings: Settings = field(default_factory=Settings)
     version: str = VERSION
+    tile: int | None = None
+    """The side of the windows it was computed in, in pixels; unset: all at once."""
     only_steps: int | None = None
     """Set where the dream was stopped after so many of its steps, all octaves counted."""
 
@@ -108,7 +110,7 @@ def checked(table: dict[str, Any]) -> dict[str, Any]:
 
 def steps_of(recipe: Recipe, image: Image, model: Model) -> Iterator[Step]:
     """The steps of a recipe, the input already at its size."""
-    gradient = dream_gradient(model, recipe.objective, recipe.settings)
+    gradient = dream_gradient(model, recipe.objective, recipe.settings, recipe.tile)
     return islice(dream_steps(image, gradient, recipe.settings), recipe.only_steps)
 
 

@@ -49,6 +49,7 @@ class Wish:
     engine: str = "torch"
     precision: str = "auto"
     device: str = "auto"
+    memory: str = "auto"
 
 
 def wish_of(said: Mapping[str, Any], flags: Any, preset: str | None, config: Path | None) -> Wish:
@@ -65,7 +66,7 @@ def wish_of(said: Mapping[str, Any], flags: Any, preset: str | None, config: Pat
     return Wish(spec.name, objective, settings, **how)
 
 
-HOW = ("weights", "engine", "precision", "device")
+HOW = ("weights", "engine", "precision", "device", "memory")
 WORDS = ("model", "objective", "preset", *HOW)
 WRITTEN_BY_US = ("input", "input_sha256", "model_sha256", "version", "only_steps")
 
