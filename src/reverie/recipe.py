@@ -96,8 +96,8 @@ def checked(table: dict[str, Any]) -> dict[str, Any]:
     for name, value in table.items():
         if name not in known:
             raise RecipeError(f"{UNREADABLE}: no part of one is called {name!r}{nearest(name, known)}")
-        wanted = {"settings": dict, "only_steps": int}.get(name, str)
-        if type(value) is not wanted or (isinstance(value, int) and value < 0):
+        wanted = {"settings": "dict"}.get(name, str(known[name].type).split(" ")[0])
+        if type(value).__name__ != wanted or (isinstance(value, int) and value < 0):
             raise RecipeError(f"{UNREADABLE}: {name} is {value!r}")
     for name, each in known.items():
         if name not in table and each.default is MISSING and each.default_factory is MISSING:
