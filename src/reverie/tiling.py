@@ -113,7 +113,7 @@ class Plan:
     def grids(self, model: Model, height: int, width: int) -> dict[str, tuple[int, int]]:
         """The size of each layer's grid (height, width) for the whole picture, found with two strips of it."""
         names = [name for name in self.layers if name != IMAGE]
-        narrow = max(smallest_side(model, names), self.step) if names else 1
+        narrow = max(smallest_side(model, names) or 1, self.step) if names else 1
         with torch.no_grad():
             tall = model(torch.zeros(1, 3, height, narrow, device=model.device), names) if names else {}
             wide = model(torch.zeros(1, 3, narrow, width, device=model.device), names) if names else {}
