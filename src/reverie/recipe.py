@@ -50,6 +50,8 @@ class Recipe:
     """The file of the weights, or "random"; None for the network's own."""
     settings: Settings = field(default_factory=Settings)
     version: str = VERSION
+    tile: int | None = None
+    """The side of the windows it was computed in, in pixels; unset: all at once."""
     only_steps: int | None = None
     """Set where the dream was stopped after so many of its steps, all octaves counted."""
 
@@ -94,8 +96,8 @@ def checked(table: dict[str, Any]) -> dict[str, Any]:
     for name, value in table.items():
         if name not in known:
             raise RecipeError(f"{UNREADABLE}: no part of one is called {name!r}{nearest(name, known)}")
-        wanted = {"settings": dict, "only_steps": int}.get(name, str)
-        if type(value) is not wanted or (isinstance(value, int) and value < 0):
+        wanted = {"settings": "dict"}.get(name, str(known[name].type).split(" ")[0])
+        if type(value).__name__ != wanted or (isinstance(value, int) and value < 0):
             raise RecipeError(f"{UNREADABLE}: {name} is {value!r}")
     for name, each in known.items():
         if name not in table and each.default is MISSING and each.default_factory is MISSING:
@@ -108,7 +110,7 @@ def checked(table: dict[str, Any]) -> dict[str, Any]:
 
 def steps_of(recipe: Recipe, image: Image, model: Model) -> Iterator[Step]:
     """The steps of a recipe, the input already at its size."""
-    gradient = dream_gradient(model, recipe.objective, recipe.settings)
+    gradient = dream_gradient(model, recipe.objective, recipe.settings, recipe.tile)
     return islice(dream_steps(image, gradient, recipe.settings), recipe.only_steps)
 
 

@@ -151,6 +151,11 @@ class OwnedTerm(Term):
         return f"{self.term} in part"
 
 
+def affordable_halo(tile: int) -> int:
+    """The halo with which windows of `tile` pixels see at most a quarter more than they own."""
+    return int(tile * (1 - 1.25**-0.5) / 2)
+
+
 ROUGHNESS = Geometry(channels=3, stride=1, receptive_field=2, first=0)
 """What a place of the picture itself sees: total variation compares it with its right and its lower neighbor."""
 

@@ -15,10 +15,11 @@ from typing import Any
 from reverie.cli.flags import Wish
 from reverie.cli.progress import watched
 from reverie.cli.targets import free, jobs_of
-from reverie.dream import image_size, sized, whole
+from reverie.dream import image_size, size_with, sized, whole
 from reverie.errors import ImageFileError, ImageTooSmall, ReverieError, ScoreError, SettingsError
 from reverie.gradient import score_of
 from reverie.image import Photo, check_output, read_photo, save_image
+from reverie.memory import parse_memory, tile_for
 from reverie.models import load_model
 from reverie.recipe import Recipe, model_of, photo_of, steps_of
 from reverie.types import Image, Model, Step
@@ -53,6 +54,7 @@ def dream_all(photos: list[Path], output: Path | None, wish: Wish, manner: Manne
     """Dreams every photo with one network; one that fails does not keep the others from it. Returns the exit code."""
     speak(manner)
     wished = objective(wish.objective)
+    budget = parse_memory(wish.memory)
     jobs = jobs_of(photos, output)
     model = load_model(wish.model, seed=wish.settings.seed, **how(wish))
     code = 0
@@ -60,7 +62,8 @@ def dream_all(photos: list[Path], output: Path | None, wish: Wish, manner: Manne
         try:
             photo = read_photo(job.path)
             recipe = Recipe.of(photo, job.name, model, wished, wish.settings)
-            recipe = replace(recipe, engine=wish.engine, weights=wish.weights)
+            tile = tile_for(model, wished, budget, size_with(image_size(photo.image), wish.settings.size))
+            recipe = replace(recipe, engine=wish.engine, weights=wish.weights, tile=tile)
             code = max(code, dream_one(Run(recipe, photo, model, job.target, manner)))
         except ReverieError as error:
             if len(jobs) == 1:

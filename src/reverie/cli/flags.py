@@ -60,6 +60,7 @@ class Wish:
     engine: str = "torch"
     precision: str = "auto"
     device: str = "auto"
+    memory: str = "auto"
 
 
 def wish_of(said: Mapping[str, Any], flags: Any, preset: str | None, config: Path | None) -> Wish:
@@ -76,9 +77,9 @@ def wish_of(said: Mapping[str, Any], flags: Any, preset: str | None, config: Pat
     return Wish(spec.name, objective, settings, **how)
 
 
-HOW = ("weights", "engine", "precision", "device")
+HOW = ("weights", "engine", "precision", "device", "memory")
 WORDS = ("model", "objective", "preset", *HOW)
-WRITTEN_BY_US = ("input", "input_sha256", "model_sha256", "version", "only_steps")
+WRITTEN_BY_US = ("input", "input_sha256", "model_sha256", "version", "tile", "only_steps")
 
 
 def read_config(path: Path) -> dict[str, Any]:
