@@ -9,7 +9,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from reverie.cli.flags import SettingsFlags, wish_of
+from reverie.cli.flags import SettingsFlags, whole_number, wish_of
 from reverie.presets import PRESETS
 
 Output = Annotated[Path | None, Parameter(name=["--output", "-o"], help="the picture to write, or a folder for many")]
@@ -29,7 +29,7 @@ def dream(
     device: str | None = None,
     precision: str | None = None,
     memory: str | None = None,
-    snapshots: int | None = None,
+    snapshots: Annotated[int | None, Parameter(converter=whole_number)] = None,
     quiet: Annotated[bool, Flag] = False,
     json: Annotated[bool, Flag] = False,
     settings: Annotated[SettingsFlags | None, Parameter(name="*")] = None,

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Optional
 
-from cyclopts import Group, Parameter
+from cyclopts import Group, Parameter, Token
 
 from reverie.errors import RecipeError, UnknownName
 from reverie.models.catalog import DEFAULT, spec_of
@@ -26,9 +26,20 @@ else:
 SETTINGS_GROUP = Group("Settings of the dream", sort_key=10)
 
 
+def whole_number(_: Any, tokens: Sequence[Token]) -> int:
+    """What a flag says as a whole number: 3.5 is refused rather than rounded."""
+    try:
+        return int(tokens[0].value)
+    except ValueError:
+        raise ValueError(f"expected a whole number, got {tokens[0].value!r}") from None
+
+
+Whole = Annotated[int, Parameter(converter=whole_number)]
+
+
 def flag_of(each: dataclasses.Field[Any]) -> tuple[str, Any, None]:
     """One flag: None unless said, so that a preset can tell what the user said from what is default."""
-    kind = {"int": int, "float": float, "str": str}[str(each.type).split(" ")[0]]
+    kind = {"int": Whole, "float": float, "str": str}[str(each.type).split(" ")[0]]
     about = each.metadata["about"] + ("" if each.default is None else f" [default: {each.default}]")
     return each.name, Annotated[Optional[kind], Parameter(help=about, group=SETTINGS_GROUP)], None  # noqa: UP045
 
@@ -68,7 +79,7 @@ def wish_of(said: Mapping[str, Any], flags: Any, preset: str | None, config: Pat
 
 HOW = ("weights", "engine", "precision", "device", "memory")
 WORDS = ("model", "objective", "preset", *HOW)
-WRITTEN_BY_US = ("input", "input_sha256", "model_sha256", "version", "only_steps")
+WRITTEN_BY_US = ("input", "input_sha256", "model_sha256", "version", "tile", "only_steps")
 
 
 def read_config(path: Path) -> dict[str, Any]:
