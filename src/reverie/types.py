@@ -1,10 +1,10 @@
 """The vocabulary: what flows between the modules.
 
-    Image        float32 tensor (b, 3, h, w), sRGB, 0 black to 1 white, on any device
-    Activations  what the layers of a network answer to it: {layer: tensor (b, c, h, w)}
-    Model        model(image, layers) -> activations
-    Gradient     gradient(image) -> (score, grad): the one narrow waist of the house
-    Step         one step of a dream
+Image        float32 tensor (b, 3, h, w), sRGB, 0 black to 1 white, on any device
+Activations  what the layers of a network answer to it: {layer: tensor (b, c, h, w)}
+Model        model(image, layers) -> activations
+Gradient     gradient(image) -> (score, grad): the one narrow waist of the house
+Step         one step of a dream
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Model(Protocol):
 
     @property
     def precision(self) -> str:
-        """"float32" or "bfloat16": what it computes in. Images and scores are float32 always."""
+        """ "float32" or "bfloat16": what it computes in. Images and scores are float32 always."""
 
     @property
     def digest(self) -> str:

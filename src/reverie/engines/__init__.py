@@ -1,0 +1,1 @@
+"""Frameworks that run a network, each as a `Model`."""
