@@ -18,7 +18,7 @@ from reverie.dream import image_size, sized, whole
 from reverie.errors import ReverieError, ScoreError, SettingsError
 from reverie.gradient import score_of
 from reverie.image import Photo, check_output, read_photo, save_image
-from reverie.models import load_model
+from reverie.models import default_objective, load_model
 from reverie.recipe import Recipe, model_of, photo_of, steps_of
 from reverie.types import Image, Model, Step
 from reverie.wording import objective
@@ -51,9 +51,10 @@ class Run:
 def dream_all(photos: list[Path], output: Path | None, wish: Wish, manner: Manner) -> int:
     """Dreams every photo with one network; one that fails does not keep the others from it. Returns the exit code."""
     speak(manner)
-    wished = objective(wish.objective)
+    wished = objective(wish.objective) if wish.objective else None
     jobs = jobs_of(photos, output)
     model = load_model(wish.model, seed=wish.settings.seed, **how(wish))
+    wished = wished or objective(default_objective(model))
     code = 0
     for job in jobs:
         try:
@@ -169,4 +170,5 @@ def speak(manner: Manner) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("reverie: %(message)s"))
     logging.getLogger("reverie").handlers = [] if manner.quiet else [handler]
+    logging.getLogger("reverie").setLevel(logging.INFO)  # how far a download is
     logging.getLogger("reverie").propagate = False
