@@ -58,8 +58,11 @@ class KerasModel:
     device = torch.device("cpu")
     precision = "float32"
 
-    def __init__(self, network: Any, name: str, preprocess: str | Callable[[Any], Any] = "tf") -> None:
+    def __init__(
+        self, network: Any, name: str, preprocess: str | Callable[[Any], Any] = "tf", digest: str | None = None
+    ) -> None:
         tensorflow()
+        self._digest = digest
         self.name = name
         self._network = network
         self._preprocess = preprocessing(preprocess)
@@ -73,7 +76,9 @@ class KerasModel:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over the bytes of all weights, in Keras's order."""
+        """SHA-256 of the weights' file where that was told, else over the bytes of all weights, in Keras's order."""
+        if self._digest is not None:
+            return self._digest
         found = hashlib.sha256()
         for weight in self._network.weights:
             found.update(weight.numpy().tobytes())
