@@ -35,7 +35,8 @@ def created(name: str, **how: Any) -> nn.Module:
         with contextlib.suppress(TypeError):  # a word that its family does not know
             module: nn.Module = timm.create_model(name, **words, **how)
             return module
-    return timm.create_model(name, **how)
+    module = timm.create_model(name, **how)
+    return module
 
 
 def metadata(name: str, module: nn.Module) -> Metadata:
