@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from reverie.analysis.memory import peak_memory
 from reverie.cli.flags import Wish
 from reverie.cli.progress import watched
 from reverie.cli.targets import free, jobs_of
@@ -152,16 +153,6 @@ def tell(run: Run, report: dict[str, Any]) -> None:
     elif not run.manner.quiet:
         line = "{output}: score {score_start:.4g} -> {score_end:.4g}, {seconds:.1f} s".format(**report)
         print(line, file=sys.stderr)
-
-
-def peak_memory() -> int | None:
-    """The most memory this process ever held, in bytes; None where the system does not say."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def speak(manner: Manner) -> None:
