@@ -50,9 +50,8 @@ def row(cells: Sequence[str]) -> Html:
 
 def digits(value: float, count: int = 4) -> str:
     """So many digits of a number, its thousands apart: 37,170; 0.04213."""
-    if abs(value) >= 10**count or value == 0:
-        return f"{value:,.0f}"
-    return f"{value:,.{count}g}"
+    text = f"{value:,.{count}g}"
+    return f"{value:,.0f}" if "e+" in text else text
 
 
 def facts(pairs: Iterable[tuple[str, str]]) -> Html:

@@ -7,7 +7,7 @@ from typing import Any
 
 from reverie.analysis.analyze import Analysis, PhotoAnalysis
 from reverie.analysis.layers import LayerStatistics
-from reverie.analysis.timing import STEPS_A_TURN, WARMUP, Timing
+from reverie.analysis.timing import STEPS_A_TURN, WARMUP, Timing, order_of
 
 
 def results_of(analysis: Analysis) -> dict[str, Any]:
@@ -62,10 +62,9 @@ def layer(statistics: LayerStatistics) -> dict[str, Any]:
 def performance(analysis: Analysis) -> dict[str, Any]:
     turns = analysis.plan.turns
     protocol = {"turns": turns, "steps_a_turn": STEPS_A_TURN, "warm_up_steps": WARMUP, "size": analysis.photos[0].size}
-    order = [timing.variant for timing in analysis.timings] * turns
     flops = dataclasses.asdict(analysis.flops) if analysis.flops else None
     variants = [timing_of(timing, analysis) for timing in analysis.timings]
-    return {"protocol": protocol | {"order": order}, "flops": flops, "variants": variants}
+    return {"protocol": protocol | {"order": order_of(analysis.timings)}, "flops": flops, "variants": variants}
 
 
 def timing_of(timing: Timing, analysis: Analysis) -> dict[str, Any]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 import torch
 import torch.nn.functional as F
@@ -28,10 +29,11 @@ ENDLESS = 2**31
 
 @dataclass(frozen=True)
 class Sample:
-    """One step that was timed."""
+    """One step that was timed; `began` is the clock's seconds when it did, which tells who came after whom."""
 
     variant: str
     turn: int
+    began: float
     seconds: float
 
 
@@ -124,16 +126,17 @@ def take_turns(
     samples: list[Sample] = []
     for turn in range(turns):
         for name, step in steppers.items():
-            samples += [Sample(name, turn, seconds) for seconds in stretch(step, clock)]
+            for _ in range(STEPS_A_TURN):
+                began = clock()
+                step()
+                samples.append(Sample(name, turn, began, clock() - began))
     return samples
 
 
-def stretch(step: Callable[[], object], clock: Callable[[], float]) -> Iterator[float]:
-    """The seconds of each step of one turn."""
-    for _ in range(STEPS_A_TURN):
-        began = clock()
-        step()
-        yield clock() - began
+def order_of(timings: Sequence[Timing]) -> list[str]:
+    """Who took a turn after whom, as the clock saw it."""
+    samples = sorted((each for timing in timings for each in timing.samples), key=lambda each: each.began)
+    return [name for (name, _), _ in groupby(samples, key=lambda each: (each.variant, each.turn))]
 
 
 def ratios(samples: Sequence[Sample], name: str, first: str) -> list[float]:
