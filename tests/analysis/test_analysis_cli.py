@@ -11,12 +11,18 @@ import pytest
 import torch
 
 from reverie.analysis.folder import report_folder
+from reverie.analysis.machine import SIDE
 from reverie.cli import analyzing, main
 from reverie.errors import ReportError, ScoreError
 from reverie.image import save_image
 
 SMALL = ["--weights", "random", "--device", "cpu", "--objective", "fire2 + fire3", "--octaves", "1", "--turns", "1"]
 SMALL += ["--steps", "2", "--jitter", "2"]
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SIDE, "cpu", 64)
 
 
 @pytest.fixture
@@ -45,10 +51,10 @@ def test_from_words_to_a_report(photo: Path, tmp_path: Path, capsys: pytest.Capt
 
 def test_a_report_is_replaced(photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     target = tmp_path / "report"
-    for steps in ("1", "2"):
-        assert main(["analyze", str(photo), "-o", str(target), *SMALL, "--steps", steps, "--quiet"]) == 0
+    for jitter in ("1", "2"):
+        assert main(["analyze", str(photo), "-o", str(target), *SMALL[:-2], "--jitter", jitter, "--quiet"]) == 0
         assert capsys.readouterr().err == ""
-    assert json.loads((target / "results.json").read_text())["settings"]["steps"] == 2
+    assert json.loads((target / "results.json").read_text())["settings"]["jitter"] == 2
     assert left(tmp_path) == {"sky.png", "report"}
 
 

@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import pyvips
 import torch
 
 from reverie.analysis import Analysis, Plan, Variant, analyze, write_report
+from reverie.analysis.machine import SIDE
 from reverie.errors import SettingsError
 from reverie.gradient import score_of
 from reverie.models import load_model
@@ -42,8 +44,15 @@ def variants() -> list[Variant]:
     ]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def quick() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(SIDE, "cpu", 64)
+        yield
+
+
 @pytest.fixture(scope="module")
-def analysis(photo: Image, variants: list[Variant]) -> Analysis:
+def analysis(photo: Image, variants: list[Variant], quick: None) -> Analysis:
     plan = Plan(WISH, Settings(octaves=2, steps=2, jitter=4), at=(0, 2), turns=2)
     return analyze({"a.png": photo, HOSTILE: photo.flip(3)}, variants, plan)
 

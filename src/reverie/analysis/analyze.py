@@ -18,6 +18,7 @@ from reverie.analysis.timing import Timing, timed
 from reverie.analysis.variants import Variant
 from reverie.dream import image_size, sized
 from reverie.errors import MissingExtra, SettingsError
+from reverie.gradient import score_of
 from reverie.objectives import Objective
 from reverie.settings import Settings
 from reverie.types import Image
@@ -85,6 +86,7 @@ def analyze(
     """
     require_matplotlib()
     first = variants[0].model
+    score_of(first, plan.wish)  # refuses a layer that the network lacks
     images = {name: sized(image.to(first.device), plan.settings.size) for name, image in photos.items()}
     dreamed = tuple(
         photo_analysis(name, image, variants[0], plan, watch(name, image)) for name, image in images.items()

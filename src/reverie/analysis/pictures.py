@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import pyvips
@@ -18,30 +21,28 @@ from reverie.analysis.style import MAP, PAGE, Drawn, drawing, drawn
 from reverie.types import Image
 
 CHANNELS_IN_A_ROW = 6
-LABEL = 0.2
+LABEL = 0.18
 """Height of a line of text above a picture, in inches."""
+GAP = 0.07
+"""Between pictures, in inches."""
 
 
 def channels_figure(photo: PhotoAnalysis, layer: LayerStatistics, name: str) -> Drawn:
     """The photo, and the maps of the strongest channels at its size, each on a scale of its own."""
     maps = enlarged(layer.maps, photo.picture)
-    rows = math.ceil((len(maps) + 1) / CHANNELS_IN_A_ROW)
-    shape = photo.picture.shape[-2] / photo.picture.shape[-1]
-    with drawing(PAGE, rows * (PAGE / CHANNELS_IN_A_ROW * shape + LABEL)) as figure:
-        grid = figure.subplots(rows, CHANNELS_IN_A_ROW, squeeze=False).flatten()
-        picture(grid[0], photo.picture, "photo")
-        for axes, values, (channel, mean) in zip(grid[1:], maps, layer.strongest, strict=False):
+    with drawing_grid(math.ceil((len(maps) + 1) / CHANNELS_IN_A_ROW), CHANNELS_IN_A_ROW, photo.picture) as grid:
+        picture(grid.place(0, 0), photo.picture, "photo")
+        for number, (values, (channel, mean)) in enumerate(zip(maps, layer.strongest, strict=True), 1):
+            axes = grid.place(*divmod(number, CHANNELS_IN_A_ROW))
             axes.imshow(values.numpy(), cmap=MAP, vmin=min(0.0, float(values.min())))
-            axes.set_title(f"{channel}: {mean:.3g}", fontsize=7, pad=2)
-        for axes in grid:
-            axes.set_axis_off()
+            title(axes, f"{channel}: {digits(mean, 3)}")
         caption = (
             f"Where the strongest channels of {layer.layer} answer on {photo.name}, by channel and mean; dark: nothing."
         )
-        return drawn(figure, name, caption, ink=False)
+        return drawn(grid.figure, name, caption, ink=False)
 
 
-def enlarged(maps: Float[Tensor, "n h w"], like: Image) -> Float[Tensor, "n y x"]:
+def enlarged(maps: Float[Tensor, "n y x"], like: Image) -> Float[Tensor, "n h w"]:
     """Maps at the size of a picture."""
     return F.interpolate(maps[None], size=like.shape[-2:], mode="bilinear", align_corners=False)[0]
 
@@ -49,20 +50,53 @@ def enlarged(maps: Float[Tensor, "n h w"], like: Image) -> Float[Tensor, "n y x"
 def dream_figure(photo: PhotoAnalysis, name: str) -> Drawn:
     """The picture at the steps asked for: a row for each octave."""
     rows = octave_rows(photo)
-    columns = max(len(row) for row in rows)
-    shape = photo.picture.shape[-2] / photo.picture.shape[-1]
-    with drawing(PAGE, len(rows) * (PAGE / columns * shape + LABEL)) as figure:
-        grid = figure.subplots(len(rows), columns, squeeze=False)
-        sizes = {octave.number: octave.size for octave in photo.climb.octaves}
-        for line, row in zip(grid, rows, strict=True):
+    sizes = {octave.number: octave.size for octave in photo.climb.octaves}
+    with drawing_grid(len(rows), max(map(len, rows)), photo.picture) as grid:
+        for number, row in enumerate(rows):
             height, width = sizes[row[0].octave]
-            for place, (axes, each) in enumerate(zip(line, row, strict=False)):
-                start = f"{width} × {height} px, " if place == 0 else ""
-                picture(axes, each.picture, f"{start}step {each.step}: {digits(each.score)}")
-        for axes in grid.flatten():
-            axes.set_axis_off()
+            for place, each in enumerate(row):
+                start = "" if place else f"{width} × {height} px, "
+                picture(grid.place(number, place), each.picture, f"{start}step {each.step}: {digits(each.score)}")
         caption = f"The dream of {photo.name}, by octave (downwards), step and score."
-        return drawn(figure, name, caption, ink=False)
+        return drawn(grid.figure, name, caption, ink=False)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Places for pictures on a figure, a line of text above each; sizes in inches."""
+
+    figure: Any
+    columns: int
+    shape: float
+
+    @property
+    def cell(self) -> tuple[float, float]:
+        """Width and height of a picture and its text."""
+        return cell_of(self.columns, self.shape)
+
+    def place(self, row: int, column: int) -> Any:
+        """Axes without axes, for one picture."""
+        (width, height), (whole_width, whole_height) = self.cell, self.figure.get_size_inches()
+        left, top = column * (width + GAP), row * (height + GAP) + LABEL
+        bottom = whole_height - top - (height - LABEL)
+        place = (left / whole_width, bottom / whole_height, width / whole_width, (height - LABEL) / whole_height)
+        axes = self.figure.add_axes(place)
+        axes.set_axis_off()
+        return axes
+
+
+def cell_of(columns: int, shape: float) -> tuple[float, float]:
+    width = (PAGE - GAP * (columns - 1)) / columns
+    return width, width * shape + LABEL
+
+
+@contextmanager
+def drawing_grid(rows: int, columns: int, like: Image) -> Iterator[Grid]:
+    """A page's width of pictures of one shape."""
+    shape = like.shape[-2] / like.shape[-1]
+    height = rows * cell_of(columns, shape)[1] + (rows - 1) * GAP
+    with drawing(PAGE, height, layout=None) as figure:
+        yield Grid(figure, columns, shape)
 
 
 def octave_rows(photo: PhotoAnalysis) -> list[list[Snapshot]]:
@@ -74,9 +108,13 @@ def octave_rows(photo: PhotoAnalysis) -> list[list[Snapshot]]:
     ]
 
 
-def picture(axes: Any, image: Image, title: str) -> None:
+def picture(axes: Any, image: Image, words: str) -> None:
     axes.imshow(image[0].permute(1, 2, 0).clamp(0, 1).numpy())
-    axes.set_title(title, fontsize=7, pad=2)
+    title(axes, words)
+
+
+def title(axes: Any, words: str) -> None:
+    axes.set_title(words, fontsize=7, pad=2, loc="left")
 
 
 def jpeg(image: Image) -> bytes:

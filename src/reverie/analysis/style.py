@@ -64,7 +64,7 @@ class Drawn:
 
 
 @contextmanager
-def drawing(width: float, height: float) -> Iterator[Any]:
+def drawing(width: float, height: float, layout: str | None = "constrained") -> Iterator[Any]:
     """A figure of a size in inches, in our style while it is drawn."""
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -72,7 +72,7 @@ def drawing(width: float, height: float) -> Iterator[Any]:
 
     settings: Any = SETTINGS  # the names are checked by matplotlib, not by us
     with matplotlib.rc_context(settings):
-        figure = Figure((width, height), layout="constrained")
+        figure = Figure((width, height), layout=layout)
         FigureCanvasAgg(figure)
         yield figure
 

@@ -43,7 +43,7 @@ def analyze_all(photos: Sequence[Path], output: Path | None, wish: Wish, compare
         objective(wish.objective),
         wish.settings,
         tuple(AT if compared.at is None else compared.at),
-        compared.turns or TURNS,
+        TURNS if compared.turns is None else compared.turns,
     )
     names = names_of(photos)
     target = output or free(Path(), f"{Path(next(iter(names))).stem}-report", "")

@@ -178,5 +178,5 @@ def speak(manner: Manner) -> None:
     """The package's words of warning go to the terminal, each on a line."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("reverie: %(message)s"))
-    logging.getLogger("reverie").handlers = [] if manner.quiet else [handler]
+    logging.getLogger("reverie").handlers = [logging.NullHandler() if manner.quiet else handler]
     logging.getLogger("reverie").propagate = False
