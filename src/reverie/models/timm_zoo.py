@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import timm
 from timm.data import resolve_data_config
@@ -35,8 +35,7 @@ def created(name: str, **how: Any) -> nn.Module:
         with contextlib.suppress(TypeError):  # a word that its family does not know
             module: nn.Module = timm.create_model(name, **words, **how)
             return module
-    module = timm.create_model(name, **how)
-    return module
+    return cast(nn.Module, timm.create_model(name, **how))
 
 
 def metadata(name: str, module: nn.Module) -> Metadata:
