@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reverie.errors import UnknownName, WeightsError
+from reverie.errors import SettingsError, UnknownName, WeightsError
 from reverie.models.catalog import DEFAULT, SPECS, ModelSpec, spec_of
 
 if TYPE_CHECKING:
@@ -74,7 +74,19 @@ def default_objective(model: Model) -> str:
 
 
 def load_tensorflow(name: str, weights: str | Path | None, seed: int, device: str, precision: str) -> Model:
-    raise NotImplementedError
+    from reverie.engines.tensorflow_engine import KerasModel, load_keras
+    from reverie.models import keras_weights
+
+    if device not in ("auto", "cpu") or precision not in ("auto", "float32"):
+        raise SettingsError("TensorFlow places its networks itself and computes in float32: leave device and precision")
+    if name not in keras_weights.NETWORKS:
+        return load_keras(name, weights, seed)
+    spec = spec_of(name)
+    if weights == RANDOM:
+        tensors, digest = keras_weights.untrained(seed), untrained_digest(spec.name, seed)
+    else:
+        tensors, digest = own_weights(spec) if weights is None else file_weights(Path(weights))
+    return KerasModel(*keras_weights.filled(name, tensors), digest=digest)
 
 
 def own_weights(spec: ModelSpec) -> tuple[dict[str, Any], str]:
