@@ -64,7 +64,7 @@ class Drawn:
 
 
 @contextmanager
-def drawing(width: float, height: float, layout: str | None = "constrained") -> Iterator[Any]:
+def drawing(width: float, height: float, layout: Any = "constrained") -> Iterator[Any]:
     """A figure of a size in inches, in our style while it is drawn."""
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
