@@ -57,6 +57,7 @@ def dream_all(photos: list[Path], output: Path | None, wish: Wish, manner: Manne
     budget = parse_memory(wish.memory)
     jobs = jobs_of(photos, output)
     model = load_model(wish.model, seed=wish.settings.seed, **how(wish))
+    score_of(model, wished)  # an unknown layer is refused once, not for each photo
     code = 0
     for job in jobs:
         try:
@@ -69,7 +70,8 @@ def dream_all(photos: list[Path], output: Path | None, wish: Wish, manner: Manne
             if len(jobs) == 1:
                 raise
             code = max(code, 2)
-            print(f"reverie: {job.path}: {error}", file=sys.stderr)
+            which = "" if job.path.name in str(error) else f"{job.path}: "
+            print(f"reverie: {which}{error}", file=sys.stderr)
         if code > 2:  # interrupted: the next photo is not wanted either
             break
     return code
@@ -185,7 +187,7 @@ def peak_memory() -> int | None:
 
 def speak(manner: Manner) -> None:
     """The package's words of warning go to the terminal, each on a line."""
-    handler = logging.StreamHandler()
+    handler = logging.NullHandler() if manner.quiet else logging.StreamHandler()
     handler.setFormatter(logging.Formatter("reverie: %(message)s"))
-    logging.getLogger("reverie").handlers = [] if manner.quiet else [handler]
+    logging.getLogger("reverie").handlers = [handler]
     logging.getLogger("reverie").propagate = False
