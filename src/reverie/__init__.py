@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from reverie.image import save_image as save_image
     from reverie.models import available_models as available_models
     from reverie.models import load_model as load_model
+    from reverie.models.wrapping import Model as Model
+    from reverie.models.wrapping import wrap as wrap
     from reverie.objectives import Objective as Objective
     from reverie.objectives import channel as channel
     from reverie.objectives import layer as layer
@@ -44,7 +46,6 @@ if TYPE_CHECKING:
     from reverie.settings import Settings as Settings
     from reverie.types import Gradient as Gradient
     from reverie.types import Image as Image
-    from reverie.types import Model as Model
     from reverie.types import Step as Step
     from reverie.wording import objective as objective
 
@@ -55,10 +56,11 @@ HOMES = {
     "gradient": ("color_correlated", "gradient_of", "jittered", "laplacian_normalized", "normalized", "smoothed"),
     "image": ("Photo", "open_image", "read_photo", "save_image"),
     "models": ("available_models", "load_model"),
+    "models.wrapping": ("Model", "wrap"),
     "objectives": ("Objective", "channel", "layer", "neuron", "total_variation"),
     "recipe": ("Recipe", "run"),
     "settings": ("Settings",),
-    "types": ("Gradient", "Image", "Model", "Step"),
+    "types": ("Gradient", "Image", "Step"),
     "wording": ("objective",),
 }
 HOME_OF = {name: home for home, names in HOMES.items() for name in names}

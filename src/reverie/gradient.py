@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 
 from reverie.color import color_mix
-from reverie.errors import ImageTooSmall, SettingsError, UnknownName
+from reverie.errors import ImageTooSmall, SettingsError, SizeRefused, UnknownName
 from reverie.objectives import Objective
 from reverie.probe import smallest_side
 from reverie.pyramid import laplacian_merge, laplacian_split
@@ -57,6 +57,8 @@ def seen(model: Model, image: Image, layers: list[str]) -> dict[str, torch.Tenso
     """The model's answer, or `ImageTooSmall` with the smallest side that would do."""
     try:
         return dict(model(image, layers))
+    except SizeRefused:
+        raise
     except (RuntimeError, ValueError):
         height, width = image.shape[-2:]
         least = smallest_side(model, layers)

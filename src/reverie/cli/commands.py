@@ -49,7 +49,7 @@ def dream(
     config
         A TOML file of these options, or a recipe.
     weights
-        A file of weights (safetensors, Keras's .h5), or random for an untrained network made from the seed.
+        A file of weights (safetensors, Keras's .h5, a torch state dict), or random for an untrained network.
     engine
         What runs the network: torch or tensorflow.
     device
@@ -124,6 +124,15 @@ def models(*, json: Annotated[bool, Flag] = False) -> None:
 
     rows = [{"name": spec.name, "objective": spec.objective, "about": spec.about} for spec in SPECS.values()]
     table(rows, json)
+    if not json:
+        print(ZOO)
+
+
+ZOO = """\
+Beside these, with the extra "zoo" (pip install 'reverie[zoo]'):
+  torchvision:NAME   any classifier of torchvision, such as torchvision:googlenet
+  timm:NAME          any network of timm, such as timm:convnext_tiny.fb_in22k
+Unless told, they dream of the square of a block in their middle: see `reverie layers torchvision:googlenet`."""
 
 
 def presets(*, json: Annotated[bool, Flag] = False) -> None:

@@ -20,7 +20,7 @@ from reverie.errors import ImageFileError, ImageTooSmall, ReverieError, ScoreErr
 from reverie.gradient import score_of
 from reverie.image import Photo, check_output, read_photo, save_image
 from reverie.memory import parse_memory, tile_for
-from reverie.models import load_model
+from reverie.models import default_objective, load_model
 from reverie.recipe import Recipe, model_of, photo_of, steps_of
 from reverie.types import Image, Model, Step
 from reverie.wording import objective
@@ -53,10 +53,11 @@ class Run:
 def dream_all(photos: list[Path], output: Path | None, wish: Wish, manner: Manner) -> int:
     """Dreams every photo with one network; one that fails does not keep the others from it. Returns the exit code."""
     speak(manner)
-    wished = objective(wish.objective)
+    wished = None if wish.objective is None else objective(wish.objective)
     budget = parse_memory(wish.memory)
     jobs = jobs_of(photos, output)
     model = load_model(wish.model, seed=wish.settings.seed, **how(wish))
+    wished = wished or objective(default_objective(model))
     score_of(model, wished)  # an unknown layer is refused once, not for each photo
     code = 0
     for job in jobs:
@@ -190,4 +191,5 @@ def speak(manner: Manner) -> None:
     handler = logging.NullHandler() if manner.quiet else logging.StreamHandler()
     handler.setFormatter(logging.Formatter("reverie: %(message)s"))
     logging.getLogger("reverie").handlers = [handler]
+    logging.getLogger("reverie").setLevel(logging.INFO)  # how far a download is
     logging.getLogger("reverie").propagate = False
