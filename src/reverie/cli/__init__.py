@@ -23,7 +23,15 @@ app = App(
     help_format="rst",
     suppress_keyboard_interrupt=False,  # it is ours to answer
 )
-for command in (commands.dream, commands.run, commands.show, commands.models, commands.layers, commands.presets):
+for command in (
+    commands.dream,
+    commands.run,
+    commands.show,
+    commands.analyze,
+    commands.models,
+    commands.layers,
+    commands.presets,
+):
     app.command(command)
 
 

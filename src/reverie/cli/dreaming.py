@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from reverie.analysis.memory import peak_memory
 from reverie.cli.flags import Wish
 from reverie.cli.progress import watched
 from reverie.cli.targets import free, jobs_of
@@ -174,16 +175,6 @@ def tell(run: Run, report: dict[str, Any]) -> None:
         scores = (report["score_start"], report["score_end"])
         start, end = ("none" if each is None else f"{each:.4g}" for each in scores)
         print(f"{report['output']}: score {start} -> {end}, {report['seconds']:.1f} s", file=sys.stderr)
-
-
-def peak_memory() -> int | None:
-    """The most memory this process ever held, in bytes; None where the system does not say."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def speak(manner: Manner) -> None:
