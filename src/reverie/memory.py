@@ -50,7 +50,9 @@ def step_bytes_per_pixel(model: Model, objective: Objective, side: int = 384) ->
 
     image = torch.zeros(1, 3, side, side, device=model.device, requires_grad=True)
     with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        objective({**(model(image, names) if names else {}), IMAGE: image})
+        seen = {**(model(image, names) if names else {}), IMAGE: image}
+        for _, term in objective.terms:  # not the score: a neuron's place may lie beyond so small a picture
+            term.excitement(seen[term.layer].float())
     return PEAK * sum(kept.values()) / side**2
 
 

@@ -16,7 +16,13 @@ from reverie.errors import ReverieError
 
 INTERRUPTED = 130
 
-app = App(name="reverie", help="Makes trained networks dream.", version=lambda: version("reverie"), help_format="rst")
+app = App(
+    name="reverie",
+    help="Makes trained networks dream.",
+    version=lambda: version("reverie"),
+    help_format="rst",
+    suppress_keyboard_interrupt=False,  # it is ours to answer
+)
 for command in (
     commands.dream,
     commands.run,

@@ -54,11 +54,12 @@ class Run:
 def dream_all(photos: list[Path], output: Path | None, wish: Wish, manner: Manner) -> int:
     """Dreams every photo with one network; one that fails does not keep the others from it. Returns the exit code."""
     speak(manner)
-    wished = objective(wish.objective) if wish.objective else None
+    wished = None if wish.objective is None else objective(wish.objective)
     budget = parse_memory(wish.memory)
     jobs = jobs_of(photos, output)
     model = load_model(wish.model, seed=wish.settings.seed, **how(wish))
     wished = wished or objective(default_objective(model))
+    score_of(model, wished)  # an unknown layer is refused once, not for each photo
     code = 0
     for job in jobs:
         try:
@@ -71,7 +72,8 @@ def dream_all(photos: list[Path], output: Path | None, wish: Wish, manner: Manne
             if len(jobs) == 1:
                 raise
             code = max(code, 2)
-            print(f"reverie: {job.path}: {error}", file=sys.stderr)
+            which = "" if job.path.name in str(error) else f"{job.path}: "
+            print(f"reverie: {which}{error}", file=sys.stderr)
         if code > 2:  # interrupted: the next photo is not wanted either
             break
     return code
@@ -177,8 +179,8 @@ def tell(run: Run, report: dict[str, Any]) -> None:
 
 def speak(manner: Manner) -> None:
     """The package's words of warning go to the terminal, each on a line."""
-    handler = logging.StreamHandler()
+    handler = logging.NullHandler() if manner.quiet else logging.StreamHandler()
     handler.setFormatter(logging.Formatter("reverie: %(message)s"))
-    logging.getLogger("reverie").handlers = [logging.NullHandler() if manner.quiet else handler]
+    logging.getLogger("reverie").handlers = [handler]
     logging.getLogger("reverie").setLevel(logging.INFO)  # how far a download is
     logging.getLogger("reverie").propagate = False

@@ -54,7 +54,8 @@ class Wish:
     """What the words came to: the network, what it shall dream of, and how."""
 
     model: str
-    objective: str
+    objective: str | None
+    """None: what the network is loaded with."""
     settings: Settings
     weights: str | None = None
     engine: str = "torch"
@@ -72,7 +73,7 @@ def wish_of(said: Mapping[str, Any], flags: Any, preset: str | None, config: Pat
     flagged = {name: value for name, value in vars(flags).items() if value is not None} if flags else {}
     settings = Settings.of({**chosen.settings, **spoken.pop("settings", {}), **flagged})
     spec = spec_of(spoken.get("model", DEFAULT))
-    objective = spoken["objective"] if "objective" in spoken else chosen.objective(spec.name) or spec.objective
+    objective = spoken["objective"] if "objective" in spoken else chosen.objective(spec.name) or spec.objective or None
     how = {name: spoken[name] for name in HOW if name in spoken}
     return Wish(spec.name, objective, settings, **how)
 
