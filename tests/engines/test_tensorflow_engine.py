@@ -1,4 +1,4 @@
-"""A Keras network is a model like any other: its gradient is TensorFlow's own; sizes, batches and wishes do not meet."""
+"""A Keras network is a model like any other: its gradient is TensorFlow's own; sizes and batches do not meet."""
 
 from __future__ import annotations
 
@@ -269,9 +269,15 @@ def test_unknown_network_names_the_nearest(name: str) -> None:
         load_keras(name, "random")
 
 
-def test_says_nothing_and_misses_by_name() -> None:
+def test_says_nothing_keeps_calm_and_misses_by_name() -> None:
     code = "from reverie.engines.tensorflow_engine import load_keras; load_keras('keras:MobileNetV2', 'random')"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    calm = "; import threading; assert 'torch, idle' in [thread.name for thread in threading.enumerate()]"
+    done = subprocess.run(
+        [sys.executable, "-c", "import torch; torch.set_num_threads(2); " + code + calm],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert done.stdout + done.stderr == ""
     code = "import sys; sys.modules['tensorflow'] = None\n" + code
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
