@@ -163,12 +163,12 @@ def test_one_trace_serves_every_size(model: KerasModel) -> None:
     assert halves.forward.experimental_get_tracing_count() == halves.backward.experimental_get_tracing_count() == 1
 
 
-def test_graphs_kept_are_bounded(model: KerasModel) -> None:
-    names = model.layers
-    pairs = [(low, high) for low in names for high in names if names.index(low) < names.index(high)]
-    for pair in pairs[:18]:
-        model(picture(), pair)
-    assert len(model._graphs) <= 16
+def test_graphs_kept_are_bounded(network: keras.Model, monkeypatch) -> None:
+    monkeypatch.setattr("reverie.engines.tensorflow_engine.KEPT_GRAPHS", 2)
+    model = KerasModel(network, "tiny")
+    for layer in ("low", "relu", "low", "pool"):
+        model(picture(), [layer])
+    assert list(model._graphs) == [("low",), ("pool",)]  # "relu" was unused the longest
 
 
 def test_climbing_raises_the_score(model: KerasModel) -> None:
