@@ -290,7 +290,9 @@ def test_climbing_a_wrapped_network_raises_its_score() -> None:
     model = rv.wrap(normed(), **HALF, device="cpu", precision="float32")
     image = picture()
     settings = rv.Settings(octaves=1, steps=5, step_size=0.01, jitter=0)
-    scores = [float(step.score) for step in rv.dream_steps(image, rv.dream_gradient(model, '"4"^2', settings), settings)]
+    scores = [
+        float(step.score) for step in rv.dream_steps(image, rv.dream_gradient(model, '"4"^2', settings), settings)
+    ]
     assert scores[-1] > scores[0]
 
 
