@@ -10,13 +10,18 @@ import logging
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import reduce
+from typing import TypeAlias
 
 import torch
 
 from reverie.ascent import ascend
+from reverie.classes import ClassTerm
 from reverie.errors import ImageTooSmall
 from reverie.gradient import (
+    added,
     color_correlated,
+    color_kept,
     gradient_of,
     jittered,
     laplacian_normalized,
@@ -24,20 +29,29 @@ from reverie.gradient import (
     smoothed,
 )
 from reverie.objectives import Objective
+from reverie.presets import preset_of
 from reverie.pyramid import octave_sizes
+from reverie.regions import Regions, check_shape, measured, regional
 from reverie.resample import resize
 from reverie.settings import Settings
-from reverie.types import Gradient, Image, Model, Step
+from reverie.types import CHANGE, Gradient, Image, Model, Step
 from reverie.wording import objective as objective_in_words
 
 log = logging.getLogger("reverie")
 
 
-def dream(image: Image, model: Model, objective: Objective | str, settings: Settings | None = None) -> Image:
-    """The image (b, 3, h, w), 0..1, dreamed: at its own size, or with `settings.size` as its longest side."""
-    settings = settings or Settings()
+Dream: TypeAlias = Objective | Regions | str
+"""What can be dreamed of: an objective, one for each region (`masked`), or an objective in words."""
+
+
+def dream(image: Image, model: Model, objective: Dream, settings: Settings | None = None) -> Image:
+    """The image (b, 3, h, w), 0..1, dreamed: at its own size, or with `settings.size` as its longest side.
+
+    Settings that are not given are those that suit the wish: of classes the preset of that name, else the defaults.
+    """
+    settings = settings or settings_for(objective)
     image = sized(image.to(model.device), settings.size)
-    return finished(dream_steps(image, dream_gradient(model, objective, settings), settings), image)
+    return finished(dream_steps(image, dream_gradient(model, objective, settings, image), settings), image)
 
 
 def dream_steps(image: Image, gradient: Gradient, settings: Settings | None = None) -> Iterator[Step]:
@@ -64,14 +78,53 @@ def dream_steps(image: Image, gradient: Gradient, settings: Settings | None = No
         detail = canvas - base
 
 
-def dream_gradient(model: Model, objective: Objective | str, settings: Settings) -> Gradient:
-    """The gradient that the settings describe, wrapped from the inside out."""
-    wish = objective_in_words(objective) if isinstance(objective, str) else objective
+def dream_gradient(model: Model, objective: Dream, settings: Settings, photo: Image | None = None) -> Gradient:
+    """The gradient that the settings describe, wrapped from the inside out.
+
+    `photo` is what `keep` keeps near to; only such a wish needs it.
+    """
     generator = torch.Generator().manual_seed(settings.seed)
-    gradient = jittered(gradient_of(model, wish), settings.jitter, generator)
-    gradient = color_correlated(gradient, settings.color_correlation)
+    wish = objective_in_words(objective) if isinstance(objective, str) else objective
+    if isinstance(wish, Objective):
+        gradient = unmeasured_gradient(model, wish, settings, generator, photo)
+        return normalized(gradient, settings.normalization)
+    gradients = []
+    for own, mask in wish.regions:
+        gradient = unmeasured_gradient(model, own, settings, generator, photo)
+        gradients.append(measured(gradient, mask, settings.normalization, settings.feather))
+        if photo is not None:
+            check_shape(mask, image_size(photo))
+    return regional(gradients, [mask for _, mask in wish.regions], settings.feather)
+
+
+def unmeasured_gradient(
+    model: Model, wish: Objective, settings: Settings, generator: torch.Generator, photo: Image | None
+) -> Gradient:
+    """The gradient of one wish, all but normalized."""
+    # Jitter moves the picture; the photograph that it is held against lies still.
+    still = wish.reading(CHANGE)
+    moving = Objective(tuple(each for each in wish.terms if each not in still.terms))
+    gradients = [jittered(gradient_of(model, moving), settings.jitter, generator)] if moving.terms else []
+    gradients += [gradient_of(model, still, photo)] if still.terms else []
+    gradient = reduce(added, gradients)
+    if settings.keep_color:
+        gradient = color_kept(gradient)
+    else:
+        gradient = color_correlated(gradient, settings.color_correlation)
     gradient = laplacian_normalized(gradient, settings.laplacian_levels, settings.laplacian_strength)
-    return normalized(smoothed(gradient, settings.smoothing), settings.normalization)
+    return smoothed(gradient, settings.smoothing)
+
+
+def settings_for(objective: Dream) -> Settings:
+    """How to dream of something unless told: the preset that suits it."""
+    return Settings.of(preset_of(preset_for(objective)).settings)
+
+
+def preset_for(objective: Dream) -> str:
+    """The name of the preset that suits a wish: things need more and smoother steps than textures."""
+    wish = objective_in_words(objective) if isinstance(objective, str) else objective
+    terms = (wish if isinstance(wish, Objective) else wish.objective).terms
+    return "class" if any(weight > 0 and isinstance(term, ClassTerm) for weight, term in terms) else "default"
 
 
 def finished(steps: Iterator[Step], image: Image) -> Image:
