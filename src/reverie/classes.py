@@ -50,7 +50,9 @@ class LogitTerm(ChannelTerm):
     def excitement(self, activations: Float[Tensor, "b c h w"]) -> Float[Tensor, "b h w"]:
         classes = activations.shape[1]
         if self.named not in (0, classes):
-            raise WordingError(f"{self}: the network has {classes} classes, and {self.named} names are known: say its number")
+            raise WordingError(
+                f"{self}: the network has {classes} classes, and {self.named} names are known: say its number"
+            )
         if not 0 <= self.channel < classes:
             raise WordingError(f"{self}: the network has the classes 0 to {classes - 1}")
         return activations[:, self.channel]

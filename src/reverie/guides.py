@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -85,7 +86,7 @@ def within(image: Image, longest: int) -> Image:
     return resize(image, (max(1, round(height * scale)), max(1, round(width * scale)))).clamp(0, 1)
 
 
-def guided(objective: Objective, pictures: list[tuple[float, str]], mean: bool = False) -> Objective:
+def guided(objective: Objective, pictures: Sequence[tuple[float, str]], mean: bool = False) -> Objective:
     """The objective with every layer's wish become one for the guides' features there; all else in it stays.
 
     `pictures`: each guide's weight and file.
@@ -98,5 +99,18 @@ def guided(objective: Objective, pictures: list[tuple[float, str]], mean: bool =
         for own, picture in pictures:
             terms += (weight * own * guide(picture, term.layer, mean)).terms
     if not any(isinstance(term, GuideTerm) for _, term in terms):
-        raise WordingError(f"no layer for a guide in {str(objective)!r}: add one, as in \"fire8 + {objective}\"")
+        raise WordingError(f'no layer for a guide in {str(objective)!r}: add one, as in "fire8 + {objective}"')
     return Objective(tuple(terms))
+
+
+def moved(objective: Objective, places: Mapping[str, str]) -> Objective:
+    """The objective with its guides read from other places."""
+    return Objective(
+        tuple(
+            (
+                weight,
+                replace(term, picture=places.get(term.picture, term.picture)) if isinstance(term, GuideTerm) else term,
+            )
+            for weight, term in objective.terms
+        )
+    )

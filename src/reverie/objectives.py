@@ -141,9 +141,7 @@ class Objective:
     def resolved(self, model: Model) -> Objective:
         """The same wish in layers of one network; raises `UnknownName` for a class or a layer that it does not have."""
         return Objective(
-            tuple(
-                (weight * own, found) for weight, term in self.terms for own, found in term.resolved(model).terms
-            )
+            tuple((weight * own, found) for weight, term in self.terms for own, found in term.resolved(model).terms)
         )
 
     def reading(self, layer: str) -> Objective:

@@ -17,9 +17,11 @@ from reverie.cli.targets import free, jobs_of
 from reverie.dream import image_size, sized, whole
 from reverie.errors import ReverieError, ScoreError, SettingsError
 from reverie.gradient import score_of
+from reverie.guides import guided
 from reverie.image import Photo, check_output, read_photo, save_image
 from reverie.models import load_model
-from reverie.recipe import Recipe, model_of, photo_of, steps_of
+from reverie.objectives import Objective
+from reverie.recipe import Recipe, located, model_of, photo_of, steps_of, wish_of
 from reverie.types import Image, Model, Step
 from reverie.wording import objective
 
@@ -51,8 +53,8 @@ class Run:
 def dream_all(photos: list[Path], output: Path | None, wish: Wish, manner: Manner) -> int:
     """Dreams every photo with one network; one that fails does not keep the others from it. Returns the exit code."""
     speak(manner)
-    wished = objective(wish.objective)
-    jobs = jobs_of(photos, output)
+    wished = wishes(wish)
+    jobs = jobs_of(photos, output, [Path(file) for _, file in wish.guides] + [Path(file) for file, _ in wish.masks])
     model = load_model(wish.model, seed=wish.settings.seed, **how(wish))
     code = 0
     for job in jobs:
@@ -71,6 +73,17 @@ def dream_all(photos: list[Path], output: Path | None, wish: Wish, manner: Manne
     return code
 
 
+def wishes(wish: Wish) -> Objective | list[tuple[str, Objective]]:
+    """What to dream of, in the whole picture or by each mask's file: where there are guides, of their features."""
+    words = [own for _, own in wish.masks] or [wish.objective]
+    objectives = [objective(each) for each in words]
+    if wish.guides:
+        objectives = [guided(each, wish.guides, wish.guide_mean) for each in objectives]
+    if not wish.masks:
+        return objectives[0]
+    return [(file, each) for (file, _), each in zip(wish.masks, objectives, strict=True)]
+
+
 def how(wish: Wish) -> dict[str, Any]:
     """How the network is loaded."""
     return {"weights": wish.weights, "engine": wish.engine, "device": wish.device, "precision": wish.precision}
@@ -79,10 +92,10 @@ def how(wish: Wish) -> dict[str, Any]:
 def dream_again(picture: Path, output: Path | None, moved: Path | None, manner: Manner) -> int:
     """Dreams again what made a picture. Returns the exit code."""
     speak(manner)
-    recipe = Recipe.from_file(picture)
+    recipe = located(Recipe.from_file(picture), beside=picture)
     photo = photo_of(recipe if moved is None else replace(recipe, input=str(moved)), beside=picture)
     target = output or free(Path(), f"{picture.stem}-again", picture.suffix if picture.suffix != ".toml" else ".png")
-    check_output(target, [picture, photo.path])
+    check_output(target, [picture, photo.path, *map(Path, recipe.guides), *(Path(each.file) for each in recipe.masks)])
     return dream_one(Run(recipe, photo, model_of(recipe), target, manner))
 
 
@@ -129,11 +142,12 @@ def snapped(steps: Iterator[Step], run: Run, image: Image) -> Iterator[Step]:
 
 def report(run: Run, image: Image, dreamed: Image, last: Step | None, seconds: float) -> dict[str, Any]:
     """What was done, in numbers. The scores are those of the photo and of the finished picture, at its size."""
-    score = score_of(run.model, objective(run.recipe.objective))
+    wish = wish_of(run.recipe)
+    score = score_of(run.model, wish if isinstance(wish, Objective) else wish.objective, image)
     return {
         "output": str(run.target),
         "model": run.recipe.model,
-        "objective": run.recipe.objective,
+        "objective": run.recipe.objective or {each.file: each.objective for each in run.recipe.masks},
         "score_start": float(score(image).mean()),
         "score_end": float(score(dreamed).mean()),
         "steps": run.recipe.settings.steps,

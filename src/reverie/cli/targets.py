@@ -22,13 +22,16 @@ class Job:
     target: Path
 
 
-def jobs_of(photos: Sequence[Path], output: Path | None) -> list[Job]:
-    """A job for each photo, or for the bundled example; raises `ImageFileError` for an impossible one."""
+def jobs_of(photos: Sequence[Path], output: Path | None, read: Sequence[Path] = ()) -> list[Job]:
+    """A job for each photo, or for the bundled example; raises `ImageFileError` for an impossible one.
+
+    `read`: what else is read, and so must not be written over.
+    """
     names = [str(photo) for photo in photos] or [EXAMPLE]
     paths = [path_of(name) for name in names]
     jobs = [Job(name, path, target) for name, path, target in zip(names, paths, targets_of(paths, output), strict=True)]
     for job in jobs:
-        check_output(job.target, paths)
+        check_output(job.target, [*paths, *read])
     return jobs
 
 

@@ -80,7 +80,6 @@ class SqueezeNet(nn.Module):
                 found[name] = answered(planes)
         return found
 
-
     def logits(self, planes: Float[Tensor, "b 1000 h w"]) -> Float[Tensor, "b 1000"]:
         """What every class scores, from `conv10`."""
         return planes.relu().mean((2, 3))
