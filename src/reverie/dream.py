@@ -103,14 +103,11 @@ def unmeasured_gradient(
     """The gradient of one wish, all but normalized."""
     # Jitter moves the picture; the photograph that it is held against lies still.
     still = wish.reading(CHANGE)
-    moving = Objective(tuple(each for each in wish.terms if each not in still.terms))
+    moving = Objective(tuple((weight, term) for weight, term in wish.terms if term.layer != CHANGE))
     gradients = [jittered(gradient_of(model, moving), settings.jitter, generator)] if moving.terms else []
     gradients += [gradient_of(model, still, photo)] if still.terms else []
     gradient = reduce(added, gradients)
-    if settings.keep_color:
-        gradient = color_kept(gradient)
-    else:
-        gradient = color_correlated(gradient, settings.color_correlation)
+    gradient = color_kept(gradient) if settings.keep_color else color_correlated(gradient, settings.color_correlation)
     gradient = laplacian_normalized(gradient, settings.laplacian_levels, settings.laplacian_strength)
     return smoothed(gradient, settings.smoothing)
 

@@ -29,11 +29,11 @@ class DirectionTerm(Term):
         if not 0 <= min(numbers) <= max(numbers) < activations.shape[1]:
             raise WordingError(f"{self}: {self.layer} has the channels 0 to {activations.shape[1] - 1}")
         weights = torch.tensor([weight for _, weight in self.parts], device=activations.device)
-        dot = torch.einsum("bchw,c->bhw", activations[:, numbers], weights)
+        dot: Tensor = torch.einsum("bchw,c->bhw", activations[:, numbers], weights)
         if not self.cosine:
             return dot
         # Where nothing is excited there is no angle; the small number keeps its slope finite.
-        lengths = (activations.square().sum(1) + TINY).sqrt() * weights.norm()
+        lengths: Tensor = (activations.square().sum(1) + TINY).sqrt() * weights.norm()
         return dot / lengths
 
     def __str__(self) -> str:
@@ -45,8 +45,8 @@ TINY = 1e-6
 NOTHING = Objective(())
 
 
-def direction(name: str, vector: Sequence[float] | Float[Tensor, "c"], cosine: bool = False) -> Objective:
-    """A direction of a layer, one weight for each of its channels: its dot product, or its cosine."""
+def direction(name: str, vector: Sequence[float] | Tensor, cosine: bool = False) -> Objective:
+    """A direction of a layer, `vector` (c,) one weight for each of its channels: its dot product, or its cosine."""
     weights = torch.as_tensor(vector).double().tolist()
     return along(name, [(number, weight) for number, weight in enumerate(weights) if weight], cosine)
 
@@ -84,5 +84,6 @@ PRODUCTS = 1 << 22
 def best_matches(activations: Float[Tensor, "b c h w"], features: Float[Tensor, "n c"]) -> Tensor:
     """For each place the number (b, h, w) of the feature with the largest dot product."""
     places = activations.permute(0, 2, 3, 1).flatten(0, 2)
-    best = [(piece @ features.T).argmax(1) for piece in places.split(max(1, PRODUCTS // len(features)))]
+    pieces = torch.split(places, max(1, PRODUCTS // len(features)))
+    best = [(piece @ features.T).argmax(1) for piece in pieces]
     return torch.cat(best).view(activations.shape[0], *activations.shape[2:])

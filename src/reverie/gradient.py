@@ -28,8 +28,9 @@ from reverie.types import CHANGE, IMAGE, Gradient, Image, Model, Score
 def gradient_of(model: Model, objective: Objective, photo: Image | None = None) -> Gradient:
     """The score of an image (b,) and how every pixel changes it (b, 3, h, w).
 
-    `photo`: what `keep` keeps near to, of any size. Raises `UnknownName` for a layer the model does not have; the gradient raises `ImageTooSmall` for an image that
-    the model cannot see.
+    `photo`: what `keep` keeps near to, of any size.
+    Raises `UnknownName` for a layer the model does not have; the gradient raises `ImageTooSmall` for an image that the
+    model cannot see.
     """
     score = score_of(model, objective, photo)
 

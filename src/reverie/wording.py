@@ -8,10 +8,10 @@
 
 `LAYER` is the mean of a layer, `LAYER^2` the mean of its squares, `LAYER:CHANNEL` one channel, `LAYER:CHANNEL@` the
 neuron in the middle, `LAYER:CHANNEL@Y,X` the one at that place of the layer's grid. `class:` (or `logit:`) is what the
-network's classifier calls so. `guide:` is the best match to a picture's features, `guide_mean:` to their mean. `dot` and
-`cos` hold a weighted sum of channels of one layer and take it for a direction. `keep` is nearness to the photograph,
-`diversity:` how unlike the pictures of a batch are; `tv`, `l1` and `l2` (total variation, distance from gray) are to be
-subtracted. A layer, class or file whose name looks like something else is put in double quotes.
+network's classifier calls so. `guide:` is the best match to a picture's features, `guide_mean:` to their mean. `dot`
+and `cos` hold a weighted sum of channels of one layer and take it for a direction. `keep` is nearness to the
+photograph, `diversity:` how unlike the pictures of a batch are; `tv`, `l1` and `l2` (total variation, distance from
+gray) are to be subtracted. A layer, class or file whose name looks like something else is put in double quotes.
 """
 
 from __future__ import annotations
@@ -118,7 +118,8 @@ class Reader:
         if token.kind == "name" and token.text in ALONE:
             return ALONE[token.text]()
         if token.kind == "name" and token.text in WITH_A_NAME and self.take(":"):
-            return getattr(self, WITH_A_NAME[token.text])(token.text)
+            named: Objective = getattr(self, WITH_A_NAME[token.text])(token.text)
+            return named
         if token.kind == "name" and token.text in ("dot", "cos") and self.take("("):
             return self.direction(cosine=token.text == "cos")
         return self.of_layer(token.text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json as json_module
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
@@ -52,8 +52,9 @@ def dream(
     guide_mean
         Look for what the guide has on the whole, instead of the best match for every place: calmer.
     mask
-        A region and what to dream of there, as sky.png:"fire8^2"; without words, the objective. Its opaque places count,
-        or if it has no clear ones, its light ones. More than once for several; outside of all, nothing is dreamed.
+        A region and what to dream of there, as sky.png:"fire8^2"; without words, the objective. The region is where the
+        picture is opaque, or if it is so everywhere, where it is light. More than once for several; outside of all,
+        nothing is dreamed.
     preset
         A known way to dream: see `reverie presets`.
     config
@@ -73,7 +74,7 @@ def dream(
     json
         Print what was done as one JSON object a picture.
     """
-    said = {"model": model, "objective": objective, "weights": weights, "engine": engine}
+    said: dict[str, Any] = {"model": model, "objective": objective, "weights": weights, "engine": engine}
     said |= {"guide": guide, "guide_mean": guide_mean or None, "mask": mask}
     said |= {"device": device, "precision": precision}
     wish = wish_of(said, settings, preset, config)
