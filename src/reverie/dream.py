@@ -10,7 +10,6 @@ import logging
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import reduce
 from typing import TypeAlias
 
 import torch
@@ -19,7 +18,6 @@ from reverie.ascent import ascend
 from reverie.classes import ClassTerm
 from reverie.errors import ImageTooSmall
 from reverie.gradient import (
-    added,
     color_correlated,
     color_kept,
     gradient_of,
@@ -28,13 +26,14 @@ from reverie.gradient import (
     normalized,
     smoothed,
 )
+from reverie.nearness import kept, weight_of_keep
 from reverie.objectives import Objective
 from reverie.presets import preset_of
 from reverie.pyramid import octave_sizes
 from reverie.regions import Regions, check_shape, measured, regional
 from reverie.resample import resize
 from reverie.settings import Settings
-from reverie.types import CHANGE, Gradient, Image, Model, Step
+from reverie.types import CHANGE, Gradient, Image, Model, Score, Step
 from reverie.wording import objective as objective_in_words
 
 log = logging.getLogger("reverie")
@@ -86,30 +85,30 @@ def dream_gradient(model: Model, objective: Dream, settings: Settings, photo: Im
     generator = torch.Generator().manual_seed(settings.seed)
     wish = objective_in_words(objective) if isinstance(objective, str) else objective
     if isinstance(wish, Objective):
-        gradient = unmeasured_gradient(model, wish, settings, generator, photo)
-        return normalized(gradient, settings.normalization)
+        gradient = normalized(unmeasured_gradient(model, wish, settings, generator), settings.normalization)
+        return kept(gradient, photo, weight_of_keep(wish))
     gradients = []
     for own, mask in wish.regions:
-        gradient = unmeasured_gradient(model, own, settings, generator, photo)
-        gradients.append(measured(gradient, mask, settings.normalization, settings.feather))
+        gradient = unmeasured_gradient(model, own, settings, generator)
+        gradient = measured(gradient, mask, settings.normalization, settings.feather)
+        gradients.append(kept(gradient, photo, weight_of_keep(own)))
         if photo is not None:
             check_shape(mask, image_size(photo))
     return regional(gradients, [mask for _, mask in wish.regions], settings.feather)
 
 
-def unmeasured_gradient(
-    model: Model, wish: Objective, settings: Settings, generator: torch.Generator, photo: Image | None
-) -> Gradient:
-    """The gradient of one wish, all but normalized."""
-    # Jitter moves the picture; the photograph that it is held against lies still.
-    still = wish.reading(CHANGE)
-    moving = Objective(tuple((weight, term) for weight, term in wish.terms if term.layer != CHANGE))
-    gradients = [jittered(gradient_of(model, moving), settings.jitter, generator)] if moving.terms else []
-    gradients += [gradient_of(model, still, photo)] if still.terms else []
-    gradient = reduce(added, gradients)
+def unmeasured_gradient(model: Model, wish: Objective, settings: Settings, generator: torch.Generator) -> Gradient:
+    """The gradient of one wish, all but normalized, and without `keep`: see `kept`."""
+    seen = Objective(tuple((weight, term) for weight, term in wish.terms if term.layer != CHANGE))
+    gradient = jittered(gradient_of(model, seen), settings.jitter, generator) if seen.terms else nothing
     gradient = color_kept(gradient) if settings.keep_color else color_correlated(gradient, settings.color_correlation)
     gradient = laplacian_normalized(gradient, settings.laplacian_levels, settings.laplacian_strength)
     return smoothed(gradient, settings.smoothing)
+
+
+def nothing(image: Image) -> tuple[Score, Image]:
+    """The gradient of no wish at all."""
+    return image.new_zeros(len(image)), torch.zeros_like(image)
 
 
 def settings_for(objective: Dream) -> Settings:

@@ -92,16 +92,6 @@ def jittered(gradient: Gradient, reach: int, generator: torch.Generator) -> Grad
     return shifted if reach else gradient
 
 
-def added(gradient: Gradient, other: Gradient) -> Gradient:
-    """Two gradients as one: what one sees through jitter or tiles, the other need not."""
-
-    def both(image: Image) -> tuple[Score, Image]:
-        (score, grad), (other_score, other_grad) = gradient(image), other(image)
-        return score + other_score, grad + other_grad
-
-    return both
-
-
 def color_kept(gradient: Gradient) -> Gradient:
     """The grad along gray alone: light and dark may dream, the differences between the colors stay the photo's."""
 

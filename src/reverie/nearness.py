@@ -11,7 +11,8 @@ from torch import Tensor
 
 from reverie.errors import SettingsError
 from reverie.objectives import Objective, Term, quoted, single
-from reverie.types import CHANGE, IMAGE, Score
+from reverie.resample import resize
+from reverie.types import CHANGE, IMAGE, Gradient, Image, Score
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,39 @@ class DiversityTerm(Term):
 
 
 def keep() -> Objective:
-    """Nearness to the photograph. Add it: `layer("fire8", 2) + 0.2 * keep()`."""
+    """Nearness to the photograph. Add it: `layer("fire8", 2) + 0.2 * keep()`; how `kept` weighs it is said there."""
     return single(KeepTerm())
+
+
+def weight_of_keep(objective: Objective) -> float:
+    """The weight that nearness to the photograph has in a wish."""
+    return sum(weight for weight, term in objective.terms if isinstance(term, KeepTerm))
+
+
+def kept(gradient: Gradient, photo: Image | None, weight: float) -> Gradient:
+    """A normalized gradient, and beside it a pull back to the photograph, of any size.
+
+    The plain sum of the two scores would need another weight for every layer and network: the squares of fire8 outweigh
+    the distance a thousandfold, the mean of fire8 is outweighed as much. So the pull is held against the normalized
+    grad: at the weight 1 it is as strong where the picture is FAR from the photograph. Their weights together are 1,
+    so that no weight makes a step overshoot the photograph. Raises `SettingsError` where there is no photograph.
+    """
+    if not weight:
+        return gradient
+    if photo is None:
+        raise SettingsError("keep needs the photograph to stay near to: give it as photo")
+
+    def pulled(image: Image) -> tuple[Score, Image]:
+        change = image - resize(photo, (image.shape[-2], image.shape[-1]))
+        score, grad = gradient(image)
+        score = score + weight * KeepTerm()(change)
+        return score, (grad - weight / FAR * change) / (1 + abs(weight))
+
+    return pulled
+
+
+FAR = 0.08
+"""About as far as a dream goes at the defaults: 20 shades of 255."""
 
 
 def contrast(power: int = 2) -> Objective:

@@ -144,10 +144,6 @@ class Objective:
             tuple((weight * own, found) for weight, term in self.terms for own, found in term.resolved(model).terms)
         )
 
-    def reading(self, layer: str) -> Objective:
-        """Its terms that read a layer."""
-        return Objective(tuple((weight, term) for weight, term in self.terms if term.layer == layer))
-
     def __call__(self, activations: Mapping[str, Tensor]) -> Score:
         """One score per image (b,), float32; differentiable."""
         read = {name: activations[name].float() for name in self.layers}

@@ -77,28 +77,32 @@ def fitted(mask: Mask, size: tuple[int, int], feather: float = 0) -> Mask:
 
 
 def measured(gradient: Gradient, mask: Mask, by: str, feather: float = 0) -> Gradient:
-    """The grad within a mask alone, divided by its own scale there (`by` as `normalized` knows it), times the mask."""
+    """The grad divided by the scale that it has within a mask (`by` as `normalized` knows it)."""
 
-    def confined(image: Image) -> tuple[Score, Image]:
+    def scaled(image: Image) -> tuple[Score, Image]:
         score, grad = gradient(image)
-        weights = fitted(mask.to(grad.device), (grad.shape[-2], grad.shape[-1]), feather)
-        if by != "none":
-            inside = weights[0, 0] >= weights.max() / 2
-            grad = grad / SCALES[by](grad[:, :, inside][:, :, None])
-        return score, weights * grad
+        weights = fitted(mask.to(grad.device), (grad.shape[-2], grad.shape[-1]), feather)[0, 0]
+        within = grad[:, :, weights >= weights.max() / 2]
+        return score, grad / SCALES[by](within[:, :, None])
 
-    return confined
+    return scaled if by != "none" else gradient
 
 
 def regional(gradients: Sequence[Gradient], masks: Sequence[Mask], feather: float = 0) -> Gradient:
-    """The gradients of regions as one. Where masks overlap, they share the step that one of them would take."""
+    """The gradients of regions as one, each times its mask.
+
+    Where masks overlap, their gradients share the step that one of them would take.
+    """
 
     def together(image: Image) -> tuple[Score, Image]:
         size = (image.shape[-2], image.shape[-1])
-        covered = torch.stack([fitted(mask.to(image.device), size, feather) for mask in masks]).sum(0)
-        answers = [gradient(image) for gradient in gradients]
-        score = torch.stack([score for score, _ in answers]).sum(0)
-        return score, torch.stack([grad for _, grad in answers]).sum(0) / covered.clamp_min(1)
+        weights = [fitted(mask.to(image.device), size, feather) for mask in masks]
+        covered = torch.stack(weights).sum(0).clamp_min(1)
+        total, grads = torch.zeros(len(image), device=image.device), torch.zeros_like(image)
+        for gradient, weight in zip(gradients, weights, strict=True):
+            score, grad = gradient(image)
+            total, grads = total + score, grads + weight / covered * grad
+        return total, grads
 
     return together
 
