@@ -43,11 +43,11 @@ PRESETS = {
             "class",
             "whole things: what a wish for a class gets unless told",
             {
-                "steps": 60,
-                "step_size": 0.006,
-                "smoothing": 1.5,
-                "laplacian_strength": 1.0,
-                "color_correlation": 0.9,
+                "steps": 40,
+                "step_size": 0.007,
+                "smoothing": 0.7,
+                "laplacian_strength": 0.7,
+                "color_correlation": 0.8,
             },
         ),
         Preset(
