@@ -23,7 +23,9 @@ def test_every_class_is_found_by_its_first_name_in_any_case() -> None:
     assert len(NAMES) == 1000
     for number, names in enumerate(NAMES):
         first = names.split(", ")[0]
-        assert class_number(first, NAMES) == class_number(first.upper(), NAMES) == number
+        assert class_number(first, NAMES) == number
+        if first.lower() != "cardigan":  # the dog and the garment differ in nothing else
+            assert class_number(first.upper(), NAMES) == number
 
 
 @pytest.mark.parametrize(
@@ -49,9 +51,10 @@ def test_words_that_fit_one_class(word: str, number: int) -> None:
 def test_a_word_that_fits_several_lists_them() -> None:
     with pytest.raises(WordingError, match=r"6 classes.*golden retriever \(207\).*Labrador retriever \(208\)"):
         class_number("retriever", NAMES)
-    with pytest.raises(WordingError, match=r"partridge.*ruffed grouse \(82\), partridge \(86\)") as found:
-        class_number("partridges", ["ruffed grouse, partridge", "partridge"] * 0 + [""] * 82 + ["ruffed grouse, partridge", "", "", "", "quail, partridge"])
-    assert "\n" not in str(found.value)
+    with pytest.raises(WordingError, match=r"2 classes: ruffed grouse \(0\), quail \(2\); name one"):
+        class_number("partridges", ["ruffed grouse, partridge", "crow", "quail, partridge"])
+    with pytest.raises(WordingError, match=r"2 classes: Cardigan \(264\), cardigan \(474\)"):
+        class_number("CARDIGAN", NAMES)
 
 
 def test_a_mistyped_class_names_the_nearest() -> None:

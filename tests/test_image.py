@@ -12,12 +12,10 @@ import numpy as np
 import PIL.Image
 import PIL.ImageOps
 import pytest
-import pyvips
 import torch
 
 from reverie.errors import ImageFileError, SettingsError
 from reverie.image import ENDINGS, Photo, open_image, read_photo, save_image
-from reverie.image.profiles import is_srgb
 
 HEIGHT, WIDTH = 24, 40
 
@@ -37,21 +35,6 @@ def ramp() -> torch.Tensor:
 def photo(image: torch.Tensor, **owed: Any) -> Photo:
     facts: dict[str, Any] = {"alpha": None, "depth": 8, "profile": None, "path": Path("like"), "digest": "0"}
     return Photo(image, **(facts | owed))
-
-
-def vips(samples: np.ndarray, interpretation: str) -> pyvips.Image:
-    return pyvips.Image.new_from_array(samples).copy(interpretation=interpretation)
-
-
-def p3_file(path: Path, samples: np.ndarray) -> Path:
-    """Samples that mean Display P3, with the profile that says so."""
-    depth = 8 if samples.dtype == np.uint8 else 16
-    kind = "srgb" if depth == 8 else "rgb16"
-    profile = vips(samples, kind).icc_transform("p3", input_profile="srgb", depth=depth).get("icc-profile-data")
-    picture = vips(samples, kind)
-    picture.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
-    picture.write_to_file(str(path))
-    return path
 
 
 # What is written reads back as it was
@@ -101,98 +84,6 @@ def test_quality_is_heard(tmp_path: Path) -> None:
     assert (tmp_path / "20.jpg").stat().st_size < (tmp_path / "100.jpg").stat().st_size / 2
     with pytest.raises(SettingsError, match="quality is 101"):
         save_image(grid(256), tmp_path / "x.jpg", quality=101)
-
-
-# Color
-
-
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_a_wide_profile_is_converted_for_the_work_and_back_for_the_file(tmp_path: Path, dtype: Any) -> None:
-    top = np.iinfo(dtype).max
-    samples = (ramp()[0].permute(1, 2, 0).numpy() * 0.4 * top + 0.3 * top).astype(dtype)  # inside sRGB
-    source = read_photo(p3_file(tmp_path / "p3.tif", samples))
-    assert (source.image * top - torch.from_numpy(samples.astype(np.float32)).permute(2, 0, 1)).abs().max() > top / 50
-    assert source.profile is not None
-    save_image(source.image, tmp_path / "back.tif", like=source)
-    back = pyvips.Image.new_from_file(str(tmp_path / "back.tif"))
-    assert np.abs(back.numpy().astype(int) - samples).max() <= top / 255 * 0.6 + 0.5
-    assert back.get("icc-profile-data") == source.profile
-
-
-def test_a_profile_does_not_cost_16_bit_files_their_precision(tmp_path: Path) -> None:
-    samples = np.linspace(20000, 40000, HEIGHT * WIDTH).astype(np.uint16).reshape(HEIGHT, WIDTH, 1).repeat(3, axis=2)
-    image = read_photo(p3_file(tmp_path / "p3.tif", samples)).image
-    assert len(image.unique()) > 0.9 * HEIGHT * WIDTH
-
-
-def test_red_of_p3_is_redder_than_sRGB_can_be(tmp_path: Path) -> None:
-    red = np.zeros((8, 8, 3), np.uint8)
-    red[..., 0] = 200
-    image = read_photo(p3_file(tmp_path / "p3.png", red)).image
-    assert image[0, 0].min() > 200 / 255 + 0.02
-    assert image[0, 1:].max() < 0.01
-
-
-def test_an_srgb_profile_is_kept_and_changes_nothing(tmp_path: Path) -> None:
-    save_image(grid(256), tmp_path / "plain.png")
-    plain = pyvips.Image.new_from_file(str(tmp_path / "plain.png"))
-    plain.icc_transform("srgb", input_profile="srgb").write_to_file(str(tmp_path / "srgb.png"))
-    source = read_photo(tmp_path / "srgb.png")
-    assert source.profile
-    assert torch.equal(source.image, grid(256))
-    save_image(source.image, tmp_path / "again.png", like=source)
-    assert torch.equal(read_photo(tmp_path / "again.png").image, grid(256))
-    assert read_photo(tmp_path / "again.png").profile == source.profile
-
-
-def test_a_broken_profile_is_passed_over(tmp_path: Path) -> None:
-    picture = vips((grid(256)[0].permute(1, 2, 0).numpy() * 255).round().astype(np.uint8), "srgb")
-    p3 = picture.icc_transform("p3", input_profile="srgb").get("icc-profile-data")
-    assert not is_srgb(p3)
-    for number, broken in enumerate([b"no profile at all" * 20, p3[:300]]):
-        picture = picture.copy()
-        picture.set_type(pyvips.GValue.blob_type, "icc-profile-data", broken)
-        picture.write_to_file(str(tmp_path / f"{number}.tif"))
-        source = read_photo(tmp_path / f"{number}.tif")
-        assert source.profile is None
-        assert torch.equal(source.image, grid(256))
-
-
-@pytest.mark.parametrize("profile", [False, True])
-def test_cmyk_becomes_srgb(tmp_path: Path, profile: bool) -> None:
-    samples = np.zeros((16, 32, 4), np.uint8)
-    samples[:, 16:, 1:3] = 255  # paper, and magenta on yellow: red
-    picture = vips(samples, "cmyk")
-    if profile:
-        white = vips(np.zeros((16, 32, 3), np.uint8), "srgb")
-        cmyk = white.icc_transform("cmyk", input_profile="srgb").get("icc-profile-data")
-        picture.set_type(pyvips.GValue.blob_type, "icc-profile-data", cmyk)
-    picture.jpegsave(str(tmp_path / "x.jpg"), Q=95)
-    source = read_photo(tmp_path / "x.jpg")
-    paper, red = source.image[0, :, 8, 4], source.image[0, :, 8, 28]
-    assert paper.min() > 0.93
-    assert red[0] > 0.7
-    assert red[1:].max() < 0.35
-    assert source.profile is None
-
-
-def test_float_and_lab_files_are_converted(tmp_path: Path) -> None:
-    light = np.full((8, 8, 3), 0.2140, np.float32)  # linear light of sRGB's 0.5
-    light[0, 0], light[0, 1] = [0, 7, -1], np.nan
-    vips(light, "scrgb").write_to_file(str(tmp_path / "float.tif"))
-    source = read_photo(tmp_path / "float.tif")
-    assert source.depth == 16
-    assert (source.image[..., 1:, :] - 0.5).abs().max() < 1e-3
-    assert source.image[0, :, 0, 0].tolist() == [0, 1, 0]
-    assert source.image[0, :, 0, 1].tolist() == [0, 0, 0]
-    vips(light[..., :1], "b-w").write_to_file(str(tmp_path / "gray.tif"))
-    assert (open_image(tmp_path / "gray.tif")[..., 1:, :] - 0.5).abs().max() < 1e-3
-    lab = np.zeros((8, 8, 3), np.float32)
-    lab[..., 0] = 53.39  # the lightness of sRGB's 0.5
-    vips(lab, "lab").cast("float").copy(interpretation="lab").colourspace("labs").write_to_file(
-        str(tmp_path / "lab.tif")
-    )
-    assert (open_image(tmp_path / "lab.tif") - 0.5).abs().max() < 5e-3
 
 
 # Every kind of file
@@ -306,62 +197,6 @@ def test_color_under_clear_alpha_is_kept_and_a_jpeg_is_laid_on_white(tmp_path: P
     assert open_image(tmp_path / "x.jpg").min() == 1
     save_image(ramp(), tmp_path / "y.jpg")
     assert open_image(tmp_path / "y.jpg").min() < 0.3
-
-
-# What is in memory already
-
-
-def test_arrays_pil_images_and_tensors_agree() -> None:
-    samples = np.random.default_rng(0).integers(0, 256, (6, 7, 3), dtype=np.uint8)
-    image = open_image(samples)
-    alpha = np.concatenate([samples, samples[..., :1]], axis=2)
-    tensor = torch.from_numpy(samples).permute(2, 0, 1)
-    others = [
-        PIL.Image.fromarray(samples),
-        PIL.Image.fromarray(alpha),
-        alpha,
-        samples.astype(np.uint16) * 257,
-        samples / 255,
-        samples[::-1][::-1],
-        tensor,
-        tensor / 255,
-        (tensor / 255)[None].double(),
-    ]
-    assert image.dtype == torch.float32
-    assert torch.equal(image[0] * 255, tensor.float())
-    for other in others:
-        opened = open_image(other)
-        assert opened.dtype == torch.float32
-        assert (opened - image).abs().max() < 1e-6
-    assert open_image(image.repeat(4, 1, 1, 1)).shape == (4, 3, 6, 7)
-
-
-@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "YCbCr", "I", "I;16", "HSV"])
-def test_every_mode_of_pil(mode: str) -> None:
-    gray = PIL.Image.fromarray(np.full((5, 6), 255, np.uint8))
-    picture = PIL.Image.new(mode, (6, 5), 65535) if mode.startswith("I") else gray.convert("RGB").convert(mode)
-    assert open_image(picture).shape == (1, 3, 5, 6)
-    assert open_image(picture).min() > 0.99
-
-
-@pytest.mark.parametrize(
-    ("source", "says"),
-    [
-        (5, "a int is no picture"),
-        (np.zeros((3, 512, 512), np.uint8), r"shape \(3, 512, 512\)"),
-        (np.zeros((0, 5, 3), np.uint8), "shape"),
-        (np.zeros((5, 5), np.int64), "int64"),
-        (np.full((5, 5), 255.0), "values from 255 to 255"),
-        (np.full((5, 5), np.nan), "values from nan"),
-        (torch.zeros(5, 5), r"shape \(5, 5\)"),
-        (torch.full((3, 5, 5), -1.0), "values from -1"),
-        (torch.zeros(3, 5, 5, dtype=torch.int64), "int64"),
-        (PIL.Image.new("F", (4, 4), 9.0), "values from 9"),
-    ],
-)
-def test_what_is_no_picture_is_refused(source: Any, says: str) -> None:
-    with pytest.raises(ImageFileError, match=says):
-        open_image(source)
 
 
 def test_a_batch_or_nan_is_not_saved(tmp_path: Path) -> None:

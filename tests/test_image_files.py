@@ -95,12 +95,11 @@ def test_half_a_picture_is_an_error(tmp_path: Path) -> None:
 
 def test_a_message_that_is_no_text(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     save_image(IMAGE, tmp_path / "x.avif")
-    data = (tmp_path / "x.avif").read_bytes()
-    (tmp_path / "x.avif").write_bytes(data.replace(b"av01", b"\xff\x88\xfe\x80"))
-    says = refusal(tmp_path / "x.avif")  # libvips quotes the bytes
-    assert "is truncated or damaged (heif" in says
+    path = tmp_path / os.fsdecode(b"\xff\x88.avif")  # libvips quotes the name, whose bytes are no UTF-8
+    path.write_bytes((tmp_path / "x.avif").read_bytes()[:300])
+    assert "is truncated or damaged" in refusal(path)
     (tmp_path / "y.png").write_text("hello")
-    assert "is not a picture" in refusal(tmp_path / "y.png")  # the next message is not the last one again
+    assert "y.png is not a picture" in refusal(tmp_path / "y.png")  # the next message is not the last one again
     assert capfd.readouterr() == ("", "")
 
 
@@ -195,6 +194,7 @@ def test_an_output_is_refused_before_the_work(tmp_path: Path) -> None:
         tmp_path / "link.png": "is the input itself",
         tmp_path / "folder.png" / ".." / "in.png": "is the input itself",
         tmp_path / "zero\0.png": "cannot be written",
+        tmp_path / ("long" * 100 + ".png"): "cannot be written: File name too long",
     }
     for path, says in cases.items():
         with pytest.raises(ImageFileError, match=says) as caught:

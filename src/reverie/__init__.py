@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from reverie.image import save_image as save_image
     from reverie.models import available_models as available_models
     from reverie.models import load_model as load_model
+    from reverie.models.wrapping import Model as Model
+    from reverie.models.wrapping import wrap as wrap
     from reverie.nearness import contrast as contrast
     from reverie.nearness import diversity as diversity
     from reverie.nearness import keep as keep
@@ -55,7 +57,6 @@ if TYPE_CHECKING:
     from reverie.settings import Settings as Settings
     from reverie.types import Gradient as Gradient
     from reverie.types import Image as Image
-    from reverie.types import Model as Model
     from reverie.types import Step as Step
     from reverie.wording import objective as objective
 
@@ -77,12 +78,13 @@ HOMES = {
     "guides": ("guide",),
     "image": ("Photo", "open_image", "read_photo", "save_image"),
     "models": ("available_models", "load_model"),
+    "models.wrapping": ("Model", "wrap"),
     "nearness": ("contrast", "diversity", "keep", "kept"),
     "objectives": ("Objective", "channel", "layer", "neuron", "total_variation"),
     "recipe": ("Recipe", "run"),
     "regions": ("Regions", "masked", "regional"),
     "settings": ("Settings",),
-    "types": ("Gradient", "Image", "Model", "Step"),
+    "types": ("Gradient", "Image", "Step"),
     "wording": ("objective",),
 }
 HOME_OF = {name: home for home, names in HOMES.items() for name in names}

@@ -99,7 +99,7 @@ def class_number(word: str, names: Sequence[str]) -> int:
     Raises `WordingError` with all that fit where several do, `UnknownName` with the nearest where none does.
     """
     synonyms = [name.split(", ") for name in names]
-    for simplify in (plain, singular):
+    for simplify in (str, plain, singular):  # as it is written first: a Cardigan is a dog, a cardigan is worn
         wanted = simplify(word)
         for candidates in ([each[:1] for each in synonyms], synonyms):
             found = [number for number, each in enumerate(candidates) if wanted in map(simplify, each)]

@@ -26,6 +26,7 @@ from reverie.gradient import (
     normalized,
     smoothed,
 )
+from reverie.memory import parse_memory, tile_for
 from reverie.nearness import kept, weight_of_keep
 from reverie.objectives import Objective
 from reverie.presets import preset_of
@@ -33,7 +34,8 @@ from reverie.pyramid import octave_sizes
 from reverie.regions import Regions, check_shape, measured, regional
 from reverie.resample import resize
 from reverie.settings import Settings
-from reverie.types import CHANGE, Gradient, Image, Model, Score, Step
+from reverie.tiling import affordable_halo, tiled
+from reverie.types import CHANGE, Gradient, Image, Model, Resized, Score, Step
 from reverie.wording import objective as objective_in_words
 
 log = logging.getLogger("reverie")
@@ -43,14 +45,29 @@ Dream: TypeAlias = Objective | Regions | str
 """What can be dreamed of: an objective, one for each region (`masked`), or an objective in words."""
 
 
-def dream(image: Image, model: Model, objective: Dream, settings: Settings | None = None) -> Image:
+def dream(
+    image: Image,
+    model: Model,
+    objective: Dream,
+    settings: Settings | None = None,
+    memory: str = "auto",
+) -> Resized:
     """The image (b, 3, h, w), 0..1, dreamed: at its own size, or with `settings.size` as its longest side.
 
     Settings that are not given are those that suit the wish: of classes the preset of that name, else the defaults.
+    `memory`: what the dream may take, such as "2GB"; "auto" is half of what is free. A picture that needs more is
+    computed in tiles. Raises `SettingsError` where not even the smallest tile fits.
     """
     settings = settings or settings_for(objective)
+    wish = understood(objective).resolved(model)
     image = sized(image.to(model.device), settings.size)
-    return finished(dream_steps(image, dream_gradient(model, objective, settings, image), settings), image)
+    tile = tile_for(model, wish.objective, parse_memory(memory), image_size(image))
+    return finished(dream_steps(image, dream_gradient(model, wish, settings, tile, image), settings), image)
+
+
+def understood(objective: Dream) -> Objective | Regions:
+    """The wish, read if it is in words."""
+    return objective_in_words(objective) if isinstance(objective, str) else objective
 
 
 def dream_steps(image: Image, gradient: Gradient, settings: Settings | None = None) -> Iterator[Step]:
@@ -61,35 +78,45 @@ def dream_steps(image: Image, gradient: Gradient, settings: Settings | None = No
     settings = settings or Settings()
     sizes = octave_sizes(image_size(image), settings.octaves, settings.octave_scale, settings.larger_octaves)
     detail = torch.zeros_like(image[..., :1, :1])
+    skipped: list[str] = []  # told once an octave works; where none does, the error says it all
     for octave, size in enumerate(sizes):
         base = resize(image, size)
         canvas = (base + resize(detail, size)).clamp(0, 1)
         try:
             for step in ascend(canvas, gradient, settings.steps, settings.step_size):
                 canvas = step.image
+                tell(skipped)
                 yield replace(step, octave=octave, octaves=len(sizes))
                 if settings.max_score is not None and bool((step.score > settings.max_score).all()):
                     break
         except ImageTooSmall as error:
             if octave == len(sizes) - 1:
                 raise
-            log.warning("octave %d of %d skipped: %s", octave + 1, len(sizes), error)
+            skipped.append(f"octave {octave + 1} of {len(sizes)} skipped: {error}")
         detail = canvas - base
 
 
-def dream_gradient(model: Model, objective: Dream, settings: Settings, photo: Image | None = None) -> Gradient:
-    """The gradient that the settings describe, wrapped from the inside out.
+def tell(words: list[str]) -> None:
+    """Each of the words once, to the log."""
+    while words:
+        log.warning(words.pop(0))
+
+
+def dream_gradient(
+    model: Model, objective: Dream, settings: Settings, tile: int | None = None, photo: Image | None = None
+) -> Gradient:
+    """The gradient that the settings describe, wrapped from the inside out; computed in windows of `tile` pixels.
 
     `photo` is what `keep` keeps near to; only such a wish needs it.
     """
+    wish = understood(objective).resolved(model)
     generator = torch.Generator().manual_seed(settings.seed)
-    wish = objective_in_words(objective) if isinstance(objective, str) else objective
     if isinstance(wish, Objective):
-        gradient = normalized(unmeasured_gradient(model, wish, settings, generator), settings.normalization)
-        return kept(gradient, photo, weight_of_keep(wish))
+        gradient = unmeasured(windowed(model, wish, tile), settings, generator)
+        return kept(normalized(gradient, settings.normalization), photo, weight_of_keep(wish))
     gradients = []
     for own, mask in wish.regions:
-        gradient = unmeasured_gradient(model, own, settings, generator)
+        gradient = unmeasured(windowed(model, own, tile), settings, generator)
         gradient = measured(gradient, mask, settings.normalization, settings.feather)
         gradients.append(kept(gradient, photo, weight_of_keep(own)))
         if photo is not None:
@@ -97,10 +124,17 @@ def dream_gradient(model: Model, objective: Dream, settings: Settings, photo: Im
     return regional(gradients, [mask for _, mask in wish.regions], settings.feather)
 
 
-def unmeasured_gradient(model: Model, wish: Objective, settings: Settings, generator: torch.Generator) -> Gradient:
-    """The gradient of one wish, all but normalized, and without `keep`: see `kept`."""
-    seen = Objective(tuple((weight, term) for weight, term in wish.terms if term.layer != CHANGE))
-    gradient = jittered(gradient_of(model, seen), settings.jitter, generator) if seen.terms else nothing
+def windowed(model: Model, wish: Objective, tile: int | None) -> Gradient:
+    """The gradient of a wish without `keep`, which `kept` adds where jitter and normalization are done."""
+    wish = wish.without(CHANGE)
+    if not wish.terms:
+        return nothing
+    return gradient_of(model, wish) if tile is None else tiled(model, wish, tile, affordable_halo(tile))
+
+
+def unmeasured(gradient: Gradient, settings: Settings, generator: torch.Generator) -> Gradient:
+    """All that is wrapped around a gradient before it is normalized."""
+    gradient = jittered(gradient, settings.jitter, generator)
     gradient = color_kept(gradient) if settings.keep_color else color_correlated(gradient, settings.color_correlation)
     gradient = laplacian_normalized(gradient, settings.laplacian_levels, settings.laplacian_strength)
     return smoothed(gradient, settings.smoothing)
@@ -118,8 +152,7 @@ def settings_for(objective: Dream) -> Settings:
 
 def preset_for(objective: Dream) -> str:
     """The name of the preset that suits a wish: things need more and smoother steps than textures."""
-    wish = objective_in_words(objective) if isinstance(objective, str) else objective
-    terms = (wish if isinstance(wish, Objective) else wish.objective).terms
+    terms = understood(objective).objective.terms
     return "class" if any(weight > 0 and isinstance(term, ClassTerm) for weight, term in terms) else "default"
 
 
@@ -139,11 +172,15 @@ def whole(step: Step, image: Image) -> Image:
     return (image + resize(step.image - resize(image, image_size(step.image)), size)).clamp(0, 1)
 
 
-def sized(image: Image, longest: int | None) -> Image:
+def sized(image: Image, longest: int | None) -> Resized:
     """The image with a longest side of so many pixels."""
-    height, width = image_size(image)
-    scale = 1 if longest is None else longest / max(height, width)
-    return resize(image, (max(1, round(height * scale)), max(1, round(width * scale)))).clamp(0, 1)
+    return resize(image, size_with(image_size(image), longest)).clamp(0, 1)
+
+
+def size_with(size: tuple[int, int], longest: int | None) -> tuple[int, int]:
+    """The size (height, width) of a picture whose longest side is made so many pixels; None: its own."""
+    scale = 1 if longest is None else longest / max(size)
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
 def image_size(image: Image) -> tuple[int, int]:

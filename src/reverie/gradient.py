@@ -17,7 +17,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from reverie.color import color_mix
-from reverie.errors import ImageTooSmall, SettingsError, UnknownName
+from reverie.errors import ImageTooSmall, SettingsError, SizeRefused, UnknownName
 from reverie.objectives import Objective
 from reverie.probe import smallest_side
 from reverie.pyramid import laplacian_merge, laplacian_split
@@ -67,10 +67,12 @@ def seen(model: Model, image: Image, layers: list[str]) -> dict[str, torch.Tenso
     """The model's answer, or `ImageTooSmall` with the smallest side that would do."""
     try:
         return dict(model(image, layers))
+    except SizeRefused:
+        raise
     except (RuntimeError, ValueError):
         height, width = image.shape[-2:]
         least = smallest_side(model, layers)
-        if min(height, width) >= least:
+        if least is None or min(height, width) >= least:
             raise
         raise ImageTooSmall(
             f"a picture of {width} x {height} pixels is too small for {', '.join(layers)} of {model.name}: "

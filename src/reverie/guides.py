@@ -70,7 +70,7 @@ def guide_features(image: Image, layer: str, model: Model, words: str) -> Float[
     except (RuntimeError, ValueError):
         height, width = small.shape[-2:]
         least = smallest_side(model, [layer])
-        if min(height, width) >= least:
+        if least is None or min(height, width) >= least:
             raise
         raise ImageTooSmall(
             f"{words} is too small: {width} x {height} pixels, and {layer} of {model.name} needs sides of {least}"

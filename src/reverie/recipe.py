@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from importlib import metadata, resources
 from itertools import islice
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any
 import tomli_w
 
 from reverie.dream import dream_gradient, dream_steps, finished, sized
-from reverie.errors import ImageFileError, RecipeError, ReverieError, SettingsError
+from reverie.errors import ImageFileError, RecipeError, ReverieError, SettingsError, nearest
 from reverie.guides import moved
 from reverie.image import Photo, read_photo, read_recipe
 from reverie.models import load_model
@@ -34,6 +34,8 @@ else:
 VERSION = metadata.version("reverie")
 EXAMPLE = "example:astronaut"
 """The input's name where it is the photograph that comes with the package."""
+
+UNREADABLE = "the recipe cannot be read"
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,8 @@ class Recipe:
     """The file of the weights, or "random"; None for the network's own."""
     settings: Settings = field(default_factory=Settings)
     version: str = VERSION
+    tile: int | None = None
+    """The side of the windows it was computed in, in pixels; unset: all at once."""
     only_steps: int | None = None
     """Set where the dream was stopped after so many of its steps, all octaves counted."""
     guides: dict[str, str] = field(default_factory=dict)
@@ -82,20 +86,11 @@ class Recipe:
         """
         regions = [] if isinstance(wish, Objective) else wish
         objectives = [wish] if isinstance(wish, Objective) else [objective for _, objective in regions]
-        recipe = cls(
-            name,
-            photo.digest,
-            model.name,
-            model.digest,
-            "" if regions else str(wish),
-            model.precision,
-            settings=settings,
-        )
-        return replace(
-            recipe,
-            guides={file: read_photo(file).digest for objective in objectives for file in objective.files},
-            masks=tuple(RegionWish(file, read_photo(file).digest, str(objective)) for file, objective in regions),
-        )
+        words = "" if regions else str(wish)
+        recipe = cls(plain(name), photo.digest, model.name, model.digest, words, model.precision, settings=settings)
+        masks = [RegionWish(plain(file), read_photo(file).digest, str(objective)) for file, objective in regions]
+        guides = {file: read_photo(file).digest for objective in objectives for file in objective.files}
+        return replace(recipe, guides=guides, masks=tuple(masks))
 
     def to_toml(self) -> str:
         """The recipe as text."""
@@ -107,24 +102,54 @@ class Recipe:
     def from_toml(cls, text: str) -> Recipe:
         """The recipe that a text says; raises `RecipeError` where it says none."""
         try:
-            table: dict[str, Any] = tomllib.loads(text)
-            masks = tuple(RegionWish(**each) for each in table.get("masks", []))
-            return cls(**{**table, "masks": masks, "settings": Settings.of(table.get("settings", {}))})
-        except (tomllib.TOMLDecodeError, TypeError, ReverieError) as error:
-            raise RecipeError(f"the recipe cannot be read: {error}") from None
+            table = tomllib.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise RecipeError(f"{UNREADABLE}: {error}") from None
+        return cls(**checked(table))
 
     @classmethod
     def from_file(cls, path: str | Path) -> Recipe:
         """The recipe within a picture, or in a TOML file."""
         path = Path(path)
         if path.suffix == ".toml" and path.is_file():
-            return cls.from_toml(path.read_text("utf-8"))
+            try:
+                text = path.read_text("utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                raise RecipeError(f"the recipe {path} cannot be read: {error}") from None
+            return cls.from_toml(text)
         return cls.from_toml(read_recipe(path))
+
+
+def checked(table: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a recipe; raises `RecipeError` for one that is missing, unknown or of another type."""
+    known = {each.name: each for each in fields(Recipe)}
+    for name, value in table.items():
+        if name not in known:
+            raise RecipeError(f"{UNREADABLE}: no part of one is called {name!r}{nearest(name, known)}")
+        wanted = {"settings": "dict", "guides": "dict", "masks": "list"}.get(name, str(known[name].type).split(" ")[0])
+        if type(value).__name__ != wanted or (isinstance(value, int) and value < 0):
+            raise RecipeError(f"{UNREADABLE}: {name} is {value!r}")
+    for name, each in known.items():
+        if name not in table and each.default is MISSING and each.default_factory is MISSING:
+            raise RecipeError(f"{UNREADABLE}: it does not say {name}")
+    try:
+        masks = tuple(RegionWish(**each) for each in table.get("masks", []))
+        texts = [text for each in masks for text in asdict(each).values()] + list(table.get("guides", {}).values())
+        if not all(isinstance(text, str) for text in texts):
+            raise RecipeError("guides and masks are texts")
+        return {**table, "masks": masks, "settings": Settings.of(table.get("settings", {}))}
+    except (TypeError, ReverieError) as error:
+        raise RecipeError(f"{UNREADABLE}: {error}") from None
+
+
+def plain(name: str) -> str:
+    """A file's name as text: it may hold bytes that are none."""
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def steps_of(recipe: Recipe, image: Image, model: Model) -> Iterator[Step]:
     """The steps of a recipe, the input already at its size."""
-    gradient = dream_gradient(model, wish_of(recipe), recipe.settings, image)
+    gradient = dream_gradient(model, wish_of(recipe), recipe.settings, recipe.tile, image)
     return islice(dream_steps(image, gradient, recipe.settings), recipe.only_steps)
 
 

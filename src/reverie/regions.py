@@ -23,7 +23,7 @@ from reverie.gradient import SCALES, blur
 from reverie.image import Photo
 from reverie.objectives import Objective
 from reverie.resample import resize
-from reverie.types import Gradient, Image, Score
+from reverie.types import Gradient, Image, Model, Score
 from reverie.wording import objective as objective_in_words
 
 log = logging.getLogger("reverie")
@@ -44,6 +44,10 @@ class Regions:
     def objective(self) -> Objective:
         """All their wishes as one, for the whole picture: what a dream of regions is scored by."""
         return Objective(tuple(term for objective, _ in self.regions for term in objective.terms))
+
+    def resolved(self, model: Model) -> Regions:
+        """The same in layers of one network."""
+        return Regions(tuple((objective.resolved(model), mask) for objective, mask in self.regions))
 
     def __add__(self, other: Regions) -> Regions:
         return Regions(self.regions + other.regions)

@@ -20,14 +20,25 @@ import re
 from dataclasses import dataclass
 
 from reverie.classes import logit
-from reverie.errors import WordingError
+from reverie.errors import SettingsError, WordingError
 from reverie.features import along
 from reverie.guides import guide
 from reverie.nearness import contrast, diversity, keep
-from reverie.objectives import ChannelTerm, Objective, channel, layer, neuron, total_variation
+from reverie.objectives import (
+    PLAIN_NAME,
+    POWERS,
+    ChannelTerm,
+    Objective,
+    channel,
+    layer,
+    neuron,
+    total_variation,
+)
 
-TOKEN = re.compile(r"""\s*(?:(?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)(?![\w/])
-    |(?P<name>[A-Za-z_][\w./]*)|"(?P<quoted>[^"]+)"|(?P<sign>[-+*^:@,()]))""", re.VERBOSE)  # fmt: skip
+TOKEN = re.compile(rf"""\s*(?:(?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)(?![\w/])
+    |(?P<name>{PLAIN_NAME.pattern})|"(?P<quoted>[^"]+)"|(?P<sign>[-+*^:@,()]))""", re.VERBOSE)  # fmt: skip
+
+DEEPEST = 50  # parentheses within each other; each is a few calls deep
 
 
 def objective(words: str) -> Objective:
@@ -76,7 +87,7 @@ class Reader:
     """Reads tokens from left to right, one method for each line of the grammar."""
 
     def __init__(self, words: str, tokens: list[Token]) -> None:
-        self.words, self.tokens, self.at = words, tokens, 0
+        self.words, self.tokens, self.at, self.depth = words, tokens, 0, 0
 
     def whole(self) -> Objective:
         wish = self.wish()
@@ -103,14 +114,14 @@ class Reader:
         wish = self.piece()
         while self.take("*"):
             weight *= float(self.number("a weight"))
-        return weight * wish
+        try:
+            return weight * wish
+        except SettingsError:
+            raise self.error("smaller weights before it") from None
 
     def piece(self) -> Objective:
         if self.take("("):
-            inner = self.wish()
-            if not self.take(")"):
-                raise self.error(")")
-            return inner
+            return self.inner()
         token = self.tokens[self.at]
         if token.kind not in ("name", "quoted"):
             raise self.error("a layer, tv or (")
@@ -143,13 +154,11 @@ class Reader:
 
     def direction(self, cosine: bool) -> Objective:
         start = self.at
-        inner = self.wish()
+        inner = self.inner()
         layers = {(type(term), term.layer, getattr(term, "power", 1)) for _, term in inner.terms}
         if len(layers) != 1 or next(iter(layers))[0::2] != (ChannelTerm, 1):
             self.at = start
             raise self.error("a sum of channels of one layer, such as 0.5*fire8:3 - fire8:7")
-        if not self.take(")"):
-            raise self.error(")")
         parts = [(term.channel, weight) for weight, term in inner.terms if isinstance(term, ChannelTerm)]
         return along(inner.layers[0], parts, cosine)
 
@@ -157,6 +166,16 @@ class Reader:
         if self.tokens[self.at].kind not in ("name", "quoted"):
             raise self.error(what)
         return self.next().text
+
+    def inner(self) -> Objective:
+        self.depth += 1
+        if self.depth > DEEPEST:
+            raise self.error("fewer parentheses within each other")
+        inner = self.wish()
+        if not self.take(")"):
+            raise self.error(")")
+        self.depth -= 1
+        return inner
 
     def of_layer(self, name: str) -> Objective:
         if not self.take(":"):
@@ -173,13 +192,13 @@ class Reader:
         return neuron(name, number, place, self.power())
 
     def power(self) -> int:
-        return self.whole_number("a power") if self.take("^") else 1
+        return self.whole_number("a power", POWERS) if self.take("^") else 1
 
-    def whole_number(self, what: str) -> int:
+    def whole_number(self, what: str, among: range = range(10**9)) -> int:
         text = self.number(what)
-        if not text.isdigit():
+        if not (text.isdigit() and len(text) < 10 and int(text) in among):
             self.at -= 1
-            raise self.error(f"{what}, a whole number")
+            raise self.error(f"{what}, a whole number from {among[0]} to {among[-1]}")
         return int(text)
 
     def number(self, what: str) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from reverie.cli.flags import SettingsFlags, wish_of
+from reverie.cli.flags import SettingsFlags, whole_number, wish_of
 from reverie.presets import PRESETS
 
 Output = Annotated[Path | None, Parameter(name=["--output", "-o"], help="the picture to write, or a folder for many")]
@@ -31,7 +31,8 @@ def dream(
     engine: str | None = None,
     device: str | None = None,
     precision: str | None = None,
-    snapshots: int | None = None,
+    memory: str | None = None,
+    snapshots: Annotated[int | None, Parameter(converter=whole_number)] = None,
     quiet: Annotated[bool, Flag] = False,
     json: Annotated[bool, Flag] = False,
     settings: Annotated[SettingsFlags | None, Parameter(name="*")] = None,
@@ -60,13 +61,15 @@ def dream(
     config
         A TOML file of these options, or a recipe.
     weights
-        A file of weights (safetensors, Keras's .h5), or random for an untrained network made from the seed.
+        A file of weights (safetensors, Keras's .h5, a torch state dict), or random for an untrained network.
     engine
         What runs the network: torch or tensorflow.
     device
         auto, cpu, cuda or mps.
     precision
         auto, float32 or bfloat16.
+    memory
+        How much memory the dream may take, such as 2GB; auto: half of what is free.
     snapshots
         Also write the picture every so many steps of the last octave, into a folder beside the output.
     quiet
@@ -76,7 +79,7 @@ def dream(
     """
     said: dict[str, Any] = {"model": model, "objective": objective, "weights": weights, "engine": engine}
     said |= {"guide": guide, "guide_mean": guide_mean or None, "mask": mask}
-    said |= {"device": device, "precision": precision}
+    said |= {"device": device, "precision": precision, "memory": memory}
     wish = wish_of(said, settings, preset, config)
     from reverie.cli.dreaming import Manner, dream_all
 
@@ -167,6 +170,15 @@ def models(*, json: Annotated[bool, Flag] = False) -> None:
 
     rows = [{"name": spec.name, "objective": spec.objective, "about": spec.about} for spec in SPECS.values()]
     table(rows, json)
+    if not json:
+        print(ZOO)
+
+
+ZOO = """\
+Beside these, with the extra "zoo" (pip install 'reverie[zoo]'):
+  torchvision:NAME   any classifier of torchvision, such as torchvision:googlenet
+  timm:NAME          any network of timm, such as timm:convnext_tiny.fb_in22k
+Unless told, they dream of the square of a block in their middle: see `reverie layers torchvision:googlenet`."""
 
 
 def presets(*, json: Annotated[bool, Flag] = False) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import sys
 import time
 from collections.abc import Iterator
@@ -14,12 +15,13 @@ from typing import Any
 from reverie.cli.flags import Wish
 from reverie.cli.progress import watched
 from reverie.cli.targets import free, jobs_of
-from reverie.dream import image_size, sized, whole
-from reverie.errors import ReverieError, ScoreError, SettingsError
+from reverie.dream import image_size, size_with, sized, whole
+from reverie.errors import ImageFileError, ImageTooSmall, ReverieError, ScoreError, SettingsError
 from reverie.gradient import score_of
 from reverie.guides import guided
 from reverie.image import Photo, check_output, read_photo, save_image
-from reverie.models import load_model
+from reverie.memory import parse_memory, tile_for
+from reverie.models import default_objective, load_model
 from reverie.objectives import Objective
 from reverie.recipe import Recipe, located, model_of, photo_of, steps_of, wish_of
 from reverie.types import Image, Model, Step
@@ -53,15 +55,18 @@ class Run:
 def dream_all(photos: list[Path], output: Path | None, wish: Wish, manner: Manner) -> int:
     """Dreams every photo with one network; one that fails does not keep the others from it. Returns the exit code."""
     speak(manner)
-    wished = wishes(wish)
+    check_words(wish)
+    budget = parse_memory(wish.memory)
     jobs = jobs_of(photos, output, [Path(file) for _, file in wish.guides] + [Path(file) for file, _ in wish.masks])
     model = load_model(wish.model, seed=wish.settings.seed, **how(wish))
+    wished = wishes(wish, default_objective(model))
     code = 0
     for job in jobs:
         try:
             photo = read_photo(job.path)
             recipe = Recipe.of(photo, job.name, model, wished, wish.settings)
-            recipe = replace(recipe, engine=wish.engine, weights=wish.weights)
+            tile = tile_for(model, whole_wish(wished), budget, size_with(image_size(photo.image), wish.settings.size))
+            recipe = replace(recipe, engine=wish.engine, weights=wish.weights, tile=tile)
             code = max(code, dream_one(Run(recipe, photo, model, job.target, manner)))
         except ReverieError as error:
             if len(jobs) == 1:
@@ -73,15 +78,29 @@ def dream_all(photos: list[Path], output: Path | None, wish: Wish, manner: Manne
     return code
 
 
-def wishes(wish: Wish) -> Objective | list[tuple[str, Objective]]:
+def check_words(wish: Wish) -> None:
+    """Reads every objective, before any network is loaded; raises `WordingError`."""
+    for words in [wish.objective, *(own for _, own in wish.masks)]:
+        if words:
+            objective(words)
+
+
+def wishes(wish: Wish, default: str) -> Objective | list[tuple[str, Objective]]:
     """What to dream of, in the whole picture or by each mask's file: where there are guides, of their features."""
     words = [own for _, own in wish.masks] or [wish.objective]
-    objectives = [objective(each) for each in words]
+    objectives = [objective(own or wish.objective or default) for own in words]
     if wish.guides:
         objectives = [guided(each, wish.guides, wish.guide_mean) for each in objectives]
     if not wish.masks:
         return objectives[0]
     return [(file, each) for (file, _), each in zip(wish.masks, objectives, strict=True)]
+
+
+def whole_wish(wished: Objective | list[tuple[str, Objective]]) -> Objective:
+    """All that is wished for anywhere, as one: what the memory must hold."""
+    if isinstance(wished, Objective):
+        return wished
+    return Objective(tuple(term for _, each in wished for term in each.terms))
 
 
 def how(wish: Wish) -> dict[str, Any]:
@@ -103,7 +122,9 @@ def dream_one(run: Run) -> int:
     """Dreams a photo into its target. An interrupted dream is saved as far as it came, as one that failed is."""
     began = time.monotonic()
     image = sized(run.photo.image.to(run.model.device), run.recipe.settings.size)
-    steps = snapped(steps_of(run.recipe, image, run.model), run, image)
+    steps = steps_of(run.recipe, image, run.model)
+    if run.manner.snapshots:
+        steps = snapped(steps, run, image, snapshots_folder(run.target))
     steps = watched(steps, run.photo.path.name, image_size(image), run.recipe.settings, run.manner.quiet)
     last: Step | None = None
     taken, failure, code = 0, None, 0
@@ -124,16 +145,20 @@ def dream_one(run: Run) -> int:
     return code
 
 
-def snapped(steps: Iterator[Step], run: Run, image: Image) -> Iterator[Step]:
-    """The same steps; every so many of the last octave the picture is written beside the output."""
-    every = run.manner.snapshots
-    if not every:
-        yield from steps
-        return
-    folder = run.target.with_name(run.target.stem + "-snapshots")
-    folder.mkdir(exist_ok=True)
+def snapshots_folder(target: Path) -> Path:
+    """The folder beside the output, made if it is not there; raises `ImageFileError` where it cannot be."""
+    folder = target.with_name(target.stem + "-snapshots")
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise ImageFileError(f"the folder {folder} cannot be made: {error.strerror}") from None
+    return folder
+
+
+def snapped(steps: Iterator[Step], run: Run, image: Image, folder: Path) -> Iterator[Step]:
+    """The same steps; every so many of the last octave the picture is written into the folder."""
     for taken, step in enumerate(steps, 1):
-        if step.octave == step.octaves - 1 and (step.number + 1) % every == 0:
+        if step.octave == step.octaves - 1 and (step.number + 1) % (run.manner.snapshots or 1) == 0:
             recipe = replace(run.recipe, only_steps=taken)
             path = folder / f"step-{step.number + 1:04d}{run.target.suffix}"
             save_image(whole(step, image).cpu(), path, like=run.photo, recipe=recipe.to_toml())
@@ -142,14 +167,12 @@ def snapped(steps: Iterator[Step], run: Run, image: Image) -> Iterator[Step]:
 
 def report(run: Run, image: Image, dreamed: Image, last: Step | None, seconds: float) -> dict[str, Any]:
     """What was done, in numbers. The scores are those of the photo and of the finished picture, at its size."""
-    wish = wish_of(run.recipe)
-    score = score_of(run.model, wish if isinstance(wish, Objective) else wish.objective, image)
     return {
         "output": str(run.target),
         "model": run.recipe.model,
         "objective": run.recipe.objective or {each.file: each.objective for each in run.recipe.masks},
-        "score_start": float(score(image).mean()),
-        "score_end": float(score(dreamed).mean()),
+        "score_start": score(run, image, image),
+        "score_end": score(run, dreamed, image),
         "steps": run.recipe.settings.steps,
         "octaves": last.octaves if last else 0,
         "seconds": round(seconds, 3),
@@ -160,12 +183,22 @@ def report(run: Run, image: Image, dreamed: Image, last: Step | None, seconds: f
     }
 
 
+def score(run: Run, image: Image, photo: Image) -> float | None:
+    """The score of a picture; None where it has none, such as one that only its larger octaves could be dreamed of."""
+    try:
+        value = float(score_of(run.model, wish_of(run.recipe).objective, photo)(image).mean())
+    except ImageTooSmall:
+        return None
+    return value if math.isfinite(value) else None
+
+
 def tell(run: Run, report: dict[str, Any]) -> None:
     if run.manner.json:
         print(json.dumps(report), flush=True)
     elif not run.manner.quiet:
-        line = "{output}: score {score_start:.4g} -> {score_end:.4g}, {seconds:.1f} s".format(**report)
-        print(line, file=sys.stderr)
+        scores = (report["score_start"], report["score_end"])
+        start, end = ("none" if each is None else f"{each:.4g}" for each in scores)
+        print(f"{report['output']}: score {start} -> {end}, {report['seconds']:.1f} s", file=sys.stderr)
 
 
 def peak_memory() -> int | None:
@@ -183,4 +216,5 @@ def speak(manner: Manner) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("reverie: %(message)s"))
     logging.getLogger("reverie").handlers = [] if manner.quiet else [handler]
+    logging.getLogger("reverie").setLevel(logging.INFO)  # how far a download is
     logging.getLogger("reverie").propagate = False

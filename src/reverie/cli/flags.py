@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Optional
 
-from cyclopts import Group, Parameter
+from cyclopts import Group, Parameter, Token
 
 from reverie.errors import ImageFileError, RecipeError, UnknownName, WordingError
 from reverie.models.catalog import DEFAULT, spec_of
@@ -27,9 +27,20 @@ else:
 SETTINGS_GROUP = Group("Settings of the dream", sort_key=10)
 
 
+def whole_number(_: Any, tokens: Sequence[Token]) -> int:
+    """What a flag says as a whole number: 3.5 is refused rather than rounded."""
+    try:
+        return int(tokens[0].value)
+    except ValueError:
+        raise ValueError(f"expected a whole number, got {tokens[0].value!r}") from None
+
+
+Whole = Annotated[int, Parameter(converter=whole_number)]
+
+
 def flag_of(each: dataclasses.Field[Any]) -> tuple[str, Any, None]:
     """One flag: None unless said, so that a preset can tell what the user said from what is default."""
-    kind = {"int": int, "float": float, "str": str, "bool": bool}[str(each.type).split(" ")[0]]
+    kind = {"int": Whole, "float": float, "str": str, "bool": bool}[str(each.type).split(" ")[0]]
     about = each.metadata["about"] + ("" if each.default is None else f" [default: {each.default}]")
     return each.name, Annotated[Optional[kind], Parameter(help=about, group=SETTINGS_GROUP)], None  # noqa: UP045
 
@@ -50,24 +61,27 @@ class Wish:
     engine: str = "torch"
     precision: str = "auto"
     device: str = "auto"
+    memory: str = "auto"
     guides: Sequence[tuple[float, str]] = ()
     """The weight and the file of each guide picture, whose features the objective's layers shall look for."""
     guide_mean: bool = False
     masks: Sequence[tuple[str, str]] = ()
-    """The file of each mask, and the objective there."""
+    """The file of each mask, and the objective there; without words, the objective of the whole."""
 
 
 def wish_of(said: Mapping[str, Any], flags: Any, preset: str | None, config: Path | None) -> Wish:
     """Puts together the words said (`WORDS`), the flags, preset and file."""
     file = read_config(config) if config else {}
-    preset = preset or file.pop("preset", None)
-    chosen = preset_of(preset or "default")
-    spoken = {**file, **{name: value for name, value in said.items() if value is not None}}
+    words = {"preset": preset, **said}
+    spoken = {**file, **{name: value for name, value in words.items() if value is not None}}
+    chosen = preset_of(spoken.get("preset", "default"))
     spec = spec_of(spoken.get("model", DEFAULT))
-    objective = spoken.get("objective") or chosen.objective(spec.name) or spec.objective
-    masks = masks_of(spoken.get("mask", []), objective, said.get("objective") is not None)
-    if preset is None:
-        chosen = preset_of(suiting([own for _, own in masks] or [objective]))
+    objective = spoken["objective"] if "objective" in spoken else chosen.objective(spec.name) or spec.objective
+    masks = [each if isinstance(each, tuple) else mask_and_wish(each) for each in spoken.get("mask", [])]
+    if said.get("objective") and masks and all(own for _, own in masks):
+        raise WordingError("every mask has a wish of its own: leave out --objective, or the wish of one mask")
+    if "preset" not in spoken:
+        chosen = preset_of(suiting([own or objective for _, own in masks] or [objective]))
     flagged = {name: value for name, value in vars(flags).items() if value is not None} if flags else {}
     settings = Settings.of({**chosen.settings, **spoken.get("settings", {}), **flagged})
     how = {name: spoken[name] for name in HOW if name in spoken}
@@ -75,16 +89,16 @@ def wish_of(said: Mapping[str, Any], flags: Any, preset: str | None, config: Pat
     return Wish(spec.name, objective, settings, guides=guides, masks=masks, **how)
 
 
-HOW = ("weights", "engine", "precision", "device", "guide_mean")
+HOW = ("weights", "engine", "precision", "device", "memory", "guide_mean")
 WORDS = ("model", "objective", "preset", "guide", "mask", *HOW)
-WRITTEN_BY_US = ("input", "input_sha256", "model_sha256", "version", "guides")
+WRITTEN_BY_US = ("input", "input_sha256", "model_sha256", "version", "tile", "only_steps", "guides")
 
 
 def suiting(objectives: Sequence[str]) -> str:
     """The preset that suits these wishes."""
     from reverie.dream import preset_for
 
-    names = {preset_for(objective) for objective in objectives} - {"default"}
+    names = {preset_for(objective) for objective in objectives if objective} - {"default"}
     return next(iter(names), "default")
 
 
@@ -97,16 +111,8 @@ def weighted(words: str) -> tuple[float, str]:
 WEIGHTED = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*\*\s*(.+)")
 
 
-def masks_of(said: Sequence[Any], objective: str, objective_said: bool) -> list[tuple[str, str]]:
-    """Each mask's file and wish: `sky.png:WISH`, or the file alone, for the objective of the whole."""
-    masks = [each if isinstance(each, tuple) else mask_and_wish(each) for each in said]
-    if objective_said and masks and all(own for _, own in masks):
-        raise WordingError("every mask has a wish of its own: leave out --objective, or the wish of one mask")
-    return [(file, own or objective) for file, own in masks]
-
-
 def mask_and_wish(words: str) -> tuple[str, str]:
-    """Splits at the first colon after which comes no more of the file's name (C:\\sky.png:fire8)."""
+    """A mask's file and wish: `sky.png:WISH`, or the file alone. A file's own name may hold colons (C:\\sky.png)."""
     colons = [match.start() for match in re.finditer(":", words)]
     for end in [*colons, len(words)]:
         if Path(words[:end]).is_file():
@@ -115,20 +121,33 @@ def mask_and_wish(words: str) -> tuple[str, str]:
     raise ImageFileError(f"no mask is called {file}: expected a picture and a wish, as in sky.png:fire8^2")
 
 
+def masks_in(table: dict[str, Any], path: Path) -> list[Any]:
+    """The masks of a file: those of `mask`, in the command line's words, and those of a recipe's `masks`."""
+    try:
+        return [*table.pop("mask", []), *((each["file"], each["objective"]) for each in table.pop("masks", []))]
+    except (KeyError, TypeError) as error:
+        raise RecipeError(f"the configuration {path} says masks that cannot be read: {error!r}") from None
+
+
 def read_config(path: Path) -> dict[str, Any]:
     """A TOML file of words and settings, or a recipe, whose input and digests play no part."""
     try:
         table = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise RecipeError(
-            f"the configuration {path} cannot be read: {getattr(error, 'strerror', None) or error}"
-        ) from None
-    table["mask"] = [*table.get("mask", []), *((each["file"], each["objective"]) for each in table.pop("masks", []))]
-    names = {each.name for each in dataclasses.fields(Settings)}
-    settings = dict(table.pop("settings", {}))
+    except (OSError, ValueError, RecursionError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise RecipeError(f"the configuration {path} cannot be read: {reason}") from None
+    table["mask"] = masks_in(table, path)
+    if table["mask"] and not table.get("objective"):  # empty in a recipe of regions
+        table.pop("objective", None)
+    names = [each.name for each in dataclasses.fields(Settings)]
+    settings = table.pop("settings", {})
+    if not isinstance(settings, dict):
+        raise RecipeError(f"the configuration {path} says settings = {settings!r}; expected a table, [settings]")
     for name, value in table.items():
         if name in names:
             settings[name] = value
         elif name not in WORDS and name not in WRITTEN_BY_US:
             raise UnknownName(f"setting in {path}", name, [*names, *WORDS])
+        elif name in WORDS and not isinstance(value, str):
+            raise RecipeError(f"the configuration {path} says {name} = {value!r}; expected a text in quotes")
     return {**{name: table[name] for name in WORDS if name in table}, "settings": settings}

@@ -68,7 +68,7 @@ def as_image_error(path: Path, says: str) -> Iterator[None]:
 
 def _explained(error: pyvips.Error | UnicodeDecodeError, says: str) -> tuple[str, str]:
     """What is wrong with a file, and the line of libvips's message that tells most."""
-    if isinstance(error, UnicodeDecodeError):  # pyvips met bytes of the file in the message and left it where it was
+    if isinstance(error, UnicodeDecodeError):  # bytes of the file or its name; pyvips left the message in its buffer
         pyvips.vips_lib.vips_error_clear()
         detail = error.object.decode(errors="replace")
     else:
