@@ -11,6 +11,7 @@ Each message is one line: what was got, what was expected, what to do. The comma
      ├── SizeRefused        a picture of a size that the network does not take; carries one that it does
      ├── WeightsError       weights missing, changed, or of another network
      ├── RecipeError        a recipe missing, unreadable, or of a changed input
+     ├── ReportError        a report that cannot be written where it was asked for
      ├── ScoreError         a score that became nan or infinite; carries the picture before it
      └── MissingExtra       an optional dependency that is not installed
 """
@@ -66,6 +67,10 @@ class WeightsError(ReverieError, ValueError):
 
 class RecipeError(ReverieError, ValueError):
     """A recipe that is missing, cannot be read, or whose input changed."""
+
+
+class ReportError(ReverieError, OSError):
+    """A report that cannot be written where it was asked for."""
 
 
 class ScoreError(ReverieError, ArithmeticError):

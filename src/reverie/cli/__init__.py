@@ -17,16 +17,16 @@ from reverie.errors import ReverieError
 INTERRUPTED = 130
 
 app = App(name="reverie", help="Makes trained networks dream.", version=lambda: version("reverie"), help_format="rst")
-COMMANDS = (
+for command in (
     commands.dream,
     commands.run,
     commands.show,
     commands.caption,
+    commands.analyze,
     commands.models,
     commands.layers,
     commands.presets,
-)
-for command in COMMANDS:
+):
     app.command(command)
 
 

@@ -158,6 +158,62 @@ def show(picture: Path) -> None:
     print(Recipe.from_file(picture).to_toml(), end="")
 
 
+def analyze(
+    *photos: Path,
+    output: Annotated[Path | None, Parameter(name=["--output", "-o"], help="the folder to write")] = None,
+    model: str | None = None,
+    objective: Words = None,
+    preset: str | None = None,
+    config: Path | None = None,
+    weights: str | None = None,
+    engine: list[str] | None = None,
+    device: list[str] | None = None,
+    precision: list[str] | None = None,
+    at: list[int] | None = None,
+    turns: int | None = None,
+    quiet: Annotated[bool, Flag] = False,
+    settings: Annotated[SettingsFlags | None, Parameter(name="*")] = None,
+) -> int:
+    """Analyze a network, a dream and what it costs: a report with figures for a paper.
+
+    Parameters
+    ----------
+    photos
+        Pictures to dream; none: the astronaut that comes with Reverie.
+    model
+        The network: see `reverie models`.
+    objective
+        What to dream of, such as "fire8^2 + 0.5*fire5:12 - 0.1*tv": see `reverie layers`.
+    preset
+        A known way to dream: see `reverie presets`.
+    config
+        A TOML file of these options, or a recipe.
+    weights
+        A file of weights (safetensors, Keras's .h5), or random for an untrained network made from the seed.
+    engine
+        What runs the network: torch or tensorflow. Said twice, they are compared; the first one dreams.
+    device
+        auto, cpu, cuda or mps; several are compared.
+    precision
+        auto, float32 or bfloat16; several are compared.
+    at
+        Show the picture after so many steps of each octave; say it several times. [default: 0 100 200 300]
+    turns
+        How many turns each variant takes while they are timed. [default: 7]
+    quiet
+        Say nothing but mistakes.
+    """
+    said: dict[str, object] = {"model": model, "objective": objective, "weights": weights}
+    wish = wish_of(said, settings, preset, config)
+    from reverie.cli.analyzing import Compared, analyze_all
+    from reverie.cli.dreaming import Manner
+
+    compared = Compared(
+        engine or [wish.engine], device or [wish.device], precision or [wish.precision], at=at, turns=turns
+    )
+    return analyze_all(list(photos), output, wish, compared, Manner(quiet=quiet))
+
+
 def models(*, json: Annotated[bool, Flag] = False) -> None:
     """List the networks that are known by name.
 
@@ -178,6 +234,8 @@ ZOO = """\
 Beside these, with the extra "zoo" (pip install 'reverie[zoo]'):
   torchvision:NAME   any classifier of torchvision, such as torchvision:googlenet
   timm:NAME          any network of timm, such as timm:convnext_tiny.fb_in22k
+and with the extra "tensorflow":
+  keras:NAME         any network of Keras, such as keras:ResNet50
 Unless told, they dream of the square of a block in their middle: see `reverie layers torchvision:googlenet`."""
 
 

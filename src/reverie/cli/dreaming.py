@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from reverie.analysis.memory import peak_memory
 from reverie.cli.flags import Wish
 from reverie.cli.progress import watched
 from reverie.cli.targets import free, jobs_of
@@ -201,20 +202,10 @@ def tell(run: Run, report: dict[str, Any]) -> None:
         print(f"{report['output']}: score {start} -> {end}, {report['seconds']:.1f} s", file=sys.stderr)
 
 
-def peak_memory() -> int | None:
-    """The most memory this process ever held, in bytes; None where the system does not say."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
-
-
 def speak(manner: Manner) -> None:
     """The package's words of warning go to the terminal, each on a line."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("reverie: %(message)s"))
-    logging.getLogger("reverie").handlers = [] if manner.quiet else [handler]
+    logging.getLogger("reverie").handlers = [logging.NullHandler() if manner.quiet else handler]
     logging.getLogger("reverie").setLevel(logging.INFO)  # how far a download is
     logging.getLogger("reverie").propagate = False

@@ -140,7 +140,7 @@ class KerasModel:
             self._part(wanted).compute_output_shape((1, height, width, 3))
         except ValueError as error:
             raise ImageTooSmall(
-                f"a picture of {got} pixels is too small for {wanted[-1]} of {self.name}; take a larger one or a lower layer"
+                f"a picture of {got} pixels is too small for {wanted[-1]} of {self.name}; enlarge it or look lower"
             ) from error
 
 

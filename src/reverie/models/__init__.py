@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reverie.errors import SettingsError, UnknownName, WeightsError
-from reverie.models.catalog import DEFAULT, SPECS, ModelSpec, spec_of
+from reverie.models.catalog import DEFAULT, KERAS, SPECS, ModelSpec, spec_of
 
 if TYPE_CHECKING:
     from reverie.types import Model
@@ -41,7 +41,7 @@ def load_model(
     """
     if engine not in ENGINES:
         raise UnknownName("engine", engine, ENGINES)
-    load = load_torch if engine == "torch" else load_tensorflow
+    load = load_torch if engine == "torch" and not name.startswith(f"{KERAS}:") else load_tensorflow
     return load(name, weights, seed, device, precision)
 
 

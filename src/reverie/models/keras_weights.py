@@ -21,7 +21,7 @@ NETWORKS = ("inception_v3",)
 
 
 def filled(name: str, weights: Mapping[str, Any]) -> tuple[Any, str, Callable[[Any], Any]]:
-    """The Keras network with these weights (ours or Keras's), its name and preprocessing. WeightsError if they do not fit."""
+    """The Keras network with these weights (our names or Keras's), its name and preprocessing. Raises WeightsError."""
     tensors = canonical(weights)
     network, preprocess = build_network(name, "random")
     convolutions = [layer for layer in network.layers if type(layer).__name__ == "Conv2D"]

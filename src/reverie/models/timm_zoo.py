@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import timm
 from timm.data import resolve_data_config
@@ -16,7 +16,11 @@ from reverie.errors import WeightsError
 from reverie.models.zoo import Metadata
 from reverie.models.zoo_files import from_hugging_face, from_torch_hub
 
-ANY_SIZE: tuple[dict[str, Any], ...] = ({"dynamic_img_size": True}, {"strict_img_size": False})
+ANY_SIZE: tuple[dict[str, Any], ...] = (
+    {"dynamic_img_size": True, "dynamic_img_pad": True},
+    {"strict_img_size": False},
+    {},
+)
 """How timm's families are told to take pictures of any size; those that know no such word take them, or never do."""
 
 
@@ -33,9 +37,8 @@ def created(name: str, **how: Any) -> nn.Module:
     """A network for any size of picture, if it can be had."""
     for words in ANY_SIZE:
         with contextlib.suppress(TypeError):  # a word that its family does not know
-            module: nn.Module = timm.create_model(name, **words, **how)
-            return module
-    return timm.create_model(name, **how)
+            return cast(nn.Module, timm.create_model(name, **words, **how))
+    raise WeightsError(f"timm cannot build {name}")
 
 
 def metadata(name: str, module: nn.Module) -> Metadata:
