@@ -27,6 +27,7 @@ for command in (
     commands.dream,
     commands.run,
     commands.show,
+    commands.caption,
     commands.analyze,
     commands.models,
     commands.layers,
