@@ -15,7 +15,7 @@ RANKS = [  # lowest first; a folder's name stands for every module in it
     {"types", "errors"},
     {"settings", "probe", "resample", "color", "models.weights", "objectives", "engines"},
     {"image", "pyramid", "transforms", "param", "models.catalog", "presets"},
-    {"models", "gradient", "tiling", "wording"},
+    {"models", "gradient", "sphere", "tiling", "wording"},
     {"ascent"},
     {"dream", "visualize"},
     {"panorama", "film", "gigapixel", "analysis"},

@@ -25,8 +25,9 @@ from reverie.gradient import (
 )
 from reverie.objectives import Objective
 from reverie.pyramid import octave_sizes
-from reverie.resample import resize
+from reverie.resample import Resize, resize, resize_around
 from reverie.settings import Settings
+from reverie.sphere import Turn, check_sphere, spherical
 from reverie.types import Gradient, Image, Model, Step
 from reverie.wording import objective as objective_in_words
 
@@ -36,16 +37,21 @@ log = logging.getLogger("reverie")
 def dream(image: Image, model: Model, objective: Objective | str, settings: Settings | None = None) -> Image:
     """The image (b, 3, h, w), 0..1, dreamed: at its own size, or with `settings.size` as its longest side."""
     settings = settings or Settings()
-    image = sized(image.to(model.device), settings.size)
-    return finished(dream_steps(image, dream_gradient(model, objective, settings), settings), image)
+    resize = resize_of(settings)
+    image = sized(image.to(model.device), settings.size, resize)
+    return finished(dream_steps(image, dream_gradient(model, objective, settings), settings), image, resize)
 
 
 def dream_steps(image: Image, gradient: Gradient, settings: Settings | None = None) -> Iterator[Step]:
     """Every step of the dream, as it is made; to stop is not to ask for the next.
 
     An octave too small for the network is skipped, with a word to the log; if all are, `ImageTooSmall` is raised.
+    `SettingsError` is raised for a panorama that is not twice as wide as high, unless it is forced.
     """
     settings = settings or Settings()
+    if settings.panorama == "on":
+        check_sphere(*image_size(image))
+    resize = resize_of(settings)
     sizes = octave_sizes(image_size(image), settings.octaves, settings.octave_scale, settings.larger_octaves)
     detail = torch.zeros_like(image[..., :1, :1])
     for octave, size in enumerate(sizes):
@@ -71,16 +77,22 @@ def dream_gradient(model: Model, objective: Objective | str, settings: Settings)
     gradient = jittered(gradient_of(model, wish), settings.jitter, generator)
     gradient = color_correlated(gradient, settings.color_correlation)
     gradient = laplacian_normalized(gradient, settings.laplacian_levels, settings.laplacian_strength)
-    return normalized(smoothed(gradient, settings.smoothing), settings.normalization)
+    gradient = normalized(smoothed(gradient, settings.smoothing), settings.normalization)
+    return spherical(gradient, lambda width: Turn.drawn(width, generator)) if settings.around else gradient
 
 
-def finished(steps: Iterator[Step], image: Image) -> Image:
+def resize_of(settings: Settings) -> Resize:
+    """How the settings' picture is brought to another size."""
+    return resize_around if settings.around else resize
+
+
+def finished(steps: Iterator[Step], image: Image, resize: Resize = resize) -> Image:
     """The picture after the last of the steps."""
     last = deque(steps, maxlen=1)
-    return whole(last[0], image) if last else image
+    return whole(last[0], image, resize) if last else image
 
 
-def whole(step: Step, image: Image) -> Image:
+def whole(step: Step, image: Image, resize: Resize = resize) -> Image:
     """The picture at its full size after any step: the photograph plus what was dreamed so far."""
     size = image_size(image)
     if image_size(step.image) == size:
@@ -90,7 +102,7 @@ def whole(step: Step, image: Image) -> Image:
     return (image + resize(step.image - resize(image, image_size(step.image)), size)).clamp(0, 1)
 
 
-def sized(image: Image, longest: int | None) -> Image:
+def sized(image: Image, longest: int | None, resize: Resize = resize) -> Image:
     """The image with a longest side of so many pixels."""
     height, width = image_size(image)
     scale = 1 if longest is None else longest / max(height, width)

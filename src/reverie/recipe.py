@@ -15,11 +15,12 @@ from typing import Any
 
 import tomli_w
 
-from reverie.dream import dream_gradient, dream_steps, finished, sized
+from reverie.dream import dream_gradient, dream_steps, finished, resize_of, sized
 from reverie.errors import RecipeError, ReverieError
 from reverie.image import Photo, read_photo, read_recipe
 from reverie.models import load_model
 from reverie.objectives import Objective
+from reverie.panorama import settled
 from reverie.settings import Settings
 from reverie.types import Image, Model, Step
 
@@ -54,6 +55,7 @@ class Recipe:
     @classmethod
     def of(cls, photo: Photo, name: str, model: Model, wish: Objective, settings: Settings) -> Recipe:
         """The recipe of what is about to be dreamed; `name` is what the photo was called."""
+        settings = settled(settings, photo)
         return cls(name, photo.digest, model.name, model.digest, str(wish), model.precision, settings=settings)
 
     def to_toml(self) -> str:
@@ -95,8 +97,9 @@ def run(recipe: Recipe, photo: Photo | None = None) -> Image:
     """
     photo = photo or photo_of(recipe)
     model = model_of(recipe)
-    image = sized(photo.image.to(model.device), recipe.settings.size)
-    return finished(steps_of(recipe, image, model), image)
+    resize = resize_of(recipe.settings)
+    image = sized(photo.image.to(model.device), recipe.settings.size, resize)
+    return finished(steps_of(recipe, image, model), image, resize)
 
 
 def photo_of(recipe: Recipe, beside: Path | None = None) -> Photo:

@@ -14,11 +14,12 @@ from typing import Any
 from reverie.cli.flags import Wish
 from reverie.cli.progress import watched
 from reverie.cli.targets import free, jobs_of
-from reverie.dream import image_size, sized, whole
+from reverie.dream import image_size, resize_of, sized, whole
 from reverie.errors import ReverieError, ScoreError, SettingsError
 from reverie.gradient import score_of
 from reverie.image import Photo, check_output, read_photo, save_image
 from reverie.models import load_model
+from reverie.panorama import labeled
 from reverie.recipe import Recipe, model_of, photo_of, steps_of
 from reverie.types import Image, Model, Step
 from reverie.wording import objective
@@ -89,7 +90,8 @@ def dream_again(picture: Path, output: Path | None, moved: Path | None, manner: 
 def dream_one(run: Run) -> int:
     """Dreams a photo into its target. An interrupted dream is saved as far as it came, as one that failed is."""
     began = time.monotonic()
-    image = sized(run.photo.image.to(run.model.device), run.recipe.settings.size)
+    resize = resize_of(run.recipe.settings)
+    image = sized(run.photo.image.to(run.model.device), run.recipe.settings.size, resize)
     steps = snapped(steps_of(run.recipe, image, run.model), run, image)
     steps = watched(steps, run.photo.path.name, image_size(image), run.recipe.settings, run.manner.quiet)
     last: Step | None = None
@@ -101,10 +103,9 @@ def dream_one(run: Run) -> int:
         code = 130
     except ScoreError as error:
         failure = error
-    dreamed = image if last is None else whole(last, image)
+    dreamed = image if last is None else whole(last, image, resize)
     if last is not None or failure is None:
-        recipe = run.recipe if not (code or failure) else replace(run.recipe, only_steps=taken)
-        save_image(dreamed.cpu(), run.target, like=run.photo, recipe=recipe.to_toml())
+        save(run, dreamed, run.target, only_steps=taken if code or failure else run.recipe.only_steps)
         tell(run, report(run, image, dreamed, last, time.monotonic() - began))
     if failure:
         raise failure
@@ -121,10 +122,16 @@ def snapped(steps: Iterator[Step], run: Run, image: Image) -> Iterator[Step]:
     folder.mkdir(exist_ok=True)
     for taken, step in enumerate(steps, 1):
         if step.octave == step.octaves - 1 and (step.number + 1) % every == 0:
-            recipe = replace(run.recipe, only_steps=taken)
             path = folder / f"step-{step.number + 1:04d}{run.target.suffix}"
-            save_image(whole(step, image).cpu(), path, like=run.photo, recipe=recipe.to_toml())
+            save(run, whole(step, image, resize_of(run.recipe.settings)), path, only_steps=taken)
         yield step
+
+
+def save(run: Run, image: Image, path: Path, only_steps: int | None) -> None:
+    """Writes a picture of the run, with the recipe that makes it."""
+    recipe = replace(run.recipe, only_steps=only_steps)
+    like = labeled(run.photo, recipe.settings, image_size(image))
+    save_image(image.cpu(), path, like=like, recipe=recipe.to_toml())
 
 
 def report(run: Run, image: Image, dreamed: Image, last: Step | None, seconds: float) -> dict[str, Any]:
