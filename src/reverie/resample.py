@@ -52,10 +52,10 @@ CUBIC = 3
 
 def around(image: Image, margin: int) -> Image:
     """The picture of a sphere with `margin` more pixels on every side: around the sphere, and over its poles."""
-    over = image.roll(image.shape[-1] // 2, 3)[..., :margin, :].flip(2)
-    under = image.roll(image.shape[-1] // 2, 3)[..., image.shape[-2] - margin :, :].flip(2)
-    tall = torch.cat([over, image, under], 2)
-    return torch.cat([tall[..., tall.shape[-1] - margin :], tall, tall[..., :margin]], 3)
+    columns = torch.arange(-margin, image.shape[-1] + margin, device=image.device) % image.shape[-1]
+    across = (columns + image.shape[-1] // 2) % image.shape[-1]
+    over, under = image[..., :margin, :].flip(2), image[..., image.shape[-2] - margin :, :].flip(2)
+    return torch.cat([over[..., across], image[..., columns], under[..., across]], 2)
 
 
 def sampled(image: Image, x: Float[Tensor, "h w"], y: Float[Tensor, "h w"]) -> Image:

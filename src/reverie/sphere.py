@@ -10,7 +10,7 @@ there, and the grad is folded back:
     |   zenith   |    nadir    |   the caps (stereographic), turned and shifted a little
     +------------+-------------+
 
-Both projections keep shapes and differ in scale only, by at most 1.5. A sheet is an image: every wrapper of
+Both projections keep shapes and differ in scale only, by at most 1.4. A sheet is an image: every wrapper of
 `reverie.gradient`, its one scale for the whole picture included, works on it unchanged. The latitude where the caps
 meet the band is drawn anew for each step, as the longitude of the cut is, so that no border stays in place.
 """
@@ -33,11 +33,11 @@ from reverie.types import Gradient, Image, Score
 Field: TypeAlias = Float[Tensor, "h w"]
 """A number for each pixel: a coordinate, in pixels or radians."""
 
-BORDER = (math.radians(36), math.radians(46))
+BORDER = (math.radians(35), math.radians(43))
 """The latitudes between which the caps begin: here a cap and the band show things at about the same size."""
-FEATHER = math.radians(3)
+FEATHER = math.radians(2)
 """Half the height of the strip where a cap goes over into the band."""
-MARGIN = 32
+MARGIN = 24
 """Pixels that a chart shows beyond what is folded back: what the network sees at a border is not of this world."""
 SPIN = math.radians(15)
 """How far the caps turn at random. Freely turned, no dog would meet itself at the next step, and none would grow."""
@@ -119,9 +119,7 @@ class Sheet:
 
     def unfolded(self, image: Image) -> Image:
         """The sheet (b, 3, rows, columns) of a panorama."""
-        band = sampled_around(image, *self.band_directions())
-        caps = [sampled_around(image, *self.cap_directions(pole)) for pole in (1, -1)]
-        return torch.cat([band, torch.cat(caps, 3)], 2)
+        return sampled_around(image, *self.directions())
 
     def folded(self, sheet: Image) -> Image:
         """The panorama of a sheet: at each latitude the band or the caps, or a share of either."""
@@ -142,6 +140,13 @@ class Sheet:
     def latitudes(self) -> Float[Tensor, " h"]:
         """The latitude of each row of the panorama."""
         return (0.5 - (self.numbers(self.height) + 0.5) / self.height) * math.pi
+
+    def directions(self) -> tuple[Field, Field]:
+        """Longitude and latitude of each pixel of the sheet."""
+        band, zenith, nadir = self.band_directions(), self.cap_directions(1), self.cap_directions(-1)
+        caps = [torch.cat(pair, 1) for pair in zip(zenith, nadir, strict=True)]
+        longitude, latitude = (torch.cat(pair, 0) for pair in zip(band, caps, strict=True))
+        return longitude, latitude
 
     def band_directions(self) -> tuple[Field, Field]:
         """Longitude and latitude of each pixel of the band."""
