@@ -1,43 +1,47 @@
 """Does a dream go around the sphere? Each number is for a dream as a panorama and, beside it, as a flat picture.
 
-wrap column  the step between the last column and the first, by what the same place of the landscape has in the dreams
-             of the same landscape turned otherwise: 1 where the edge cannot be told from any other column
+wrap column  the step between the last column and the first, by the steps of the columns near it: 1 where the edge
+             cannot be told from any other column
 latitudes    what the dream changed, in strips of latitude, by its mean over the sphere: from a noise that is the same
              in all directions, so that 1 everywhere is right
 pinwheel     near the poles, how much more the dream changed along the parallels than along the meridians: 1 is none
-time         of a dream, in seconds
+time         of a dream, in seconds of the processor
 
     python benchmarks/panorama.py [width] [turns]
 """
 
 from __future__ import annotations
 
+import itertools
 import math
-import platform
 import statistics
 import sys
 import time
 
 import torch
 from landscape import landscape, noise
+from machine import describe
 from torch import Tensor
 
 import reverie as rv
 from reverie.panorama import view
 
+NEAR = 12
+"""How many columns to either side are near the wrap column."""
+
 STRIPS = (0, 15, 30, 35, 39, 43, 50, 65, 90)
 
 
 def main(width: int = 512, turns: int = 12) -> None:
-    print(f"{platform.platform()}, {torch.get_num_threads()} threads, torch {torch.__version__}, {width} pixels wide")
+    print(f"{describe()}\n{width} pixels wide")
     model = rv.load_model("squeezenet")
     for panorama in ("on", "off"):
         ratios = wrap_ratios(model, panorama, width, turns)
         error = statistics.stdev(ratios) / math.sqrt(turns)
         print(f"{panorama:>3}  wrap column {statistics.mean(ratios):.3f} +- {error:.3f} ({turns} turns)", flush=True)
-        began = time.perf_counter()
+        began = time.process_time()
         change = changed(isotropic(width), model, panorama, seed=0)
-        print(f"     time {time.perf_counter() - began:.1f} s", flush=True)
+        print(f"     time {time.process_time() - began:.1f} s", flush=True)
         print("     latitudes " + "  ".join(f"{low}: {share:.2f}" for low, share in strips(change)))
         print(
             "     pinwheel " + "  ".join(f"{pole:+d}: {pinwheel(change, pole):.2f}" for pole in (90, -90)), flush=True
@@ -50,18 +54,14 @@ def changed(image: Tensor, model: rv.Model, panorama: str, seed: int) -> Tensor:
 
 
 def wrap_ratios(model: rv.Model, panorama: str, width: int, turns: int) -> list[float]:
-    """The wrap column's step in each turn, by the mean of the steps at the same place in the other turns."""
-    image, columns = landscape(width), [turn * width // turns for turn in range(turns)]
-    steps = []
-    for turn, column in enumerate(columns):
-        turned = image.roll(-column, 3)
+    """The wrap column's step by those of its neighbors, for dreams of a landscape turned so many ways."""
+    ratios = []
+    for turn in range(turns):
+        turned = landscape(width).roll(turn * width // turns, 3)
         dream = turned + changed(turned, model, panorama, seed=turn)
-        steps.append((dream - dream.roll(1, 3)).abs().mean((0, 1, 2)).roll(column))
-    every = torch.stack(steps)
-    return [
-        float(every[turn, column] / (every[:, column].sum() - every[turn, column]) * (turns - 1))
-        for turn, column in enumerate(columns)
-    ]
+        steps = (dream - dream.roll(1, 3)).abs().mean((0, 1, 2)).roll(NEAR)
+        ratios.append(float(steps[NEAR] / torch.cat([steps[: NEAR - 1], steps[NEAR + 2 : 2 * NEAR + 1]]).mean()))
+    return ratios
 
 
 def isotropic(width: int) -> Tensor:
@@ -82,7 +82,7 @@ def strips(change: Tensor) -> list[tuple[int, float]]:
     area = torch.cos(torch.deg2rad(latitude))
     mean = (rows * area).sum() / area.sum()
     found = []
-    for low, high in zip(STRIPS, STRIPS[1:], strict=False):
+    for low, high in itertools.pairwise(STRIPS):
         inside = (latitude >= low) & (latitude < high)
         found.append((low, float((rows * area)[inside].sum() / area[inside].sum() / mean)))
     return found

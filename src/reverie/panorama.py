@@ -16,7 +16,7 @@ from reverie.image import Photo, Sphere
 from reverie.resample import sampled_around
 from reverie.settings import Settings
 from reverie.sphere import check_sphere
-from reverie.types import Image
+from reverie.types import Image, Resized
 
 log = logging.getLogger("reverie")
 
@@ -65,7 +65,7 @@ def labeled(photo: Photo, settings: Settings, size: tuple[int, int]) -> Photo:
     return replace(photo, xmp=sphere.written(photo.xmp)) if sphere else photo
 
 
-def view(image: Image, yaw: float, pitch: float, fov: float, size: tuple[int, int]) -> Image:
+def view(image: Image, yaw: float, pitch: float, fov: float, size: tuple[int, int]) -> Resized:
     """What a viewer inside the picture of a sphere sees, (b, 3, height, width) for `size` (height, width).
 
     `yaw` and `pitch` are degrees to the right of the picture's middle and above the horizon (90 is straight up); `fov`

@@ -15,13 +15,13 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from reverie.types import Image
+from reverie.types import Image, Resized
 
-Resize: TypeAlias = Callable[[Image, tuple[int, int]], Image]
+Resize: TypeAlias = Callable[[Image, tuple[int, int]], Resized]
 """resize(image, (height, width)) -> image"""
 
 
-def resize(image: Image, size: tuple[int, int]) -> Image:
+def resize(image: Image, size: tuple[int, int]) -> Resized:
     """The image at another size (height, width): bicubic, averaged where it shrinks.
 
     Values may leave 0..1 by the overshoot of the cubic; whoever shows them clamps.
@@ -31,7 +31,7 @@ def resize(image: Image, size: tuple[int, int]) -> Image:
     return F.interpolate(image, size=size, mode="bicubic", align_corners=False, antialias=True)
 
 
-def resize_around(image: Image, size: tuple[int, int]) -> Image:
+def resize_around(image: Image, size: tuple[int, int]) -> Resized:
     """As `resize`, for the picture of a sphere: what lies beyond the left edge is the right one."""
     (height, width), (rows, columns) = image.shape[-2:], size
     if width == 1 or (height, width) == (rows, columns):
@@ -50,7 +50,7 @@ CUBIC = 3
 """How many pixels, of the coarser grid, a cubic reaches to either side: two, and one for the rounding."""
 
 
-def around(image: Image, margin: int) -> Image:
+def around(image: Image, margin: int) -> Resized:
     """The picture of a sphere with `margin` more pixels on every side: around the sphere, and over its poles."""
     columns = torch.arange(-margin, image.shape[-1] + margin, device=image.device) % image.shape[-1]
     across = (columns + image.shape[-1] // 2) % image.shape[-1]
@@ -58,14 +58,16 @@ def around(image: Image, margin: int) -> Image:
     return torch.cat([over[..., across], image[..., columns], under[..., across]], 2)
 
 
-def sampled(image: Image, x: Float[Tensor, "h w"], y: Float[Tensor, "h w"]) -> Image:
+def sampled(image: Image, x: Float[Tensor, "rows columns"], y: Float[Tensor, "rows columns"]) -> Resized:
     """The image read at places (x, y) in pixels, the middle of the first being (0, 0): bicubic, edges repeated."""
     height, width = image.shape[-2:]
     grid = torch.stack([(2 * x + 1) / width - 1, (2 * y + 1) / height - 1], -1).expand(image.shape[0], -1, -1, -1)
     return F.grid_sample(image, grid, mode="bicubic", padding_mode="border", align_corners=False)
 
 
-def sampled_around(image: Image, longitude: Float[Tensor, "h w"], latitude: Float[Tensor, "h w"]) -> Image:
+def sampled_around(
+    image: Image, longitude: Float[Tensor, "rows columns"], latitude: Float[Tensor, "rows columns"]
+) -> Resized:
     """The picture of a sphere read in directions, in radians: 0, 0 is its middle, east and the zenith are positive."""
     height, width = image.shape[-2:]
     x = (longitude / math.tau + 0.5) % 1 * width - 0.5

@@ -10,9 +10,9 @@ there, and the grad is folded back:
     |   zenith   |    nadir    |   the caps (stereographic), turned and shifted a little
     +------------+-------------+
 
-Both projections keep shapes and differ in scale only, by at most 1.4. A sheet is an image: every wrapper of
+Both projections keep shapes and differ in scale only, by a factor of 1.4. A sheet is an image: every wrapper of
 `reverie.gradient`, its one scale for the whole picture included, works on it unchanged. The latitude where the caps
-meet the band is drawn anew for each step, as the longitude of the cut is, so that no border stays in place.
+meet the band is another in each octave, the longitude of the cut in each step, so that no border stays in place.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ from torch import Tensor
 
 from reverie.errors import SettingsError
 from reverie.resample import sampled, sampled_around
-from reverie.types import Gradient, Image, Score
+from reverie.types import Gradient, Image, Resized, Score
 
 Field: TypeAlias = Float[Tensor, "h w"]
 """A number for each pixel: a coordinate, in pixels or radians."""
 
-BORDER = (math.radians(35), math.radians(43))
+BORDER = (math.radians(35), math.radians(44))
 """The latitudes between which the caps begin: here a cap and the band show things at about the same size."""
-FEATHER = math.radians(2)
-"""Half the height of the strip where a cap goes over into the band."""
+FEATHER = math.radians(1)
+"""Half the height of the strip where a cap goes over into the band, and how far that strip moves from step to step."""
 MARGIN = 24
 """Pixels that a chart shows beyond what is folded back: what the network sees at a border is not of this world."""
-SPIN = math.radians(15)
+SPIN = math.radians(6)
 """How far the caps turn at random. Freely turned, no dog would meet itself at the next step, and none would grow."""
 
 
@@ -59,10 +59,16 @@ class Turn:
     @classmethod
     def drawn(cls, width: int, generator: torch.Generator) -> Turn:
         """A turn at random, for a panorama of so many columns."""
-        column, spin, border, right, down = torch.rand(5, generator=generator).tolist()
+        column, spin, up, right, down = torch.rand(5, generator=generator).tolist()
         spin = (2 * spin - 1) * SPIN / math.tau * width
-        border = BORDER[0] + border * (BORDER[1] - BORDER[0])
+        # Another latitude in each octave, but nearly the same in all its steps: a dream that grows in a cap is not that
+        # which grows in the band, and where they took turns neither would.
+        border = BORDER[0] + width * GOLDEN % 1 * (BORDER[1] - BORDER[0]) + (2 * up - 1) * FEATHER
         return cls(int(column * width), spin, border, (right - 0.5, down - 0.5))
+
+
+GOLDEN = (math.sqrt(5) - 1) / 2  # multiples of it, modulo 1, never come close to each other soon
+CPU = torch.device("cpu")
 
 
 def spherical(gradient: Gradient, turn: Callable[[int], Turn]) -> Gradient:
@@ -96,8 +102,8 @@ class Sheet:
 
     height: int
     width: int
-    turn: Turn
-    device: torch.device
+    turn: Turn = Turn()
+    device: torch.device = CPU
 
     @property
     def unit(self) -> float:
@@ -106,22 +112,27 @@ class Sheet:
 
     @property
     def band_rows(self) -> int:
-        return 2 * math.ceil(self.unit * mercator(BORDER[1] + FEATHER) + MARGIN)
+        return 2 * math.ceil(self.unit * mercator(BORDER[1] + 2 * FEATHER) + MARGIN)
 
     @property
     def cap_rows(self) -> int:
-        return 2 * math.ceil(self.unit * stereographic(math.pi / 2 - BORDER[0] + FEATHER) + MARGIN)
+        return 2 * math.ceil(self.unit * stereographic(math.pi / 2 - BORDER[0] + 2 * FEATHER) + MARGIN)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """The sheet's own (height, width)."""
+        return self.band_rows + self.cap_rows, self.columns
 
     @property
     def columns(self) -> int:
         """Around the equator once, or the two caps beside each other."""
         return max(self.width + 2 * MARGIN, 2 * self.cap_rows)
 
-    def unfolded(self, image: Image) -> Image:
+    def unfolded(self, image: Image) -> Resized:
         """The sheet (b, 3, rows, columns) of a panorama."""
         return sampled_around(image, *self.directions())
 
-    def folded(self, sheet: Image) -> Image:
+    def folded(self, sheet: Image) -> Resized:
         """The panorama of a sheet: at each latitude the band or the caps, or a share of either."""
         panorama = sheet.new_zeros(*sheet.shape[:2], self.height, self.width)
         for share, places in self.shares():

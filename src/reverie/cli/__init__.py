@@ -36,17 +36,23 @@ def main(words: list[str] | None = None) -> int:
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     try:
         said = panorama_on(sys.argv[1:] if words is None else words)
-        return int(app(said, exit_on_error=False, print_error=False, result_action="return_value") or 0)
+        code = int(app(said, exit_on_error=False, print_error=False, result_action="return_value") or 0)
+        sys.stdout.flush()
+        return code
     except (ReverieError, CycloptsError) as error:
         return refuse(error)
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output had enough
-        sys.stderr.close()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, MemoryError) or "memory" in str(error):  # torch's own words, which differ by device
+            return refuse("not enough memory: a smaller picture (--size) needs less")
+        raise
 
 
-def refuse(error: Exception) -> int:
+def refuse(error: Exception | str) -> int:
     """Prints a mistake as one line."""
     print("reverie: " + " ".join(str(error).split()), file=sys.stderr)
     return 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,15 +26,23 @@ def jobs_of(photos: Sequence[Path], output: Path | None) -> list[Job]:
     """A job for each photo, or for the bundled example; raises `ImageFileError` for an impossible one."""
     names = [str(photo) for photo in photos] or [EXAMPLE]
     paths = [path_of(name) for name in names]
-    jobs = [Job(name, path, target) for name, path, target in zip(names, paths, targets_of(paths, output), strict=True)]
-    for job in jobs:
-        check_output(job.target, paths)
-    return jobs
+    try:
+        targets = targets_of(paths, output)
+        for target in targets:
+            check_output(target, paths)
+    except ImageFileError:
+        raise
+    except OSError as error:  # such as a name too long for any file
+        raise ImageFileError(f"{output or error.filename} cannot be written: {error.strerror}") from None
+    return [Job(*each) for each in zip(names, paths, targets, strict=True)]
 
 
 def targets_of(paths: Sequence[Path], output: Path | None) -> list[Path]:
     if output is None:
-        return [free(Path(), f"{path.stem}-dream", ending(path)) for path in paths]
+        targets: list[Path] = []
+        for path in paths:
+            targets.append(free(Path(), f"{path.stem}-dream", ending(path), targets))
+        return targets
     if len(paths) == 1 and output.suffix and not output.is_dir():
         return [output]
     if output.suffix and not output.is_dir():
@@ -58,10 +66,10 @@ def inside(folder: Path, paths: Iterable[Path]) -> list[Path]:
     return targets
 
 
-def free(folder: Path, stem: str, suffix: str) -> Path:
-    """The first of stem, stem-2, stem-3 ... that is not there yet."""
+def free(folder: Path, stem: str, suffix: str, taken: Collection[Path] = ()) -> Path:
+    """The first of stem, stem-2, stem-3 ... that is neither there yet nor taken."""
     number, target = 1, folder / f"{stem}{suffix}"
-    while target.exists():
+    while target in taken or target.exists():
         number += 1
         target = folder / f"{stem}-{number}{suffix}"
     return target
