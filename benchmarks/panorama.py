@@ -1,7 +1,7 @@
 """Does a dream go around the sphere? Each number is for a dream as a panorama and, beside it, as a flat picture.
 
-wrap column  the step between the last column and the first, by the steps of the columns near it: 1 where the edge
-             cannot be told from any other column
+wrap column  the step between the last column and the first by those of the columns near it, and this by what the same
+             place has in dreams of the same landscape turned otherwise: 1 where no column can be told from another
 latitudes    what the dream changed, in strips of latitude, by its mean over the sphere: from a noise that is the same
              in all directions, so that 1 everywhere is right
 pinwheel     near the poles, how much more the dream changed along the parallels than along the meridians: 1 is none
@@ -26,8 +26,8 @@ from torch import Tensor
 import reverie as rv
 from reverie.panorama import view
 
-NEAR = 12
-"""How many columns to either side are near the wrap column."""
+NEAR = range(3, 9)
+"""How far away the columns near one are."""
 
 STRIPS = (0, 15, 30, 35, 39, 43, 50, 65, 90)
 
@@ -54,14 +54,23 @@ def changed(image: Tensor, model: rv.Model, panorama: str, seed: int) -> Tensor:
 
 
 def wrap_ratios(model: rv.Model, panorama: str, width: int, turns: int) -> list[float]:
-    """The wrap column's step by those of its neighbors, for dreams of a landscape turned so many ways."""
-    ratios = []
-    for turn in range(turns):
-        turned = landscape(width).roll(turn * width // turns, 3)
-        dream = turned + changed(turned, model, panorama, seed=turn)
-        steps = (dream - dream.roll(1, 3)).abs().mean((0, 1, 2)).roll(NEAR)
-        ratios.append(float(steps[NEAR] / torch.cat([steps[: NEAR - 1], steps[NEAR + 2 : 2 * NEAR + 1]]).mean()))
-    return ratios
+    """In each turn of a landscape, how rough the wrap column is by how rough the others find the same place."""
+    image, columns = landscape(width), [turn * width // turns for turn in range(turns)]
+    found = []
+    for turn, column in enumerate(columns):
+        turned = image.roll(-column, 3)
+        found.append(roughness(turned + changed(turned, model, panorama, seed=turn)).roll(column))
+    every = torch.stack(found)
+    return [
+        float(every[turn, column] / (every[:, column].sum() - every[turn, column]) * (turns - 1))
+        for turn, column in enumerate(columns)
+    ]
+
+
+def roughness(dream: Tensor) -> Tensor:
+    """For each column the step from the one before it, by the mean of those near it."""
+    steps = (dream - dream.roll(1, 3)).abs().mean((0, 1, 2))
+    return steps / torch.stack([steps.roll(side * away) for away in NEAR for side in (-1, 1)]).mean(0)
 
 
 def isotropic(width: int) -> Tensor:

@@ -37,7 +37,7 @@ BORDER = (math.radians(35), math.radians(44))
 """The latitudes between which the caps begin: here a cap and the band show things at about the same size."""
 FEATHER = math.radians(1)
 """Half the height of the strip where a cap goes over into the band, and how far that strip moves from step to step."""
-MARGIN = 24
+MARGIN = 40
 """Pixels that a chart shows beyond what is folded back: what the network sees at a border is not of this world."""
 SPIN = math.radians(6)
 """How far the caps turn at random. Freely turned, no dog would meet itself at the next step, and none would grow."""
