@@ -19,7 +19,7 @@ RANKS = [  # lowest first; a folder's name stands for every module in it
     {"settings", "probe", "resample", "color", "models.weights", "objectives", "engines"},
     {"image", "pyramid", "transforms", "param", "models.catalog", "presets", "classes", "features", "nearness"},
     {"guides"},
-    {"models", "gradient", "wording"},
+    {"models", "gradient", "sphere", "wording"},
     {"tiling", "regions"},
     {"memory"},
     {"ascent"},

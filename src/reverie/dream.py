@@ -32,8 +32,9 @@ from reverie.objectives import Objective
 from reverie.presets import preset_of
 from reverie.pyramid import octave_sizes
 from reverie.regions import Regions, check_shape, measured, regional
-from reverie.resample import resize
+from reverie.resample import Resize, resize, resize_around
 from reverie.settings import Settings
+from reverie.sphere import Sheet, Turn, check_sphere, spherical
 from reverie.tiling import affordable_halo, tiled
 from reverie.types import CHANGE, Gradient, Image, Model, Resized, Score, Step
 from reverie.wording import objective as objective_in_words
@@ -60,9 +61,11 @@ def dream(
     """
     settings = settings or settings_for(objective)
     wish = understood(objective).resolved(model)
-    image = sized(image.to(model.device), settings.size)
-    tile = tile_for(model, wish.objective, parse_memory(memory), image_size(image))
-    return finished(dream_steps(image, dream_gradient(model, wish, settings, tile, image), settings), image)
+    resize = resize_of(settings)
+    image = sized(image.to(model.device), settings.size, resize)
+    tile = tile_for(model, wish.objective, parse_memory(memory), seen_size(image_size(image), settings))
+    gradient = dream_gradient(model, wish, settings, tile, image)
+    return finished(dream_steps(image, gradient, settings), image, resize)
 
 
 def understood(objective: Dream) -> Objective | Regions:
@@ -74,8 +77,12 @@ def dream_steps(image: Image, gradient: Gradient, settings: Settings | None = No
     """Every step of the dream, as it is made; to stop is not to ask for the next.
 
     An octave too small for the network is skipped, with a word to the log; if all are, `ImageTooSmall` is raised.
+    `SettingsError` is raised for a panorama that is not twice as wide as high, unless it is forced.
     """
     settings = settings or Settings()
+    if settings.panorama == "on":
+        check_sphere(*image_size(image))
+    resize = resize_of(settings)
     sizes = octave_sizes(image_size(image), settings.octaves, settings.octave_scale, settings.larger_octaves)
     detail = torch.zeros_like(image[..., :1, :1])
     skipped: list[str] = []  # told once an octave works; where none does, the error says it all
@@ -113,10 +120,11 @@ def dream_gradient(
     generator = torch.Generator().manual_seed(settings.seed)
     if isinstance(wish, Objective):
         gradient = unmeasured(windowed(model, wish, tile), settings, generator)
-        return kept(normalized(gradient, settings.normalization), photo, weight_of_keep(wish))
+        gradient = around(normalized(gradient, settings.normalization), settings, generator)
+        return kept(gradient, photo, weight_of_keep(wish))
     gradients = []
     for own, mask in wish.regions:
-        gradient = unmeasured(windowed(model, own, tile), settings, generator)
+        gradient = around(unmeasured(windowed(model, own, tile), settings, generator), settings, generator)
         gradient = measured(gradient, mask, settings.normalization, settings.feather)
         gradients.append(kept(gradient, photo, weight_of_keep(own)))
         if photo is not None:
@@ -140,6 +148,11 @@ def unmeasured(gradient: Gradient, settings: Settings, generator: torch.Generato
     return smoothed(gradient, settings.smoothing)
 
 
+def around(gradient: Gradient, settings: Settings, generator: torch.Generator) -> Gradient:
+    """The gradient on the sphere, if the picture is one."""
+    return spherical(gradient, lambda width: Turn.drawn(width, generator)) if settings.around else gradient
+
+
 def nothing(image: Image) -> tuple[Score, Image]:
     """The gradient of no wish at all."""
     return image.new_zeros(len(image)), torch.zeros_like(image)
@@ -156,13 +169,23 @@ def preset_for(objective: Dream) -> str:
     return "class" if any(weight > 0 and isinstance(term, ClassTerm) for weight, term in terms) else "default"
 
 
-def finished(steps: Iterator[Step], image: Image) -> Image:
+def seen_size(size: tuple[int, int], settings: Settings) -> tuple[int, int]:
+    """The size (height, width) of what the network sees at once of a picture of that size."""
+    return Sheet(*size).size if settings.around else size
+
+
+def resize_of(settings: Settings) -> Resize:
+    """How the settings' picture is brought to another size."""
+    return resize_around if settings.around else resize
+
+
+def finished(steps: Iterator[Step], image: Image, resize: Resize = resize) -> Image:
     """The picture after the last of the steps."""
     last = deque(steps, maxlen=1)
-    return whole(last[0], image) if last else image
+    return whole(last[0], image, resize) if last else image
 
 
-def whole(step: Step, image: Image) -> Image:
+def whole(step: Step, image: Image, resize: Resize = resize) -> Image:
     """The picture at its full size after any step: the photograph plus what was dreamed so far."""
     size = image_size(image)
     if image_size(step.image) == size:
@@ -172,7 +195,7 @@ def whole(step: Step, image: Image) -> Image:
     return (image + resize(step.image - resize(image, image_size(step.image)), size)).clamp(0, 1)
 
 
-def sized(image: Image, longest: int | None) -> Resized:
+def sized(image: Image, longest: int | None, resize: Resize = resize) -> Resized:
     """The image with a longest side of so many pixels."""
     return resize(image, size_with(image_size(image), longest)).clamp(0, 1)
 

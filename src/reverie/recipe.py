@@ -15,12 +15,13 @@ from typing import Any
 
 import tomli_w
 
-from reverie.dream import dream_gradient, dream_steps, finished, sized
+from reverie.dream import dream_gradient, dream_steps, finished, resize_of, sized
 from reverie.errors import ImageFileError, RecipeError, ReverieError, SettingsError, nearest
 from reverie.guides import moved
 from reverie.image import Photo, read_photo, read_recipe
 from reverie.models import load_model
 from reverie.objectives import Objective
+from reverie.panorama import settled
 from reverie.regions import Regions, mask_of, masked
 from reverie.settings import Settings
 from reverie.types import Image, Model, Step
@@ -87,10 +88,10 @@ class Recipe:
         regions = [] if isinstance(wish, Objective) else wish
         objectives = [wish] if isinstance(wish, Objective) else [objective for _, objective in regions]
         words = "" if regions else str(wish)
-        recipe = cls(plain(name), photo.digest, model.name, model.digest, words, model.precision, settings=settings)
+        recipe = cls(plain(name), photo.digest, model.name, model.digest, words, model.precision)
         masks = [RegionWish(plain(file), read_photo(file).digest, str(objective)) for file, objective in regions]
         guides = {file: read_photo(file).digest for objective in objectives for file in objective.files}
-        return replace(recipe, guides=guides, masks=tuple(masks))
+        return replace(recipe, guides=guides, masks=tuple(masks), settings=settled(settings, photo))
 
     def to_toml(self) -> str:
         """The recipe as text."""
@@ -161,8 +162,9 @@ def run(recipe: Recipe, photo: Photo | None = None) -> Image:
     """
     photo = photo or photo_of(recipe)
     model = model_of(recipe)
-    image = sized(photo.image.to(model.device), recipe.settings.size)
-    return finished(steps_of(recipe, image, model), image)
+    resize = resize_of(recipe.settings)
+    image = sized(photo.image.to(model.device), recipe.settings.size, resize)
+    return finished(steps_of(recipe, image, model), image, resize)
 
 
 def wish_of(recipe: Recipe) -> Objective | Regions:

@@ -16,7 +16,7 @@ from reverie.analysis.memory import peak_memory
 from reverie.cli.flags import Wish
 from reverie.cli.progress import watched
 from reverie.cli.targets import free, jobs_of
-from reverie.dream import image_size, size_with, sized, whole
+from reverie.dream import image_size, resize_of, seen_size, size_with, sized, whole
 from reverie.errors import ImageFileError, ImageTooSmall, ReverieError, ScoreError, SettingsError
 from reverie.gradient import layers_of, score_of
 from reverie.guides import guided
@@ -24,6 +24,7 @@ from reverie.image import Photo, check_output, read_photo, save_image
 from reverie.memory import parse_memory, tile_for
 from reverie.models import default_objective, load_model
 from reverie.objectives import Objective
+from reverie.panorama import labeled
 from reverie.recipe import Recipe, located, model_of, photo_of, steps_of, wish_of
 from reverie.types import Image, Model, Step
 from reverie.wording import objective
@@ -67,7 +68,8 @@ def dream_all(photos: list[Path], output: Path | None, wish: Wish, manner: Manne
         try:
             photo = read_photo(job.path)
             recipe = Recipe.of(photo, job.name, model, wished, wish.settings)
-            tile = tile_for(model, whole_wish(wished), budget, size_with(image_size(photo.image), wish.settings.size))
+            size = seen_size(size_with(image_size(photo.image), wish.settings.size), recipe.settings)
+            tile = tile_for(model, whole_wish(wished), budget, size)
             recipe = replace(recipe, engine=wish.engine, weights=wish.weights, tile=tile)
             code = max(code, dream_one(Run(recipe, photo, model, job.target, manner)))
         except ReverieError as error:
@@ -124,7 +126,8 @@ def dream_again(picture: Path, output: Path | None, moved: Path | None, manner: 
 def dream_one(run: Run) -> int:
     """Dreams a photo into its target. An interrupted dream is saved as far as it came, as one that failed is."""
     began = time.monotonic()
-    image = sized(run.photo.image.to(run.model.device), run.recipe.settings.size)
+    resize = resize_of(run.recipe.settings)
+    image = sized(run.photo.image.to(run.model.device), run.recipe.settings.size, resize)
     steps = steps_of(run.recipe, image, run.model)
     if run.manner.snapshots:
         steps = snapped(steps, run, image, snapshots_folder(run.target))
@@ -138,10 +141,9 @@ def dream_one(run: Run) -> int:
         code = 130
     except ScoreError as error:
         failure = error
-    dreamed = image if last is None else whole(last, image)
+    dreamed = image if last is None else whole(last, image, resize)
     if last is not None or failure is None:
-        recipe = run.recipe if not (code or failure) else replace(run.recipe, only_steps=taken)
-        save_image(dreamed.cpu(), run.target, like=run.photo, recipe=recipe.to_toml())
+        save(run, dreamed, run.target, only_steps=taken if code or failure else run.recipe.only_steps)
         tell(run, report(run, image, dreamed, last, time.monotonic() - began))
     if failure:
         raise failure
@@ -162,10 +164,16 @@ def snapped(steps: Iterator[Step], run: Run, image: Image, folder: Path) -> Iter
     """The same steps; every so many of the last octave the picture is written into the folder."""
     for taken, step in enumerate(steps, 1):
         if step.octave == step.octaves - 1 and (step.number + 1) % (run.manner.snapshots or 1) == 0:
-            recipe = replace(run.recipe, only_steps=taken)
             path = folder / f"step-{step.number + 1:04d}{run.target.suffix}"
-            save_image(whole(step, image).cpu(), path, like=run.photo, recipe=recipe.to_toml())
+            save(run, whole(step, image, resize_of(run.recipe.settings)), path, only_steps=taken)
         yield step
+
+
+def save(run: Run, image: Image, path: Path, only_steps: int | None) -> None:
+    """Writes a picture of the run, with the recipe that makes it."""
+    recipe = replace(run.recipe, only_steps=only_steps)
+    like = labeled(run.photo, recipe.settings, image_size(image))
+    save_image(image.cpu(), path, like=like, recipe=recipe.to_toml())
 
 
 def report(run: Run, image: Image, dreamed: Image, last: Step | None, seconds: float) -> dict[str, Any]:
