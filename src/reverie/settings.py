@@ -38,6 +38,10 @@ class Settings:
     laplacian_levels: int = _number(4, "frequency bands of the gradient that are evened out; 0: none", 0, 16)
     laplacian_strength: float = _number(0.5, "how far the bands are evened out, 0..1", 0, 1)
     smoothing: float = _number(0.0, "Gaussian blur of the gradient, its sigma in pixels", 0, 1000)
+    keep_color: bool = field(
+        default=False, metadata={"about": "only light and dark dream; the colors stay the photo's"}
+    )
+    feather: float = _number(0.01, "how soft the edges of masks are, as a share of the picture's longest side", 0, 1)
     normalization: str = _choice("std", "what a step is measured by", NORMALIZATIONS)
     max_score: float | None = _number(None, "an octave ends early above this score", -1e30, 1e30)
     size: int | None = _number(None, "longest side of the dream in pixels; unset: the picture's own", 1, 10_000_000)
@@ -79,6 +83,10 @@ def _checked(each: dataclasses.Field[Any], value: Any) -> Any:
     if wanted == "str":
         if value not in each.metadata["choices"]:
             raise SettingsError(f"{each.name} is {value!r}; expected one of {', '.join(each.metadata['choices'])}")
+        return value
+    if wanted == "bool":
+        if not isinstance(value, bool):
+            raise SettingsError(f"{each.name} is {value!r}; expected true or false")
         return value
     if isinstance(value, bool) or not isinstance(value, (int, float)) or (wanted == "int" and value != int_of(value)):
         raise SettingsError(f"{each.name} is {value!r}; expected a {'whole ' if wanted == 'int' else ''}number")

@@ -18,8 +18,23 @@ from reverie.settings import PANORAMAS
 
 INTERRUPTED = 130
 
-app = App(name="reverie", help="Makes trained networks dream.", version=lambda: version("reverie"), help_format="rst")
-for command in (commands.dream, commands.run, commands.show, commands.models, commands.layers, commands.presets):
+app = App(
+    name="reverie",
+    help="Makes trained networks dream.",
+    version=lambda: version("reverie"),
+    help_format="rst",
+    suppress_keyboard_interrupt=False,  # it is ours to answer
+)
+for command in (
+    commands.dream,
+    commands.run,
+    commands.show,
+    commands.caption,
+    commands.analyze,
+    commands.models,
+    commands.layers,
+    commands.presets,
+):
     app.command(command)
 
 
