@@ -13,9 +13,11 @@ SOURCE = Path(__file__).parent.parent / "src" / "reverie"
 
 RANKS = [  # lowest first; a folder's name stands for every module in it
     {"types", "errors"},
-    {"resample", "color", "models.weights", "objectives", "engines"},
-    {"image", "pyramid", "transforms", "param", "models.catalog"},
-    {"models", "gradient", "tiling", "wording"},
+    {"settings", "probe", "resample", "color", "models.weights", "objectives", "engines"},
+    {"image", "pyramid", "transforms", "param", "models.catalog", "presets"},
+    {"models", "gradient", "wording"},
+    {"tiling"},
+    {"memory"},
     {"ascent"},
     {"dream", "visualize"},
     {"panorama", "film", "gigapixel", "analysis"},

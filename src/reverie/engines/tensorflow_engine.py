@@ -57,9 +57,12 @@ class KerasModel:
     device = torch.device("cpu")
     precision = "float32"
 
-    def __init__(self, network: Any, name: str, preprocess: str | Callable[[Any], Any] = "tf") -> None:
+    def __init__(
+        self, network: Any, name: str, preprocess: str | Callable[[Any], Any] = "tf", digest: str | None = None
+    ) -> None:
         tensorflow()
         _calm_torch_threads(torch.get_num_threads())
+        self._digest = digest
         self.name = name
         self._network = network
         self._preprocess = preprocessing(preprocess)
@@ -73,7 +76,9 @@ class KerasModel:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over the bytes of all weights, in Keras's order."""
+        """SHA-256 of the weights' file where that was told, else over the bytes of all weights, in Keras's order."""
+        if self._digest is not None:
+            return self._digest
         found = hashlib.sha256()
         for weight in self._network.weights:
             found.update(weight.numpy().tobytes())
@@ -136,7 +141,9 @@ class KerasModel:
         except ValueError as error:
             if "zero or negative" not in str(error):  # a sum of two maps that do not match, say
                 raise SettingsError(f"{self.name} cannot take a picture of {got} pixels: {one_line(error)}") from error
-            raise ImageTooSmall(f"a picture of {got} pixels is too small for {wanted[-1]} of {self.name}") from error
+            raise ImageTooSmall(
+                f"a picture of {got} pixels is too small for {wanted[-1]} of {self.name}; enlarge it or look lower"
+            ) from error
 
 
 class _ThroughKeras(torch.autograd.Function):

@@ -1,0 +1,57 @@
+"""The command line: words -> recipe -> run.
+
+Nothing here imports torch until there is work to do, so that `reverie --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.metadata import version
+
+from cyclopts import App, CycloptsError
+
+from reverie.cli import commands
+from reverie.errors import ReverieError
+
+INTERRUPTED = 130
+
+app = App(name="reverie", help="Makes trained networks dream.", version=lambda: version("reverie"), help_format="rst")
+for command in (
+    commands.dream,
+    commands.run,
+    commands.show,
+    commands.analyze,
+    commands.models,
+    commands.layers,
+    commands.presets,
+):
+    app.command(command)
+
+
+def main(words: list[str] | None = None) -> int:
+    """Runs a command line; returns its exit code: 0, 2 for a user's mistake, 130 after Ctrl-C."""
+    # Torch's threads wait for each other by spinning. Beside another busy program that makes a dream ten times slower;
+    # a short spin costs nothing on a quiet machine. It must be said before torch is imported.
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+    try:
+        code = int(app(words, exit_on_error=False, print_error=False, result_action="return_value") or 0)
+        sys.stdout.flush()
+        return code
+    except (ReverieError, CycloptsError) as error:
+        return refuse(error)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of our output had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, MemoryError) or "memory" in str(error):  # torch's own words, which differ by device
+            return refuse("not enough memory: a smaller picture (--size) needs less")
+        raise
+
+
+def refuse(error: Exception | str) -> int:
+    """Prints a mistake as one line."""
+    print("reverie: " + " ".join(str(error).split()), file=sys.stderr)
+    return 2

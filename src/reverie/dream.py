@@ -1,0 +1,128 @@
+"""The dream: gradient ascent on a photograph, from its smallest octave to its own size.
+
+What is dreamed at one octave is kept as a *detail* beside the photograph (the *base*), enlarged, and added to the next,
+finer photograph, so that the photograph never loses its own sharpness.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import replace
+
+import torch
+
+from reverie.ascent import ascend
+from reverie.errors import ImageTooSmall
+from reverie.gradient import (
+    color_correlated,
+    gradient_of,
+    jittered,
+    laplacian_normalized,
+    normalized,
+    smoothed,
+)
+from reverie.memory import parse_memory, tile_for
+from reverie.objectives import Objective
+from reverie.pyramid import octave_sizes
+from reverie.resample import resize
+from reverie.settings import Settings
+from reverie.tiling import affordable_halo, tiled
+from reverie.types import Gradient, Image, Model, Resized, Step
+from reverie.wording import objective as objective_in_words
+
+log = logging.getLogger("reverie")
+
+
+def dream(
+    image: Image,
+    model: Model,
+    objective: Objective | str,
+    settings: Settings | None = None,
+    memory: str = "auto",
+) -> Resized:
+    """The image (b, 3, h, w), 0..1, dreamed: at its own size, or with `settings.size` as its longest side.
+
+    `memory`: what the dream may take, such as "2GB"; "auto" is half of what is free. A picture that needs more is
+    computed in tiles. Raises `SettingsError` where not even the smallest tile fits.
+    """
+    settings = settings or Settings()
+    wish = objective_in_words(objective) if isinstance(objective, str) else objective
+    image = sized(image.to(model.device), settings.size)
+    tile = tile_for(model, wish, parse_memory(memory), image_size(image))
+    return finished(dream_steps(image, dream_gradient(model, wish, settings, tile), settings), image)
+
+
+def dream_steps(image: Image, gradient: Gradient, settings: Settings | None = None) -> Iterator[Step]:
+    """Every step of the dream, as it is made; to stop is not to ask for the next.
+
+    An octave too small for the network is skipped, with a word to the log; if all are, `ImageTooSmall` is raised.
+    """
+    settings = settings or Settings()
+    sizes = octave_sizes(image_size(image), settings.octaves, settings.octave_scale, settings.larger_octaves)
+    detail = torch.zeros_like(image[..., :1, :1])
+    skipped: list[str] = []  # told once an octave works; where none does, the error says it all
+    for octave, size in enumerate(sizes):
+        base = resize(image, size)
+        canvas = (base + resize(detail, size)).clamp(0, 1)
+        try:
+            for step in ascend(canvas, gradient, settings.steps, settings.step_size):
+                canvas = step.image
+                tell(skipped)
+                yield replace(step, octave=octave, octaves=len(sizes))
+                if settings.max_score is not None and bool((step.score > settings.max_score).all()):
+                    break
+        except ImageTooSmall as error:
+            if octave == len(sizes) - 1:
+                raise
+            skipped.append(f"octave {octave + 1} of {len(sizes)} skipped: {error}")
+        detail = canvas - base
+
+
+def tell(words: list[str]) -> None:
+    """Each of the words once, to the log."""
+    while words:
+        log.warning(words.pop(0))
+
+
+def dream_gradient(model: Model, objective: Objective | str, settings: Settings, tile: int | None = None) -> Gradient:
+    """The gradient that the settings describe, wrapped from the inside out; computed in windows of `tile` pixels."""
+    wish = objective_in_words(objective) if isinstance(objective, str) else objective
+    generator = torch.Generator().manual_seed(settings.seed)
+    gradient = gradient_of(model, wish) if tile is None else tiled(model, wish, tile, affordable_halo(tile))
+    gradient = jittered(gradient, settings.jitter, generator)
+    gradient = color_correlated(gradient, settings.color_correlation)
+    gradient = laplacian_normalized(gradient, settings.laplacian_levels, settings.laplacian_strength)
+    return normalized(smoothed(gradient, settings.smoothing), settings.normalization)
+
+
+def finished(steps: Iterator[Step], image: Image) -> Image:
+    """The picture after the last of the steps."""
+    last = deque(steps, maxlen=1)
+    return whole(last[0], image) if last else image
+
+
+def whole(step: Step, image: Image) -> Image:
+    """The picture at its full size after any step: the photograph plus what was dreamed so far."""
+    size = image_size(image)
+    if image_size(step.image) == size:
+        return step.image
+    if step.image.shape[-2] > size[0]:  # an octave larger than the picture is brought back
+        return resize(step.image, size).clamp(0, 1)
+    return (image + resize(step.image - resize(image, image_size(step.image)), size)).clamp(0, 1)
+
+
+def sized(image: Image, longest: int | None) -> Resized:
+    """The image with a longest side of so many pixels."""
+    return resize(image, size_with(image_size(image), longest)).clamp(0, 1)
+
+
+def size_with(size: tuple[int, int], longest: int | None) -> tuple[int, int]:
+    """The size (height, width) of a picture whose longest side is made so many pixels; None: its own."""
+    scale = 1 if longest is None else longest / max(size)
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def image_size(image: Image) -> tuple[int, int]:
+    return image.shape[-2], image.shape[-1]

@@ -1,0 +1,104 @@
+"""A torch network as a `Model`: its preprocessing, precision and memory format are its own affair."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Protocol, cast, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+from reverie.errors import SettingsError, UnknownName
+from reverie.types import Activations, Image
+
+PRECISIONS = ("auto", "float32", "bfloat16")
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+@runtime_checkable
+class Network(Protocol):
+    """What a native network of ours answers to: normalised images in, activations by layer out."""
+
+    LAYERS: tuple[str, ...]
+    MEAN: tuple[float, float, float]
+    STD: tuple[float, float, float]
+
+    def forward(self, image: Tensor, layers: Collection[str]) -> dict[str, Tensor]: ...
+
+
+class TorchModel:
+    """A `Model` around a `Network`. `image` is expected on `device`; activations come in the model's precision."""
+
+    def __init__(
+        self,
+        network: Network,
+        name: str,
+        digest: str,
+        *,
+        parameters: Mapping[str, tuple[int, int]] | None = None,
+        device: str = "auto",
+        precision: str = "auto",
+    ) -> None:
+        module = cast(nn.Module, network)
+        self.name, self.digest, self.layers = name, digest, network.LAYERS
+        self.device = chosen_device(device)
+        self.dtype = chosen_precision(precision, self.device)
+        self.precision = str(self.dtype).removeprefix("torch.")
+        self.parameters = parameters or counted(module)
+        # channels_last is how convolutions are fastest on processors and tensor cores alike.
+        module = module.eval().requires_grad_(False).to(self.device, self.dtype)
+        self.network = module.to(memory_format=torch.channels_last)
+        self.scale = (1 / torch.tensor(network.STD)).view(1, 3, 1, 1).to(self.device)
+        self.shift = (-torch.tensor(network.MEAN) / torch.tensor(network.STD)).view(1, 3, 1, 1).to(self.device)
+
+    def __call__(self, image: Image, layers: Collection[str]) -> Activations:
+        for layer in layers:
+            if layer not in self.layers:
+                raise UnknownName(f"layer of {self.name}", layer, self.layers)
+        x = torch.addcmul(self.shift, image, self.scale)
+        x = x.to(self.dtype, memory_format=torch.channels_last)
+        return cast("Activations", self.network(x, frozenset(layers)))
+
+    def __repr__(self) -> str:
+        return f"<{self.name}: {len(self.layers)} layers, {self.precision}, {self.device}>"
+
+
+def counted(module: nn.Module) -> dict[str, tuple[int, int]]:
+    """The (trainable, non-trainable) numbers in each top-level block."""
+    return {
+        name: (sum(each.numel() for each in block.parameters()), sum(each.numel() for each in block.buffers()))
+        for name, block in module.named_children()
+    }
+
+
+def chosen_device(device: str) -> torch.device:
+    """The device of a name; "auto" takes the fastest there is. Raises `SettingsError` for one that is not there."""
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if device == "auto":
+        return torch.device(next(name for name in ("cuda", "mps", "cpu") if there[name]))
+    kind = device.split(":")[0]
+    if not there.get(kind):
+        here = ", ".join(name for name, is_there in there.items() if is_there)
+        raise SettingsError(f"no device {device!r} here; expected auto or one of: {here}")
+    return torch.device(device)
+
+
+def chosen_precision(precision: str, device: torch.device) -> torch.dtype:
+    """The type of a precision; "auto" is bfloat16 where the processor computes it natively, float32 elsewhere."""
+    if precision not in PRECISIONS:
+        raise SettingsError(f"precision {precision!r}; expected one of {', '.join(PRECISIONS)}")
+    if precision == "auto":
+        return torch.bfloat16 if native_bfloat16(device) else torch.float32
+    return torch.float32 if precision == "float32" else torch.bfloat16
+
+
+def native_bfloat16(device: torch.device) -> bool:
+    """Whether bfloat16 is computed by the hardware itself, rather than by way of float32."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.type == "cpu":
+        capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+        if capabilities:
+            return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") or capabilities.get("bf16"))
+        return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", bool)())  # before torch 2.11
+    return False

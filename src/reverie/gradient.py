@@ -1,0 +1,166 @@
+"""`gradient(image) -> (score, grad)` and what can be wrapped around it.
+
+Each wrapper takes such a function and returns such a function; a dream is told by how they are nested:
+
+    gradient = gradient_of(model, objective)
+    gradient = normalized(laplacian_normalized(color_correlated(jittered(gradient, 32, rng)), levels=4))
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+
+from reverie.color import color_mix
+from reverie.errors import ImageTooSmall, SettingsError, SizeRefused, UnknownName
+from reverie.objectives import Objective
+from reverie.probe import smallest_side
+from reverie.pyramid import laplacian_merge, laplacian_split
+from reverie.types import IMAGE, Gradient, Image, Model, Score
+
+
+def gradient_of(model: Model, objective: Objective) -> Gradient:
+    """The score of an image (b,) and how every pixel changes it (b, 3, h, w).
+
+    Raises `UnknownName` for a layer the model does not have; the gradient raises `ImageTooSmall` for an image that
+    the model cannot see.
+    """
+    score = score_of(model, objective)
+
+    def gradient(image: Image) -> tuple[Score, Image]:
+        image = image.detach().requires_grad_(True)
+        with torch.enable_grad():
+            scored = score(image)
+            (grad,) = torch.autograd.grad(scored.sum(), image)
+        return scored.detach(), grad
+
+    return gradient
+
+
+def score_of(model: Model, objective: Objective) -> Callable[[Image], Score]:
+    """The score of an image (b,), attached to its graph if it asks for a gradient. Raises as `gradient_of` does."""
+    layers = [name for name in objective.layers if name != IMAGE]
+    for name in layers:
+        if name not in model.layers:
+            raise UnknownName(f"layer of {model.name}", name, model.layers)
+
+    def score(image: Image) -> Score:
+        return objective({**(seen(model, image, layers) if layers else {}), IMAGE: image})
+
+    return score
+
+
+def seen(model: Model, image: Image, layers: list[str]) -> dict[str, torch.Tensor]:
+    """The model's answer, or `ImageTooSmall` with the smallest side that would do."""
+    try:
+        return dict(model(image, layers))
+    except SizeRefused:
+        raise
+    except (RuntimeError, ValueError):
+        height, width = image.shape[-2:]
+        least = smallest_side(model, layers)
+        if least is None or min(height, width) >= least:
+            raise
+        raise ImageTooSmall(
+            f"a picture of {width} x {height} pixels is too small for {', '.join(layers)} of {model.name}: "
+            f"the smallest side that works is {least}; enlarge it (--size) or wish for a lower layer"
+        ) from None
+
+
+def jittered(gradient: Gradient, reach: int, generator: torch.Generator) -> Gradient:
+    """The image shifted at random around its edges by up to `reach` pixels before, and back after.
+
+    Hides where the network's grid, and the border of a picture, lie.
+    """
+
+    def shifted(image: Image) -> tuple[Score, Image]:
+        y, x = torch.randint(-reach, reach + 1, (2,), generator=generator).tolist()
+        score, grad = gradient(torch.roll(image, (y, x), (2, 3)))
+        return score, torch.roll(grad, (-y, -x), (2, 3))
+
+    return shifted if reach else gradient
+
+
+def color_correlated(gradient: Gradient, share: float = 0.6) -> Gradient:
+    """The colors of the grad drawn toward those that go together in nature: 0 leaves it neon, 1 almost gray.
+
+    Lucid decorrelates the image instead, which for gradient ascent comes to multiplying by the covariance.
+    """
+    mix = color_mix(share)
+
+    def correlated(image: Image) -> tuple[Score, Image]:
+        score, grad = gradient(image)
+        return score, torch.einsum("dc,bchw->bdhw", mix.to(grad.device), grad)
+
+    return correlated if share else gradient
+
+
+def laplacian_normalized(gradient: Gradient, levels: int = 4, strength: float = 0.5) -> Gradient:
+    """Every frequency band of the grad divided by its root mean square to the power `strength`.
+
+    1 makes all bands equally strong (the TensorFlow notebook of 2016), which paints heavy light and dark; 0 changes
+    nothing.
+    """
+
+    def evened(image: Image) -> tuple[Score, Image]:
+        score, grad = gradient(image)
+        bands = laplacian_split(grad, levels)
+        return score, laplacian_merge([band / rms(band) ** strength for band in bands])
+
+    return evened if levels > 1 and strength else gradient
+
+
+def smoothed(gradient: Gradient, sigma: float) -> Gradient:
+    """The grad blurred by a Gaussian, `sigma` in pixels: softer, larger shapes."""
+
+    def blurred(image: Image) -> tuple[Score, Image]:
+        score, grad = gradient(image)
+        return score, blur(grad, sigma)
+
+    return blurred if sigma else gradient
+
+
+def normalized(gradient: Gradient, by: str = "std") -> Gradient:
+    """The grad divided by its standard deviation ("std", the paper) or mean absolute value ("mean-abs", Google 2015).
+
+    One scale for each image of the batch, so that one step size suits every picture, layer and network.
+    """
+    if by not in SCALES:
+        raise SettingsError(f"normalization by {by!r}; expected one of {', '.join(SCALES)}")
+
+    def scaled(image: Image) -> tuple[Score, Image]:
+        score, grad = gradient(image)
+        return score, grad / SCALES[by](grad)
+
+    return scaled if by != "none" else gradient
+
+
+# A gradient of nothing stays nothing. Far below the tutorial's 1e-8, which the mean over a large picture reaches.
+TINY = 1e-30
+
+
+def rms(grad: Image) -> torch.Tensor:
+    return grad.square().mean((1, 2, 3), keepdim=True).sqrt().clamp_min(TINY)
+
+
+def std(grad: Image) -> torch.Tensor:
+    return grad.std((1, 2, 3), keepdim=True, correction=0).clamp_min(TINY)
+
+
+def mean_abs(grad: Image) -> torch.Tensor:
+    return grad.abs().mean((1, 2, 3), keepdim=True).clamp_min(TINY)
+
+
+SCALES: dict[str, Callable[[Image], torch.Tensor]] = {"std": std, "mean-abs": mean_abs, "none": torch.ones_like}
+
+
+def blur(image: Image, sigma: float) -> Image:
+    """Gaussian blur, edges repeated; a radius of three sigmas, cut at the image's own size."""
+    radius = min(math.ceil(3 * sigma), min(image.shape[-2:]) - 1)
+    weights = torch.exp(-0.5 * (torch.arange(-radius, radius + 1, device=image.device) / sigma) ** 2)
+    weights = (weights / weights.sum()).expand(3, 1, -1)
+    padded = F.pad(image, (radius,) * 4, mode="replicate")
+    return F.conv2d(F.conv2d(padded, weights[..., None], groups=3), weights[:, :, None], groups=3)

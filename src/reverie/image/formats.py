@@ -1,0 +1,85 @@
+"""The formats that can be written, what each can hold, and whether a path can become one of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from reverie.errors import ImageFileError
+from reverie.image.opening import printable
+
+
+@dataclass(frozen=True)
+class Format:
+    """What a file format can hold, and how libvips is told to write it."""
+
+    ending: str
+    longest: int = 2**31 - 1  # pixels a side
+    alpha: bool = True
+    deep: bool = True
+    quality: int | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+PNG = Format(".png")
+TIFF = Format(".tif", options={"compression": "deflate", "predictor": "horizontal"})
+JPEG = Format(".jpg", 65_500, False, False, 95, {"subsample_mode": "off", "optimize_coding": True})
+WEBP = Format(".webp", 16_383, True, False, 95, {"smart_subsample": True})
+# Above effort 2 an AVIF takes ten times as long and is no smaller.
+AVIF = Format(".avif", 16_384, True, True, 90, {"subsample_mode": "off", "compression": "av1", "effort": 2})
+_FORMATS = {
+    ".png": PNG,
+    ".tif": TIFF,
+    ".tiff": TIFF,
+    ".jpg": JPEG,
+    ".jpeg": JPEG,
+    ".webp": WEBP,
+    ".avif": AVIF,
+}
+
+ENDINGS = tuple(_FORMATS)
+"""The endings of the files that can be written."""
+
+
+def check_output(path: str | os.PathLike[str], inputs: Iterable[str | os.PathLike[str]] = ()) -> None:
+    """Refuse, before any work, a path that could not be written at its end or that is one of the inputs.
+
+    Raises ImageFileError, in one line.
+    """
+    path = Path(path)
+    name = printable(path)
+    format_of(path)
+    try:
+        if path.is_dir():
+            raise ImageFileError(f"{name} is a folder; expected the name of a picture")
+        if path.exists() and not path.is_file():
+            raise ImageFileError(f"{name} is not a regular file")
+        if not path.parent.is_dir():
+            raise ImageFileError(f"{printable(path.parent)} is no folder; make it first")
+        if not os.access(path.resolve().parent, os.W_OK | os.X_OK):
+            raise ImageFileError(f"the folder {printable(path.parent)} cannot be written to")
+        same = any(_same(path, Path(source)) for source in inputs)
+    except ImageFileError:
+        raise
+    except (OSError, ValueError, RuntimeError) as error:  # too long a name; a zero byte in it; a loop of links
+        reason = getattr(error, "strerror", None) or error
+        raise ImageFileError(f"{name} cannot be written: {reason}") from None
+    if same:
+        raise ImageFileError(f"{name} is the input itself; expected another name for the output")
+
+
+def _same(path: Path, source: Path) -> bool:
+    if path.exists() and source.exists():
+        return path.samefile(source)
+    return path.resolve() == source.resolve()
+
+
+def format_of(path: Path) -> Format:
+    form = _FORMATS.get(path.suffix.lower())
+    if form is None:
+        got = f"ends in {path.suffix}" if path.suffix else "has no ending"
+        raise ImageFileError(f"{printable(path)} {got}; expected one of {', '.join(ENDINGS)}")
+    return form

@@ -1,0 +1,160 @@
+"""An image into a file, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pyvips
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from reverie.errors import ImageFileError, SettingsError
+from reverie.image.embedding import packet_with, png_with_texts
+from reverie.image.formats import AVIF, JPEG, PNG, TIFF, Format, format_of
+from reverie.image.opening import as_image_error, printable, quiet
+from reverie.image.profiles import FIELD, from_srgb, is_srgb
+from reverie.image.reading import Photo
+from reverie.types import Image
+
+_JPEG_XMP = 60_000  # bytes of XMP that libvips puts into a JPEG, whose segments end at 64 kB; of more it writes nothing
+
+
+def save_image(
+    image: Image,
+    path: str | os.PathLike[str],
+    *,
+    like: Photo | None = None,
+    recipe: str | None = None,
+    quality: int | None = None,
+) -> None:
+    """Write one image (1, 3, h, w), sRGB 0..1, in the format that the path's ending names.
+
+    `like` is the photograph it was made from: its alpha (resized to the image), its depth (16 bits in PNG and TIFF, 10
+    in AVIF, 8 in JPEG and WebP, which have no more), its ICC profile (without one the file is plain sRGB), its EXIF but
+    for the orientation, which is applied, and its XMP; TIFF keeps no EXIF. Without `like` the file has 8 bits. JPEG has
+    no alpha: the image is laid on white, as a page would show it. `recipe` is a TOML text to be found again by
+    `read_recipe`. `quality` 1..100 is of JPEG (95, all its color kept), WebP (95) and AVIF (90, all its color kept).
+
+    Raises ImageFileError; the file that was there before is then untouched.
+    """
+    path = Path(path)
+    form = format_of(path)
+    _check_image(image, path, form)
+    if quality is not None and not 1 <= quality <= 100:
+        raise SettingsError(f"quality is {quality}; expected 1 to 100")
+    packet = _packet(path, form, recipe, like)
+    quiet()
+    with as_image_error(path, "cannot be written"):
+        data = _encoded(_picture(image, form, like), form, quality, None if form is PNG else packet)
+    if form is PNG:
+        texts = {"XML:com.adobe.xmp": packet.decode() if packet else None, "parameters": recipe}
+        data = png_with_texts(data, {key: text for key, text in texts.items() if text is not None})
+    _write_whole(path, data)
+
+
+def _check_image(image: Image, path: Path, form: Format) -> None:
+    batch, _, height, width = image.shape
+    if batch != 1:
+        raise ImageFileError(f"{printable(path)} holds one picture; got a batch of {batch}")
+    if not height or not width:
+        raise ImageFileError(f"{printable(path)} cannot hold a picture of {width} x {height} pixels")
+    if max(height, width) > form.longest:
+        got = f"a picture of {width} x {height} does not fit {form.ending}"
+        raise ImageFileError(f"{got}, which holds at most {form.longest} a side; write .png or .tif")
+    if not torch.isfinite(image).all():
+        raise ImageFileError(f"{printable(path)} is not written: the image holds values that are not numbers")
+
+
+def _packet(path: Path, form: Format, recipe: str | None, like: Photo | None) -> bytes | None:
+    packet = packet_with(recipe, like.xmp if like else None)
+    if packet and form is JPEG and len(packet) > _JPEG_XMP:
+        packet = packet_with(recipe)  # without the photograph's own
+        if packet and len(packet) > _JPEG_XMP:
+            raise ImageFileError(f"{printable(path)}: a JPEG holds no recipe of {len(packet) // 1000} kB; write .png")
+    return packet
+
+
+def _picture(image: Image, form: Format, like: Photo | None) -> pyvips.Image:
+    """The image, its alpha beside it, in the depth and the colors of the file."""
+    depth = like.depth if like and form.deep else 8
+    alpha = _alpha(image, like.alpha) if like and like.alpha is not None else None
+    if alpha is not None and not form.alpha:
+        image, alpha = image * alpha + (1 - alpha), None
+    profile = like.profile if like else None
+    if profile is None or is_srgb(profile):
+        picture = _samples(image, depth)
+    else:
+        picture = from_srgb(_samples(image, 16), profile, depth)
+    if alpha is not None:
+        picture = picture.bandjoin(_samples(alpha, depth))
+    return _with_metadata(picture, like)
+
+
+def _with_metadata(picture: pyvips.Image, like: Photo | None) -> pyvips.Image:
+    picture = picture.copy()
+    picture.remove(FIELD)
+    for name, blob in ((FIELD, like and like.profile), ("exif-data", like and like.exif)):
+        if blob:
+            picture.set_type(pyvips.GValue.blob_type, name, blob)
+    picture.set_type(pyvips.GValue.gint_type, "orientation", 1)
+    return picture
+
+
+def _alpha(image: Image, alpha: Float[Tensor, "1 1 y x"]) -> Float[Tensor, "1 1 h w"]:
+    alpha = alpha.to(image.device)
+    if alpha.shape[2:] == image.shape[2:]:
+        return alpha
+    return torch.nn.functional.interpolate(alpha, image.shape[2:], mode="bilinear", antialias=True).clamp(0, 1)
+
+
+def _samples(tensor: Float[Tensor, "1 c h w"], depth: int) -> pyvips.Image:
+    """Rounded to the nearest step, so that what was read from a file of that depth is written as it was."""
+    top, kind = (255, np.uint8) if depth == 8 else (65535, np.uint16)
+    values = tensor.detach()[0].float().cpu()
+    samples = np.empty((*values.shape[1:], len(values)), kind)
+    for number, channel in enumerate(values):  # one at a time: the whole may be gigabytes
+        samples[:, :, number] = (channel.clamp(0, 1) * top).round_().numpy()
+    picture = pyvips.Image.new_from_array(samples)
+    gray, rgb = ("b-w", "srgb") if depth == 8 else ("grey16", "rgb16")
+    return picture.copy(interpretation=rgb if picture.bands == 3 else gray)
+
+
+def _encoded(picture: pyvips.Image, form: Format, quality: int | None, packet: bytes | None) -> bytes:
+    options: dict[str, object] = dict(form.options)
+    if form.quality is not None:
+        options["Q"] = quality or form.quality
+    if form is AVIF:
+        options["bitdepth"] = 8 if picture.format == "uchar" else 10
+    if form is TIFF:
+        size = picture.width * picture.height * picture.bands * (1 if picture.format == "uchar" else 2)
+        options["bigtiff"] = size > 2**31  # offsets of 32 bits end at 4 GB, and noise deflates to more than itself
+    if packet:
+        picture.set_type(pyvips.GValue.blob_type, "xmp-data", packet)
+    data: bytes = picture.write_to_buffer(form.ending, **options)
+    return data
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    """To a hidden name beside the target, onto the disk, and only then under the name: never half a picture."""
+    try:
+        target = path.resolve()  # through a link to what it stands for
+        draft = target.with_name(f".{secrets.token_hex(8)}{target.suffix}")
+        try:
+            with draft.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            if target.exists():
+                shutil.copymode(target, draft)
+            draft.replace(target)
+        except BaseException:
+            draft.unlink(missing_ok=True)
+            raise
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ImageFileError(f"{printable(path)} cannot be written: {reason}") from None

@@ -1,0 +1,69 @@
+"""The networks known by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reverie.errors import UnknownName
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A network known by name: where its code and weights are, and what it dreams of unless told."""
+
+    name: str
+    about: str
+    objective: str
+    network: str
+    """Where its class is: "module:Class"."""
+    file: str
+    """The weights' file: within the package's data, or in the cache once it is downloaded."""
+    digest: str
+    """The digest of that file: "sha256:..." or "md5:...", as its makers publish it."""
+    url: str = ""
+    """Where the file is downloaded from; empty for one within the package."""
+
+
+SPECS = {
+    spec.name: spec
+    for spec in [
+        ModelSpec(
+            name="squeezenet",
+            about="SqueezeNet 1.1, ImageNet; 5 MB, comes with the package",
+            objective="fire8^2",
+            network="reverie.models.squeezenet:SqueezeNet",
+            file="squeezenet1_1.safetensors",
+            digest="sha256:6f1d074c42b7077d2eb7a20bd586697bc12ca8cefeb8726f859ec517fb9c44f8",
+        ),
+        ModelSpec(
+            name="inception_v3",
+            about="the paper's: InceptionV3 without its top, ImageNet; 88 MB, Keras's own file",
+            objective="mixed3 + mixed5",
+            network="reverie.models.inception_v3:InceptionV3",
+            file="inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5",
+            digest="md5:bcbd6486424b2319ff4ef7d526e38f63",
+            url="https://storage.googleapis.com/tensorflow/keras-applications/inception_v3/"
+            "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        ),
+    ]
+}
+
+DEFAULT = "squeezenet"
+
+LIBRARIES = {"torchvision": "reverie.models.torchvision_zoo", "timm": "reverie.models.timm_zoo"}
+"""Libraries whose networks are known as "library:network", and the modules that speak for them."""
+
+KERAS = "keras"
+"""The library whose networks, "keras:ResNet50", TensorFlow runs."""
+
+
+def spec_of(name: str) -> ModelSpec:
+    """The entry of a name; raises `UnknownName` with the nearest ones.
+
+    A network of another library has no objective of its own here: what it is built of tells, once it is loaded.
+    """
+    if name.partition(":")[0] in (*LIBRARIES, KERAS) and ":" in name:
+        return ModelSpec(name, f"a network of {name.partition(':')[0]}", "", "", "", "")
+    if name not in SPECS:
+        raise UnknownName("model", name, [*SPECS, *(f"{library}:NAME" for library in LIBRARIES)])
+    return SPECS[name]

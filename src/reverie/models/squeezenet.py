@@ -1,0 +1,140 @@
+"""SqueezeNet 1.1 (Iandola and others, 2016), trained on ImageNet: the network that comes with the package."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from reverie.errors import UnknownName, WeightsError
+from reverie.models.layers import Convolution, answered, max_pool, relu
+
+# The channels that a fire module squeezes to, and that each of its two expanding convolutions answers with.
+FIRES = {
+    "fire2": (16, 64),
+    "fire3": (16, 64),
+    "fire4": (32, 128),
+    "fire5": (32, 128),
+    "fire6": (48, 192),
+    "fire7": (48, 192),
+    "fire8": (64, 256),
+    "fire9": (64, 256),
+}
+LAYERS = ("conv1", "pool1", "fire2", "fire3", "pool3", "fire4", "fire5", "pool5", "fire6", "fire7", "fire8", "fire9")
+
+
+class SqueezeNet(nn.Module):
+    """`forward(image, layers) -> {layer: activations}`; `image` as MEAN and STD make it.
+
+    Activations are those after the ReLU, but for `conv10`, whose 1000 channels are the classes of ImageNet at each
+    place: their ReLU, averaged over all places, is what a class scores.
+    """
+
+    LAYERS = (*LAYERS, "conv10")
+    MEAN = (123.68 / 255, 116.779 / 255, 103.939 / 255)
+    STD = (1 / 255, 1 / 255, 1 / 255)
+
+    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
+        """`tensors` by the names of `shapes()`."""
+        super().__init__()
+        self.block_parameters = {
+            name: (sum(each.numel() for key, each in tensors.items() if key.split(".")[0] == name), 0)
+            for name in self.LAYERS
+        }
+        self.blocks = nn.ModuleDict({name: block(name, tensors) for name in self.LAYERS})
+
+    @classmethod
+    def from_weights(cls, weights: Mapping[str, Tensor]) -> SqueezeNet:
+        """From tensors under our own names. WeightsError if they do not fit."""
+        for name, shape in shapes().items():
+            got = tuple(weights[name].shape) if name in weights else "no such tensor"
+            if got != shape:
+                raise WeightsError(f"not weights of squeezenet: {name} is {got}, expected {shape}")
+        return cls(weights)
+
+    @classmethod
+    def random(cls, seed: int = 0) -> SqueezeNet:
+        """Untrained: the same network for the same seed."""
+        generator = torch.Generator().manual_seed(seed)
+        tensors = {name: torch.randn(shape, generator=generator) for name, shape in shapes().items()}
+        for tensor in tensors.values():  # He's deviation keeps activations alive; biases are small
+            tensor *= (2 / tensor[0].numel()) ** 0.5 if tensor.ndim == 4 else 0.01
+        return cls(tensors)
+
+    def forward(self, image: Float[Tensor, "b 3 h w"], layers: Collection[str]) -> dict[str, Tensor]:
+        """The activations (b, c, h', w') of `layers`; computes nothing above the highest. Raises UnknownName."""
+        for unknown in sorted(set(layers) - set(self.LAYERS)):
+            raise UnknownName("layer", unknown, self.LAYERS)
+        found: dict[str, Tensor] = {}
+        planes = image
+        for name, above in zip(self.LAYERS, (*self.LAYERS[1:], ""), strict=True):
+            if len(found) == len(set(layers)):
+                break
+            # The ReLU's backward has a quarter of the work after the pool, if nothing else reads what is before it.
+            pooled = above.startswith("pool") and name not in layers
+            planes = self.blocks[name](planes, "relu, pool" if pooled else "relu")
+            if name in layers:
+                found[name] = answered(planes)
+        return found
+
+
+class Fire(nn.Module):
+    """Squeezes the channels, then expands them by a 1x1 and a 3x3 convolution side by side."""
+
+    def __init__(self, squeeze: Convolution, expand1x1: Convolution, expand3x3: Convolution) -> None:
+        super().__init__()
+        self.squeeze, self.expand1x1, self.expand3x3 = squeeze, expand1x1, expand3x3
+
+    def forward(self, planes: Float[Tensor, "b c h w"], then: str) -> Float[Tensor, "b d h w"]:
+        squeezed = self.squeeze(planes, "relu")
+        return torch.cat([self.expand1x1(squeezed, then), self.expand3x3(squeezed, then)], 1)
+
+
+class Pool(nn.Module):
+    """The maximum of 3x3 places at stride 2, and the ReLU whose backward was left out before it."""
+
+    def forward(self, planes: Float[Tensor, "b c h w"], then: str) -> Float[Tensor, "b c i j"]:
+        return relu(max_pool(planes))
+
+
+class Logits(nn.Module):
+    """A convolution whose answers may be negative."""
+
+    def __init__(self, convolution: Convolution) -> None:
+        super().__init__()
+        self.convolution = convolution
+
+    def forward(self, planes: Float[Tensor, "b c h w"], then: str) -> Float[Tensor, "b d h w"]:
+        logits: Tensor = self.convolution(planes)
+        return logits
+
+
+def block(name: str, tensors: Mapping[str, Tensor]) -> nn.Module:
+    """The module of a layer."""
+
+    def convolution(key: str, stride: int = 1, padding: int = 0) -> Convolution:
+        return Convolution(tensors[f"{key}.weight"], tensors[f"{key}.bias"], stride, (padding, padding))
+
+    if name in FIRES:
+        squeeze, expand1x1 = convolution(f"{name}.squeeze1x1"), convolution(f"{name}.expand1x1")
+        return Fire(squeeze, expand1x1, convolution(f"{name}.expand3x3", padding=1))
+    if name.startswith("pool"):
+        return Pool()
+    return Logits(convolution(name)) if name == "conv10" else convolution(name, stride=2)
+
+
+def shapes() -> dict[str, tuple[int, ...]]:
+    """The shape of every tensor by its name: kernels are (out, in, height, width)."""
+    found: dict[str, tuple[int, ...]] = {"conv1.weight": (64, 3, 3, 3), "conv1.bias": (64,)}
+    channels = 64
+    for name, (squeezed, expanded) in FIRES.items():
+        for part, out, into, side in [
+            ("squeeze1x1", squeezed, channels, 1),
+            ("expand1x1", expanded, squeezed, 1),
+            ("expand3x3", expanded, squeezed, 3),
+        ]:
+            found |= {f"{name}.{part}.weight": (out, into, side, side), f"{name}.{part}.bias": (out,)}
+        channels = 2 * expanded
+    return {**found, "conv10.weight": (1000, channels, 1, 1), "conv10.bias": (1000,)}

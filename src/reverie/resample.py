@@ -1,0 +1,17 @@
+"""Images to another size."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+
+from reverie.types import Image, Resized
+
+
+def resize(image: Image, size: tuple[int, int]) -> Resized:
+    """The image at another size (height, width): bicubic, averaged where it shrinks.
+
+    Values may leave 0..1 by the overshoot of the cubic; whoever shows them clamps.
+    """
+    if tuple(image.shape[-2:]) == tuple(size):
+        return image
+    return F.interpolate(image, size=size, mode="bicubic", align_corners=False, antialias=True)

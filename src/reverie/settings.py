@@ -1,0 +1,84 @@
+"""The numbers of a dream. Every default has its home here; the command line reads its flags from these fields.
+
+Imports no torch: `reverie --help` reads it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from reverie.errors import SettingsError, UnknownName
+
+NORMALIZATIONS = ("std", "mean-abs", "none")
+
+
+def _number(default: Any, about: str, least: float, most: float) -> Any:
+    return field(default=default, metadata={"about": about, "least": least, "most": most})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a dream is dreamed. Raises `SettingsError` for a number outside its bounds."""
+
+    octaves: int | None = _number(None, "how many sizes to dream at; unset: down to about 150 pixels", 1, 64)
+    octave_scale: float = _number(1.3, "ratio of the sides of neighboring octaves", 1.01, 16)
+    larger_octaves: int = _number(0, "how many octaves are larger than the picture, which is brought back", 0, 16)
+    steps: int = _number(15, "gradient ascent steps in each octave", 1, 1_000_000)
+    step_size: float = _number(0.014, "change of a pixel in one step, 0..1", 1e-9, 1)
+    jitter: int = _number(32, "largest random shift of the picture before each step, in pixels", 0, 1_000_000)
+    color_correlation: float = _number(0.6, "how far the colors of a step follow those of nature, 0..1", 0, 1)
+    laplacian_levels: int = _number(4, "frequency bands of the gradient that are evened out; 0: none", 0, 16)
+    laplacian_strength: float = _number(0.5, "how far the bands are evened out, 0..1", 0, 1)
+    smoothing: float = _number(0.0, "Gaussian blur of the gradient, its sigma in pixels", 0, 1000)
+    normalization: str = field(
+        default="std", metadata={"about": "what a step is measured by: " + ", ".join(NORMALIZATIONS)}
+    )
+    max_score: float | None = _number(None, "an octave ends early above this score", -1e30, 1e30)
+    size: int | None = _number(None, "longest side of the dream in pixels; unset: the picture's own", 1, 10_000_000)
+    seed: int = _number(0, "what chance begins from", 0, 2**63 - 1)
+
+    def __post_init__(self) -> None:
+        for each in dataclasses.fields(self):
+            object.__setattr__(self, each.name, _checked(each, getattr(self, each.name)))
+        if self.octaves is not None and self.larger_octaves >= self.octaves:
+            raise SettingsError(
+                f"larger_octaves is {self.larger_octaves} of {self.octaves} octaves; at most {self.octaves - 1}"
+            )
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Settings:
+        """Settings from a mapping of field names, such as a TOML table; raises `UnknownName` for any other name."""
+        known = [each.name for each in dataclasses.fields(cls)]
+        for name in values:
+            if name not in known:
+                raise UnknownName("setting", name, known)
+        return cls(**values)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The fields that are set, in order: what a recipe writes down."""
+        return {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
+
+
+def _checked(each: dataclasses.Field[Any], value: Any) -> Any:
+    """The value in its field's own type, or a `SettingsError` that names the bound."""
+    optional, wanted = "None" in str(each.type), str(each.type).split(" ")[0]
+    if value is None and optional:
+        return None
+    if wanted == "str":
+        if value not in NORMALIZATIONS:
+            raise SettingsError(f"{each.name} is {value!r}; expected one of {', '.join(NORMALIZATIONS)}")
+        return value
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or (wanted == "int" and value != int_of(value)):
+        raise SettingsError(f"{each.name} is {value!r}; expected a {'whole ' if wanted == 'int' else ''}number")
+    least, most = each.metadata["least"], each.metadata["most"]
+    if not least <= value <= most:  # nan is neither
+        raise SettingsError(f"{each.name} is {value}; expected {least} to {most}")
+    return int(value) if wanted == "int" else float(value)
+
+
+def int_of(value: float) -> int | None:
+    """The whole number that a number is, None where it is none."""
+    return value if isinstance(value, int) else int(value) if value.is_integer() else None
