@@ -17,6 +17,7 @@ from reverie.cli.flags import Wish
 from reverie.cli.progress import watched
 from reverie.cli.targets import free
 from reverie.dream import image_size
+from reverie.errors import SettingsError
 from reverie.image import read_photo
 from reverie.recipe import EXAMPLE, path_of
 from reverie.types import Image
@@ -39,6 +40,8 @@ def analyze_all(photos: Sequence[Path], output: Path | None, wish: Wish, compare
     speak(manner)
     logging.getLogger("reverie").setLevel(logging.WARNING if manner.quiet else logging.INFO)
     require_matplotlib()
+    if wish.objective is None:
+        raise SettingsError(f"say what {wish.model} shall dream of, with --objective")
     plan = Plan(
         objective(wish.objective),
         wish.settings,
