@@ -159,7 +159,7 @@ def test_nothing_runs_after_the_last_layer_needed() -> None:
         if isinstance(each, Trap):
             each.set = True
     assert set(network(picture(), ["1", "0"])) == {"0", "1"}
-    with pytest.raises(RuntimeError, match="sprung"):
+    with pytest.raises(RuntimeError, match=r"sprung"):
         network(picture(), ["0", "2"])
     assert trap.set
 
@@ -178,7 +178,7 @@ def test_no_hook_stays_behind() -> None:
     for each in network.modules():
         if isinstance(each, Trap):
             each.set = True
-    with pytest.raises(RuntimeError, match="sprung"):
+    with pytest.raises(RuntimeError, match=r"sprung"):
         model(picture(), ["3"])
     assert hooks_in(network) == 0
     assert not trap.set, "the user's own module was copied"
@@ -226,7 +226,7 @@ def conv1x1(linear: nn.Linear, planes: Tensor) -> Tensor:
 def test_a_size_that_is_refused_is_one_line() -> None:
     model = rv.wrap(Tokens(whole=True), **HALF, device="cpu", precision="float32", name="small")
     for size in ((64, 72), (32, 32), (8, 8)):
-        with pytest.raises(SizeRefused, match="small does not take a picture of .* it takes 64 x 64") as refusal:
+        with pytest.raises(SizeRefused, match=r"small does not take a picture of .* it takes 64 x 64") as refusal:
             gradient_of(model, layer("block"))(picture(*size))
         assert "\n" not in str(refusal.value)
         assert refusal.value.size == (64, 64)
@@ -290,18 +290,20 @@ def test_climbing_a_wrapped_network_raises_its_score() -> None:
     model = rv.wrap(normed(), **HALF, device="cpu", precision="float32")
     image = picture()
     settings = rv.Settings(octaves=1, steps=5, step_size=0.01, jitter=0)
-    scores = [float(step.score) for step in rv.dream_steps(image, rv.dream_gradient(model, "4^2", settings), settings)]
+    scores = [
+        float(step.score) for step in rv.dream_steps(image, rv.dream_gradient(model, '"4"^2', settings), settings)
+    ]
     assert scores[-1] > scores[0]
 
 
 def test_what_cannot_be_dreamed_is_refused_in_a_line() -> None:
-    with pytest.raises(SettingsError, match="std is .* expected three numbers"):
+    with pytest.raises(SettingsError, match=r"std is .* expected three numbers"):
         rv.wrap(normed(), mean=(0, 0, 0), std=(1, 0, 1))
-    with pytest.raises(SettingsError, match="mean is .* expected three numbers"):
+    with pytest.raises(SettingsError, match=r"mean is .* expected three numbers"):
         rv.wrap(normed(), mean=(0.5,), std=(1, 1, 1))
-    with pytest.raises(SettingsError, match="no layer that answers with a grid"):
+    with pytest.raises(SettingsError, match=r"no layer that answers with a grid"):
         rv.wrap(nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 4)), **HALF)
-    with pytest.raises(SettingsError, match="answers to no picture"):
+    with pytest.raises(SettingsError, match=r"answers to no picture"):
         rv.wrap(nn.Sequential(conv(5, 4)), **HALF, name="five channels")
-    with pytest.raises(UnknownName, match="no layer of net is called 'fc'"):
+    with pytest.raises(UnknownName, match=r"no layer of net is called 'fc'"):
         rv.wrap(Many(), **HALF, name="net", device="cpu")(picture(), ["fc"])

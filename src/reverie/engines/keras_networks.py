@@ -120,7 +120,7 @@ def _download(build: Callable[[], Any], name: str) -> Any:
         what = f"{address[1]} ({address[0]})" if address else f"the weights of {name}"
         folder = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "models"
         raise WeightsError(
-            f"cannot get {what}: {_line(error)[:120]}; put the file into {folder}, or take the bundled network,"
+            f"cannot get {what}: {one_line(error)}; put the file into {folder}, or take the bundled network,"
             " which needs no download"
         ) from error
     finally:
@@ -140,7 +140,7 @@ def _read(network: Any, path: Path, name: str) -> None:
         except (
             Exception
         ) as error:  # h5py and Keras raise OSError, KeyError, ValueError, ... for what is wrong in a file
-            raise WeightsError(f"{path} does not hold the weights of {name}: {_line(error)[:200]}") from error
+            raise WeightsError(f"{path} does not hold the weights of {name}: {one_line(error)}") from error
 
 
 def _layout(path: Path) -> str:
@@ -154,7 +154,7 @@ def _layout(path: Path) -> str:
             old = "layer_names" in file.attrs or "model_weights" in file
     except OSError as error:
         raise WeightsError(
-            f"{path} is not a whole HDF5 file ({_line(error)[:120]}): expected .h5, .weights.h5 or .keras"
+            f"{path} is not a whole HDF5 file ({one_line(error)}): expected .h5, .weights.h5 or .keras"
         ) from error
     return ".h5" if old else ".weights.h5"
 
@@ -194,6 +194,6 @@ def _quiet_start() -> Iterator[None]:
             del os.environ["TF_CPP_MIN_LOG_LEVEL"]
 
 
-def _line(error: BaseException) -> str:
-    """An error on one line."""
-    return " ".join(str(error).split()) or type(error).__name__
+def one_line(error: BaseException) -> str:
+    """An error on one line, cut short: Keras writes pages."""
+    return " ".join(str(error).split())[:160] or type(error).__name__

@@ -10,12 +10,11 @@ TensorFlow's own loop costs, and its gradient is the same bit for bit.
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
-import sys
 from collections.abc import Callable, Collection, Mapping
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import torch
@@ -23,7 +22,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from reverie.engines.keras_networks import build_network, preprocessing, tensorflow
+from reverie.engines.keras_networks import build_network, one_line, preprocessing, tensorflow
 from reverie.errors import ImageTooSmall, SettingsError, UnknownName
 from reverie.types import Image
 
@@ -63,6 +62,7 @@ class KerasModel:
     ) -> None:
         tensorflow()
         self._digest = digest
+        _calm_torch_threads(torch.get_num_threads())
         self.name = name
         self._network = network
         self._preprocess = preprocessing(preprocess)
@@ -139,9 +139,9 @@ class KerasModel:
         try:
             self._part(wanted).compute_output_shape((1, height, width, 3))
         except ValueError as error:
-            raise ImageTooSmall(
-                f"a picture of {got} pixels is too small for {wanted[-1]} of {self.name}; enlarge it or look lower"
-            ) from error
+            if "zero or negative" not in str(error):  # a sum of two maps that do not match, say
+                raise SettingsError(f"{self.name} cannot take a picture of {got} pixels: {one_line(error)}") from error
+            raise ImageTooSmall(f"a picture of {got} pixels is too small for {wanted[-1]} of {self.name}") from error
 
 
 class _ThroughKeras(torch.autograd.Function):
@@ -149,7 +149,6 @@ class _ThroughKeras(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, image: Tensor, halves: _Halves) -> tuple[Tensor, ...]:
-        _rest_torch_threads()
         if not ctx.needs_input_grad[0]:
             return tuple(map(_to_torch, halves.look(_to_tensorflow(image))))
         answers, ctx.kept = halves.forward(_to_tensorflow(image))
@@ -163,7 +162,6 @@ class _ThroughKeras(torch.autograd.Function):
             raise RuntimeError("this graph was gone through before, and what it needed is freed")
         incoming = [_to_tensorflow(grad) for grad in grads]
         kept, ctx.kept = ctx.kept, None  # freed when this call is over, even if the picture's graph lives on
-        _rest_torch_threads()
         return _to_torch(ctx.halves.backward(*kept, *incoming)), None
 
 
@@ -237,7 +235,6 @@ def _compiled(pruned: Any, specs: list[Any]) -> Any:
 
 
 def _to_tensorflow(tensor: Tensor) -> Any:
-    # numpy copies with one thread; torch would wake all of its own for it.
     return tensorflow().constant(tensor.detach().permute(0, 2, 3, 1).numpy())
 
 
@@ -245,18 +242,25 @@ def _to_torch(tensor: Any) -> Float[Tensor, "b c h w"]:
     return torch.from_numpy(tensor.numpy()).permute(0, 3, 1, 2)  # .numpy() copies: TensorFlow's own stays as it is
 
 
-def _rest_torch_threads() -> None:
-    """Send torch's threads to sleep before TensorFlow's begin.
+@cache
+def _calm_torch_threads(threads: int) -> None:
+    """Keep torch's threads from spinning on the cores that TensorFlow's want.
 
-    After a parallel loop the threads of OpenMP spin for some milliseconds, waiting for the next one, on the very cores
-    that TensorFlow's threads now want: with the pyramid's work around it, a step on two cores took 40 % more processor
-    time than with one torch thread. They are let go here, and made anew (0.1 ms) when torch needs them.
-    OMP_WAIT_POLICY=passive in the environment, before torch is imported, does the same more thoroughly.
+    After a parallel loop OpenMP's threads spin for milliseconds, waiting for the next one. On two cores that took a
+    dream's step from 1.1 to 1.6 times the processor time of TensorFlow's own, and on a busy machine to twice its time.
+    Only the environment can forbid it (OMP_WAIT_POLICY=passive), and only before torch is loaded. But GNU's OpenMP
+    gives it up by itself once it counts more threads than cores: so a second set is made here, and sleeps for good.
     """
-    if sys.platform == "linux" and torch.get_num_threads() > 1:
-        pause = getattr(ctypes.CDLL(torch._C.__file__), "omp_pause_resource_all", None)
-        if pause is not None:
-            pause(1)  # omp_pause_soft
+    made, never = Event(), Event()
+
+    def sleep() -> None:
+        torch.rand(1 << 18).sum()  # large enough to be shared out among threads
+        made.set()
+        never.wait()
+
+    if threads > 1:
+        Thread(target=sleep, name="torch, idle", daemon=True).start()
+        made.wait()
 
 
 def _is_map(layer: Any) -> bool:

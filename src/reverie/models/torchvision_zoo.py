@@ -32,7 +32,11 @@ def metadata(name: str, module: nn.Module) -> Metadata:
 
 
 def weights_file(name: str) -> Path:
-    return from_torch_hub(weights_of(name).url)
+    return from_torch_hub(url_of(name))
+
+
+def url_of(name: str) -> str:
+    return str(weights_of(name).url)
 
 
 def trained(name: str, tensors: Mapping[str, Tensor]) -> nn.Module:

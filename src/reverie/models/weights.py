@@ -27,7 +27,7 @@ from reverie.errors import WeightsError
 log = logging.getLogger("reverie")
 
 Progress = Callable[[int, int], None]
-CONNECT, READ = 2.0, 20.0  # seconds to wait for a server to be found, and for its next bytes
+CONNECT, READ = 1.5, 20.0  # seconds to wait for a server to be found, and for its next bytes
 
 
 def cache_folder() -> Path:

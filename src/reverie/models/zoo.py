@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Protocol, cast, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -35,6 +35,7 @@ class Metadata:
     side: int
 
 
+@runtime_checkable
 class Library(Protocol):
     """What the zoo asks of a library (a module of ours that speaks for it)."""
 
