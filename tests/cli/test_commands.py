@@ -256,10 +256,9 @@ def test_sixteen_bits_in_sixteen_bits_out(ending: str, folder: Path, reverie: Co
 @pytest.mark.parametrize("name", ["caf\udce9 ü.jpg", "two\nlines.jpg", 'quo"te.jpg', "-dash.jpg"])
 def test_a_photo_may_have_any_name(name: str, folder: Path, reverie: Command) -> None:
     (folder / "photo.jpg").rename(folder / name)
-    said = reverie("dream", "-o", "d.png", "--octaves", 1, "--steps", 1, "--", name)
-    assert said.code == 0
-    assert said.err.encode("utf-8", "backslashreplace").count(b"step 1/1") == 1
-    assert reverie("run", "d.png", "-o", "again.png", f"--input={name}").code == 0
+    said = reverie("dream", "-o", "d.png", "--octaves", 1, "--steps", 1, "--quiet", "--", name)
+    assert (said.code, said.err) == (0, "")
+    assert reverie("run", "d.png", "-o", "again.png", "--quiet", f"--input={name}").code == 0
     assert torch.equal(pixels("d.png"), pixels("again.png"))
 
 
