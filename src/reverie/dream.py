@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import torch
@@ -16,11 +16,14 @@ import torch
 from reverie.ascent import ascend
 from reverie.errors import ImageTooSmall
 from reverie.gradient import (
+    SCALES,
+    Measure,
     color_correlated,
     gradient_of,
     jittered,
     laplacian_normalized,
     normalized,
+    rms,
     smoothed,
 )
 from reverie.objectives import Objective
@@ -68,10 +71,19 @@ def dream_gradient(model: Model, objective: Objective | str, settings: Settings)
     """The gradient that the settings describe, wrapped from the inside out."""
     wish = objective_in_words(objective) if isinstance(objective, str) else objective
     generator = torch.Generator().manual_seed(settings.seed)
-    gradient = jittered(gradient_of(model, wish), settings.jitter, generator)
+    return styled(jittered(gradient_of(model, wish), settings.jitter, generator), settings)
+
+
+def styled(gradient: Gradient, settings: Settings, by: Callable[[Measure], Measure] | None = None) -> Gradient:
+    """The gradient's colors, frequencies and strength as the settings want them.
+
+    `by` puts another measure in the place of each that a picture is its own measure for.
+    """
+    by = by or (lambda own: own)
     gradient = color_correlated(gradient, settings.color_correlation)
-    gradient = laplacian_normalized(gradient, settings.laplacian_levels, settings.laplacian_strength)
-    return normalized(smoothed(gradient, settings.smoothing), settings.normalization)
+    gradient = laplacian_normalized(gradient, settings.laplacian_levels, settings.laplacian_strength, by(rms))
+    scale = by(SCALES[settings.normalization])
+    return normalized(smoothed(gradient, settings.smoothing), settings.normalization, scale)
 
 
 def finished(steps: Iterator[Step], image: Image) -> Image:
