@@ -3,13 +3,38 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 
+import pytest
+from hypothesis import settings
 from jaxtyping import install_import_hook
 
-install_import_hook("reverie", "beartype.beartype")
+# `Settings` is not among them: what a file says arrives there unchecked, and it refuses what does not fit by itself.
+SOURCE = Path(__file__).parent.parent / "src" / "reverie"
+CHECKED = [f"reverie.{path.stem}" for path in SOURCE.iterdir() if path.stem not in ("__init__", "settings")]
+install_import_hook(CHECKED, "checker.checked")
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # what other packages warn about while they are imported is not ours to mend
     import torch
 
+from reverie.engines.torch_engine import TorchModel  # noqa: E402
+from reverie.types import Image  # noqa: E402
+from tiny import TinyNetwork  # noqa: E402
+
 torch.set_num_threads(1)  # two pytest workers on two cores: more threads would only spin
+
+settings.register_profile("laws", deadline=None, derandomize=True, max_examples=50)
+settings.load_profile("laws")
+
+
+@pytest.fixture(scope="session")
+def tiny() -> TorchModel:
+    """A small random network: the same laws as a large one, in a millisecond."""
+    return TorchModel(TinyNetwork(), "tiny", "0" * 64, device="cpu", precision="float32")
+
+
+@pytest.fixture
+def noise() -> Image:
+    """Two pictures of noise around gray, (2, 3, 40, 48)."""
+    return 0.3 + 0.4 * torch.rand(2, 3, 40, 48, generator=torch.Generator().manual_seed(5))

@@ -26,5 +26,5 @@ def ascend(image: Image, gradient: Gradient, steps: int, step_size: float) -> It
 def check(score: Score, number: int, image: Image) -> None:
     if not bool(torch.isfinite(score).all()):
         raise ScoreError(
-            f"the score became {score.flatten().tolist()} at step {number}: try a smaller weight or power", image
+            f"the score became {score.flatten().tolist()} at step {number + 1}: try a smaller weight or power", image
         )

@@ -26,21 +26,35 @@ from reverie.gradient import (
     rms,
     smoothed,
 )
+from reverie.memory import parse_memory, tile_for
 from reverie.objectives import Objective
 from reverie.pyramid import octave_sizes
 from reverie.resample import resize
 from reverie.settings import Settings
-from reverie.types import Gradient, Image, Model, Step
+from reverie.tiling import affordable_halo, tiled
+from reverie.types import Gradient, Image, Model, Resized, Step
 from reverie.wording import objective as objective_in_words
 
 log = logging.getLogger("reverie")
 
 
-def dream(image: Image, model: Model, objective: Objective | str, settings: Settings | None = None) -> Image:
-    """The image (b, 3, h, w), 0..1, dreamed: at its own size, or with `settings.size` as its longest side."""
+def dream(
+    image: Image,
+    model: Model,
+    objective: Objective | str,
+    settings: Settings | None = None,
+    memory: str = "auto",
+) -> Resized:
+    """The image (b, 3, h, w), 0..1, dreamed: at its own size, or with `settings.size` as its longest side.
+
+    `memory`: what the dream may take, such as "2GB"; "auto" is half of what is free. A picture that needs more is
+    computed in tiles. Raises `SettingsError` where not even the smallest tile fits.
+    """
     settings = settings or Settings()
+    wish = objective_in_words(objective) if isinstance(objective, str) else objective
     image = sized(image.to(model.device), settings.size)
-    return finished(dream_steps(image, dream_gradient(model, objective, settings), settings), image)
+    tile = tile_for(model, wish, parse_memory(memory), image_size(image))
+    return finished(dream_steps(image, dream_gradient(model, wish, settings, tile), settings), image)
 
 
 def dream_steps(image: Image, gradient: Gradient, settings: Settings | None = None) -> Iterator[Step]:
@@ -51,27 +65,36 @@ def dream_steps(image: Image, gradient: Gradient, settings: Settings | None = No
     settings = settings or Settings()
     sizes = octave_sizes(image_size(image), settings.octaves, settings.octave_scale, settings.larger_octaves)
     detail = torch.zeros_like(image[..., :1, :1])
+    skipped: list[str] = []  # told once an octave works; where none does, the error says it all
     for octave, size in enumerate(sizes):
         base = resize(image, size)
         canvas = (base + resize(detail, size)).clamp(0, 1)
         try:
             for step in ascend(canvas, gradient, settings.steps, settings.step_size):
                 canvas = step.image
+                tell(skipped)
                 yield replace(step, octave=octave, octaves=len(sizes))
                 if settings.max_score is not None and bool((step.score > settings.max_score).all()):
                     break
         except ImageTooSmall as error:
             if octave == len(sizes) - 1:
                 raise
-            log.warning("octave %d of %d skipped: %s", octave + 1, len(sizes), error)
+            skipped.append(f"octave {octave + 1} of {len(sizes)} skipped: {error}")
         detail = canvas - base
 
 
-def dream_gradient(model: Model, objective: Objective | str, settings: Settings) -> Gradient:
-    """The gradient that the settings describe, wrapped from the inside out."""
+def tell(words: list[str]) -> None:
+    """Each of the words once, to the log."""
+    while words:
+        log.warning(words.pop(0))
+
+
+def dream_gradient(model: Model, objective: Objective | str, settings: Settings, tile: int | None = None) -> Gradient:
+    """The gradient that the settings describe, wrapped from the inside out; computed in windows of `tile` pixels."""
     wish = objective_in_words(objective) if isinstance(objective, str) else objective
     generator = torch.Generator().manual_seed(settings.seed)
-    return styled(jittered(gradient_of(model, wish), settings.jitter, generator), settings)
+    gradient = gradient_of(model, wish) if tile is None else tiled(model, wish, tile, affordable_halo(tile))
+    return styled(jittered(gradient, settings.jitter, generator), settings)
 
 
 def styled(gradient: Gradient, settings: Settings, by: Callable[[Measure], Measure] | None = None) -> Gradient:
@@ -102,11 +125,15 @@ def whole(step: Step, image: Image) -> Image:
     return (image + resize(step.image - resize(image, image_size(step.image)), size)).clamp(0, 1)
 
 
-def sized(image: Image, longest: int | None) -> Image:
+def sized(image: Image, longest: int | None) -> Resized:
     """The image with a longest side of so many pixels."""
-    height, width = image_size(image)
-    scale = 1 if longest is None else longest / max(height, width)
-    return resize(image, (max(1, round(height * scale)), max(1, round(width * scale)))).clamp(0, 1)
+    return resize(image, size_with(image_size(image), longest)).clamp(0, 1)
+
+
+def size_with(size: tuple[int, int], longest: int | None) -> tuple[int, int]:
+    """The size (height, width) of a picture whose longest side is made so many pixels; None: its own."""
+    scale = 1 if longest is None else longest / max(size)
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
 def image_size(image: Image) -> tuple[int, int]:

@@ -64,7 +64,7 @@ def seen(model: Model, image: Image, layers: list[str]) -> dict[str, torch.Tenso
     except (RuntimeError, ValueError):
         height, width = image.shape[-2:]
         least = smallest_side(model, layers)
-        if min(height, width) >= least:
+        if least is None or min(height, width) >= least:
             raise
         raise ImageTooSmall(
             f"a picture of {width} x {height} pixels is too small for {', '.join(layers)} of {model.name}: "

@@ -11,6 +11,8 @@ climbed, never descended, so a penalty is an objective subtracted. `+`, `-` and 
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,8 +21,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from reverie.errors import SettingsError, WordingError
+from reverie.errors import ImageTooSmall, SettingsError, WordingError
 from reverie.types import IMAGE, Score
+
+POWERS = range(1, 9)
+PLAIN_NAME = re.compile(r"[A-Za-z_][\w./]*")
+"""A layer's name that the wording reads without quotes."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +88,7 @@ class NeuronTerm(ChannelTerm):
         y, x = self.place or (height // 2, width // 2)
         if not (0 <= y < height and 0 <= x < width):
             rows_and_columns = f"the rows 0 to {height - 1} and the columns 0 to {width - 1}"
-            raise WordingError(f"{self}: at this size {self.layer} has {rows_and_columns}")
+            raise ImageTooSmall(f"{self}: at this size {self.layer} has {rows_and_columns}")
         share = torch.zeros(grid)
         share[y, x] = 1
         return share
@@ -139,7 +145,10 @@ class Objective:
     def __mul__(self, weight: float) -> Objective:
         if not isinstance(weight, (int, float)):
             return NotImplemented
-        return Objective(tuple((float(weight) * own, term) for own, term in self.terms))
+        weighted = Objective(tuple((float(weight) * own, term) for own, term in self.terms))
+        if not all(math.isfinite(own) for own, _ in weighted.terms):
+            raise SettingsError(f"a weight of {weight!r} on {self}; expected one that leaves it finite")
+        return weighted
 
     __rmul__ = __mul__
 
@@ -157,11 +166,14 @@ def layer(name: str, power: int = 1) -> Objective:
 
 def channel(name: str, number: int, power: int = 1) -> Objective:
     """The mean of channel `number` of a layer."""
-    return single(ChannelTerm(name, number, checked_power(power)))
+    return single(ChannelTerm(name, checked_place("channel", number), checked_power(power)))
 
 
 def neuron(name: str, number: int, place: tuple[int, int] | None = None, power: int = 1) -> Objective:
     """Channel `number` of a layer at one place (y, x) of its grid; in the middle unless told."""
+    number = checked_place("channel", number)
+    if place is not None:
+        place = (checked_place("row", place[0]), checked_place("column", place[1]))
     return single(NeuronTerm(name, number, checked_power(power), place))
 
 
@@ -180,9 +192,15 @@ def raised(activations: Tensor, power: int) -> Tensor:
 
 
 def checked_power(power: Any) -> int:
-    if not isinstance(power, int) or not 1 <= power <= 8:
-        raise SettingsError(f"a power of {power!r}; expected a whole number from 1 to 8")
+    if not isinstance(power, int) or power not in POWERS:
+        raise SettingsError(f"a power of {power!r}; expected a whole number from {POWERS[0]} to {POWERS[-1]}")
     return power
+
+
+def checked_place(what: str, number: Any) -> int:
+    if not isinstance(number, int) or number < 0:
+        raise SettingsError(f"the {what} {number!r}; expected a whole number from 0 up")
+    return number
 
 
 def power_word(power: int) -> str:
@@ -195,5 +213,4 @@ def weight_word(weight: float) -> str:
 
 def quoted(name: str) -> str:
     """A layer's name as the wording reads it: in quotes where it would be taken for a number or a word of its own."""
-    plain = all(part.isidentifier() or part.isalnum() for part in name.replace("/", ".").split("."))
-    return name if plain and not name[0].isdigit() and name != "tv" else f'"{name}"'
+    return name if PLAIN_NAME.fullmatch(name) and name != "tv" else f'"{name}"'

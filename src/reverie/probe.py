@@ -10,13 +10,13 @@ import torch
 from reverie.types import Model
 
 
-def smallest_side(model: Model, layers: Collection[str], most: int = 4096) -> int:
-    """The smallest side in pixels of a square image for which the model answers with the layers."""
+def smallest_side(model: Model, layers: Collection[str], most: int = 4096) -> int | None:
+    """The smallest side in pixels of a square image for which the model answers with the layers; None above `most`."""
     fails, works = 0, 1
     while not answers(model, layers, works):
         fails, works = works, 2 * works
         if works > most:
-            return most
+            return None
     while works - fails > 1:
         middle = (fails + works) // 2
         fails, works = (fails, middle) if answers(model, layers, middle) else (middle, works)
@@ -52,7 +52,7 @@ def geometry(model: Model, layers: Collection[str]) -> dict[str, Geometry]:
     A strip of pixels is blotted out from both ends. Where one column more turns the outermost clean neuron, that column
     is the edge of its receptive field.
     """
-    height = max(smallest_side(model, layers), 16)
+    height = max(smallest_side(model, layers) or 0, 16)
     found: dict[str, Geometry] = {}
     for width in (1024, 2048, 4096):
         left = [name for name in layers if name not in found or found[name].receptive_field is None]

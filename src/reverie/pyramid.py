@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from reverie.resample import resize
-from reverie.types import Image
+from reverie.types import Image, Resized
 
 SMALLEST_SIDE = 150
 """About how small the first octave is, unless the octaves are counted: the bundled network sees a whole dog here."""
@@ -26,7 +26,7 @@ def octave_sizes(size: tuple[int, int], octaves: int | None, scale: float, large
     return list(dict.fromkeys(sizes))  # tiny octaves of a ratio near 1 may round to the same size
 
 
-def laplacian_split(image: Image, levels: int) -> list[Image]:
+def laplacian_split(image: Image, levels: int) -> list[Resized]:
     """The image as `levels` frequency bands, finest first; the last holds all that is coarser."""
     bands = []
     for _ in range(levels - 1):
@@ -38,7 +38,7 @@ def laplacian_split(image: Image, levels: int) -> list[Image]:
     return [*bands, image]
 
 
-def laplacian_merge(bands: list[Image]) -> Image:
+def laplacian_merge(bands: list[Resized]) -> Image:
     """The image that was split: the exact inverse of `laplacian_split`, up to rounding."""
     *finer, image = bands
     for band in reversed(finer):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from importlib import metadata, resources
 from itertools import islice
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any
 import tomli_w
 
 from reverie.dream import dream_gradient, dream_steps, finished, sized
-from reverie.errors import RecipeError, ReverieError
+from reverie.errors import RecipeError, ReverieError, nearest
 from reverie.image import Photo, read_photo, read_recipe
 from reverie.models import load_model
 from reverie.objectives import Objective
@@ -31,6 +31,8 @@ else:
 VERSION = metadata.version("reverie")
 EXAMPLE = "example:astronaut"
 """The input's name where it is the photograph that comes with the package."""
+
+UNREADABLE = "the recipe cannot be read"
 
 
 @dataclass(frozen=True)
@@ -48,12 +50,15 @@ class Recipe:
     """The file of the weights, or "random"; None for the network's own."""
     settings: Settings = field(default_factory=Settings)
     version: str = VERSION
+    tile: int | None = None
+    """The side of the windows it was computed in, in pixels; unset: all at once."""
     only_steps: int | None = None
     """Set where the dream was stopped after so many of its steps, all octaves counted."""
 
     @classmethod
     def of(cls, photo: Photo, name: str, model: Model, wish: Objective, settings: Settings) -> Recipe:
         """The recipe of what is about to be dreamed; `name` is what the photo was called."""
+        name = name.encode("utf-8", "backslashreplace").decode()  # a file's name may hold bytes that are no text
         return cls(name, photo.digest, model.name, model.digest, str(wish), model.precision, settings=settings)
 
     def to_toml(self) -> str:
@@ -67,23 +72,45 @@ class Recipe:
     def from_toml(cls, text: str) -> Recipe:
         """The recipe that a text says; raises `RecipeError` where it says none."""
         try:
-            table: dict[str, Any] = tomllib.loads(text)
-            return cls(**{**table, "settings": Settings.of(table.get("settings", {}))})
-        except (tomllib.TOMLDecodeError, TypeError, ReverieError) as error:
-            raise RecipeError(f"the recipe cannot be read: {error}") from None
+            table = tomllib.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise RecipeError(f"{UNREADABLE}: {error}") from None
+        return cls(**checked(table))
 
     @classmethod
     def from_file(cls, path: str | Path) -> Recipe:
         """The recipe within a picture, or in a TOML file."""
         path = Path(path)
         if path.suffix == ".toml" and path.is_file():
-            return cls.from_toml(path.read_text("utf-8"))
+            try:
+                text = path.read_text("utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                raise RecipeError(f"the recipe {path} cannot be read: {error}") from None
+            return cls.from_toml(text)
         return cls.from_toml(read_recipe(path))
+
+
+def checked(table: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a recipe; raises `RecipeError` for one that is missing, unknown or of another type."""
+    known = {each.name: each for each in fields(Recipe)}
+    for name, value in table.items():
+        if name not in known:
+            raise RecipeError(f"{UNREADABLE}: no part of one is called {name!r}{nearest(name, known)}")
+        wanted = {"settings": "dict"}.get(name, str(known[name].type).split(" ")[0])
+        if type(value).__name__ != wanted or (isinstance(value, int) and value < 0):
+            raise RecipeError(f"{UNREADABLE}: {name} is {value!r}")
+    for name, each in known.items():
+        if name not in table and each.default is MISSING and each.default_factory is MISSING:
+            raise RecipeError(f"{UNREADABLE}: it does not say {name}")
+    try:
+        return {**table, "settings": Settings.of(table.get("settings", {}))}
+    except ReverieError as error:
+        raise RecipeError(f"{UNREADABLE}: {error}") from None
 
 
 def steps_of(recipe: Recipe, image: Image, model: Model) -> Iterator[Step]:
     """The steps of a recipe, the input already at its size."""
-    gradient = dream_gradient(model, recipe.objective, recipe.settings)
+    gradient = dream_gradient(model, recipe.objective, recipe.settings, recipe.tile)
     return islice(dream_steps(image, gradient, recipe.settings), recipe.only_steps)
 
 

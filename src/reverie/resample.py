@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import torch.nn.functional as F
 
-from reverie.types import Image
+from reverie.types import Image, Resized
 
 
-def resize(image: Image, size: tuple[int, int]) -> Image:
+def resize(image: Image, size: tuple[int, int]) -> Resized:
     """The image at another size (height, width): bicubic, averaged where it shrinks.
 
     Values may leave 0..1 by the overshoot of the cubic; whoever shows them clamps.

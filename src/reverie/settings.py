@@ -6,7 +6,6 @@ Imports no torch: `reverie --help` reads it.
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +15,7 @@ from reverie.errors import SettingsError, UnknownName
 NORMALIZATIONS = ("std", "mean-abs", "none")
 
 
-def _number(default: Any, about: str, least: float = -math.inf, most: float = math.inf) -> Any:
+def _number(default: Any, about: str, least: float, most: float) -> Any:
     return field(default=default, metadata={"about": about, "least": least, "most": most})
 
 
@@ -37,7 +36,7 @@ class Settings:
     normalization: str = field(
         default="std", metadata={"about": "what a step is measured by: " + ", ".join(NORMALIZATIONS)}
     )
-    max_score: float | None = _number(None, "an octave ends early above this score")
+    max_score: float | None = _number(None, "an octave ends early above this score", -1e30, 1e30)
     size: int | None = _number(None, "longest side of the dream in pixels; unset: the picture's own", 1, 10_000_000)
     seed: int = _number(0, "what chance begins from", 0, 2**63 - 1)
 
@@ -75,17 +74,11 @@ def _checked(each: dataclasses.Field[Any], value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or (wanted == "int" and value != int_of(value)):
         raise SettingsError(f"{each.name} is {value!r}; expected a {'whole ' if wanted == 'int' else ''}number")
     least, most = each.metadata["least"], each.metadata["most"]
-    if math.isnan(value) or not least <= value <= most:
-        raise SettingsError(f"{each.name} is {value}; expected {_bounds(least, most)}")
+    if not least <= value <= most:  # nan is neither
+        raise SettingsError(f"{each.name} is {value}; expected {least} to {most}")
     return int(value) if wanted == "int" else float(value)
 
 
 def int_of(value: float) -> int | None:
     """The whole number that a number is, None where it is none."""
-    return int(value) if math.isfinite(value) and int(value) == value else None
-
-
-def _bounds(least: float, most: float) -> str:
-    if math.isinf(least) and math.isinf(most):
-        return "a finite number"
-    return f"{least:.12g} to {most:.12g}"
+    return value if isinstance(value, int) else int(value) if value.is_integer() else None

@@ -4,7 +4,7 @@ A tile owns a rectangle of each layer's grid. Its window is the pixels that thes
 the whole picture; the neurons at the window's rim, which do not, are the halo and count for nothing. The gradients of
 overlapping windows are added up. With the full halo this is the gradient of the whole picture, exactly.
 
-A smaller halo costs less. What it leaves behind lies at the tiles' borders; jitter, which stays outside, lets it wander.
+A smaller halo costs less. What it leaves behind lies at the tiles' borders, and jitter, outside, lets it wander.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class Plan:
     def grids(self, model: Model, height: int, width: int) -> dict[str, tuple[int, int]]:
         """The size of each layer's grid (height, width) for the whole picture, found with two strips of it."""
         names = [name for name in self.layers if name != IMAGE]
-        narrow = max(smallest_side(model, names), self.step) if names else 1
+        narrow = max(smallest_side(model, names) or 1, self.step) if names else 1
         with torch.no_grad():
             tall = model(torch.zeros(1, 3, height, narrow, device=model.device), names) if names else {}
             wide = model(torch.zeros(1, 3, narrow, width, device=model.device), names) if names else {}
@@ -149,6 +149,11 @@ class OwnedTerm(Term):
 
     def __str__(self) -> str:
         return f"{self.term} in part"
+
+
+def affordable_halo(tile: int) -> int:
+    """The halo with which windows of `tile` pixels see at most a quarter more than they own."""
+    return int(tile * (1 - 1.25**-0.5) / 2)
 
 
 ROUGHNESS = Geometry(channels=3, stride=1, receptive_field=2, first=0)

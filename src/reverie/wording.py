@@ -14,11 +14,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from reverie.errors import WordingError
-from reverie.objectives import Objective, channel, layer, neuron, total_variation
+from reverie.errors import SettingsError, WordingError
+from reverie.objectives import PLAIN_NAME, POWERS, Objective, channel, layer, neuron, total_variation
 
-TOKEN = re.compile(r"""\s*(?:(?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)(?![\w/])
-    |(?P<name>[A-Za-z_][\w./]*)|"(?P<quoted>[^"]+)"|(?P<sign>[-+*^:@,()]))""", re.VERBOSE)  # fmt: skip
+TOKEN = re.compile(rf"""\s*(?:(?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)(?![\w/])
+    |(?P<name>{PLAIN_NAME.pattern})|"(?P<quoted>[^"]+)"|(?P<sign>[-+*^:@,()]))""", re.VERBOSE)  # fmt: skip
+
+DEEPEST = 50  # parentheses within each other; each is a few calls deep
 
 
 def objective(words: str) -> Objective:
@@ -52,7 +54,7 @@ class Reader:
     """Reads tokens from left to right, one method for each line of the grammar."""
 
     def __init__(self, words: str, tokens: list[Token]) -> None:
-        self.words, self.tokens, self.at = words, tokens, 0
+        self.words, self.tokens, self.at, self.depth = words, tokens, 0, 0
 
     def whole(self) -> Objective:
         wish = self.wish()
@@ -79,14 +81,14 @@ class Reader:
         wish = self.piece()
         while self.take("*"):
             weight *= float(self.number("a weight"))
-        return weight * wish
+        try:
+            return weight * wish
+        except SettingsError:
+            raise self.error("smaller weights before it") from None
 
     def piece(self) -> Objective:
         if self.take("("):
-            inner = self.wish()
-            if not self.take(")"):
-                raise self.error(")")
-            return inner
+            return self.inner()
         token = self.tokens[self.at]
         if token.kind not in ("name", "quoted"):
             raise self.error("a layer, tv or (")
@@ -94,6 +96,16 @@ class Reader:
         if (token.kind, token.text) == ("name", "tv"):
             return total_variation()
         return self.of_layer(token.text)
+
+    def inner(self) -> Objective:
+        self.depth += 1
+        if self.depth > DEEPEST:
+            raise self.error("fewer parentheses within each other")
+        inner = self.wish()
+        if not self.take(")"):
+            raise self.error(")")
+        self.depth -= 1
+        return inner
 
     def of_layer(self, name: str) -> Objective:
         if not self.take(":"):
@@ -110,13 +122,13 @@ class Reader:
         return neuron(name, number, place, self.power())
 
     def power(self) -> int:
-        return self.whole_number("a power") if self.take("^") else 1
+        return self.whole_number("a power", POWERS) if self.take("^") else 1
 
-    def whole_number(self, what: str) -> int:
+    def whole_number(self, what: str, among: range = range(10**9)) -> int:
         text = self.number(what)
-        if not text.isdigit():
+        if not (text.isdigit() and len(text) < 10 and int(text) in among):
             self.at -= 1
-            raise self.error(f"{what}, a whole number")
+            raise self.error(f"{what}, a whole number from {among[0]} to {among[-1]}")
         return int(text)
 
     def number(self, what: str) -> str:

@@ -52,28 +52,6 @@ def test_relu_is_the_plain_one(dtype: torch.dtype) -> None:
         assert torch.equal(ours, plain)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("size", [(3, 3), (4, 4), (5, 3), (8, 11), (13, 12)])
-def test_max_pool_is_the_plain_one(dtype: torch.dtype, size: tuple[int, int]) -> None:
-    """No two values of a window are equal here, and the grads are small whole numbers, so sums are exact."""
-    count = 2 * 3 * size[0] * size[1]
-    order = torch.randperm(count, generator=torch.Generator().manual_seed(1)).to(torch.int16) + 1
-    at = order.view(torch.bfloat16) if dtype == torch.bfloat16 else order.to(dtype)
-    at = at.reshape(2, 3, *size).to(memory_format=CHANNELS_LAST).requires_grad_(True)
-    plain = F.max_pool2d(at, 3, 2)
-    grad = torch.randint(-4, 5, plain.shape, generator=torch.Generator().manual_seed(2)).to(dtype)
-    assert torch.equal(max_pool(at), plain)
-    (ours,), (theirs,) = torch.autograd.grad(max_pool(at), at, grad), torch.autograd.grad(plain, at, grad)
-    assert torch.equal(ours, theirs)
-
-
-def test_max_pool_gives_each_gradient_away_once_where_values_are_equal() -> None:
-    at = torch.ones(1, 2, 9, 9, dtype=torch.bfloat16).to(memory_format=CHANNELS_LAST).requires_grad_(True)
-    (grad,) = torch.autograd.grad(max_pool(at), at, torch.full((1, 2, 4, 4), 3.0, dtype=torch.bfloat16))
-    plain = torch.autograd.grad(F.max_pool2d(at, 3, 2), at, torch.full((1, 2, 4, 4), 3.0, dtype=torch.bfloat16))[0]
-    assert torch.equal(grad, plain)
-
-
 def convolution(
     kernel: tuple[int, int], stride: int = 1, same: bool = True, dtype: torch.dtype = torch.float32
 ) -> Convolution:

@@ -28,6 +28,7 @@ def dream(
     engine: str | None = None,
     device: str | None = None,
     precision: str | None = None,
+    memory: str | None = None,
     snapshots: int | None = None,
     quiet: Annotated[bool, Flag] = False,
     json: Annotated[bool, Flag] = False,
@@ -55,6 +56,8 @@ def dream(
         auto, cpu, cuda or mps.
     precision
         auto, float32 or bfloat16.
+    memory
+        How much memory the dream may take, such as 2GB; auto: half of what is free.
     snapshots
         Also write the picture every so many steps of the last octave, into a folder beside the output.
     quiet
@@ -63,7 +66,7 @@ def dream(
         Print what was done as one JSON object a picture.
     """
     said = {"model": model, "objective": objective, "weights": weights, "engine": engine}
-    said |= {"device": device, "precision": precision}
+    said |= {"device": device, "precision": precision, "memory": memory}
     wish = wish_of(said, settings, preset, config)
     from reverie.cli.dreaming import Manner, dream_all
 

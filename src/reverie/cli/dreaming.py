@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import sys
 import time
 from collections.abc import Iterator
@@ -14,10 +15,11 @@ from typing import Any
 from reverie.cli.flags import Wish
 from reverie.cli.progress import watched
 from reverie.cli.targets import free, jobs_of
-from reverie.dream import image_size, sized, whole
-from reverie.errors import ReverieError, ScoreError, SettingsError
+from reverie.dream import image_size, size_with, sized, whole
+from reverie.errors import ImageFileError, ImageTooSmall, ReverieError, ScoreError, SettingsError
 from reverie.gradient import score_of
 from reverie.image import Photo, check_output, read_photo, save_image
+from reverie.memory import parse_memory, tile_for
 from reverie.models import load_model
 from reverie.recipe import Recipe, model_of, photo_of, steps_of
 from reverie.types import Image, Model, Step
@@ -52,6 +54,7 @@ def dream_all(photos: list[Path], output: Path | None, wish: Wish, manner: Manne
     """Dreams every photo with one network; one that fails does not keep the others from it. Returns the exit code."""
     speak(manner)
     wished = objective(wish.objective)
+    budget = parse_memory(wish.memory)
     jobs = jobs_of(photos, output)
     model = load_model(wish.model, seed=wish.settings.seed, **how(wish))
     code = 0
@@ -59,7 +62,8 @@ def dream_all(photos: list[Path], output: Path | None, wish: Wish, manner: Manne
         try:
             photo = read_photo(job.path)
             recipe = Recipe.of(photo, job.name, model, wished, wish.settings)
-            recipe = replace(recipe, engine=wish.engine, weights=wish.weights)
+            tile = tile_for(model, wished, budget, size_with(image_size(photo.image), wish.settings.size))
+            recipe = replace(recipe, engine=wish.engine, weights=wish.weights, tile=tile)
             code = max(code, dream_one(Run(recipe, photo, model, job.target, manner)))
         except ReverieError as error:
             if len(jobs) == 1:
@@ -90,7 +94,9 @@ def dream_one(run: Run) -> int:
     """Dreams a photo into its target. An interrupted dream is saved as far as it came, as one that failed is."""
     began = time.monotonic()
     image = sized(run.photo.image.to(run.model.device), run.recipe.settings.size)
-    steps = snapped(steps_of(run.recipe, image, run.model), run, image)
+    steps = steps_of(run.recipe, image, run.model)
+    if run.manner.snapshots:
+        steps = snapped(steps, run, image, snapshots_folder(run.target))
     steps = watched(steps, run.photo.path.name, image_size(image), run.recipe.settings, run.manner.quiet)
     last: Step | None = None
     taken, failure, code = 0, None, 0
@@ -111,16 +117,20 @@ def dream_one(run: Run) -> int:
     return code
 
 
-def snapped(steps: Iterator[Step], run: Run, image: Image) -> Iterator[Step]:
-    """The same steps; every so many of the last octave the picture is written beside the output."""
-    every = run.manner.snapshots
-    if not every:
-        yield from steps
-        return
-    folder = run.target.with_name(run.target.stem + "-snapshots")
-    folder.mkdir(exist_ok=True)
+def snapshots_folder(target: Path) -> Path:
+    """The folder beside the output, made if it is not there; raises `ImageFileError` where it cannot be."""
+    folder = target.with_name(target.stem + "-snapshots")
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise ImageFileError(f"the folder {folder} cannot be made: {error.strerror}") from None
+    return folder
+
+
+def snapped(steps: Iterator[Step], run: Run, image: Image, folder: Path) -> Iterator[Step]:
+    """The same steps; every so many of the last octave the picture is written into the folder."""
     for taken, step in enumerate(steps, 1):
-        if step.octave == step.octaves - 1 and (step.number + 1) % every == 0:
+        if step.octave == step.octaves - 1 and (step.number + 1) % (run.manner.snapshots or 1) == 0:
             recipe = replace(run.recipe, only_steps=taken)
             path = folder / f"step-{step.number + 1:04d}{run.target.suffix}"
             save_image(whole(step, image).cpu(), path, like=run.photo, recipe=recipe.to_toml())
@@ -129,13 +139,12 @@ def snapped(steps: Iterator[Step], run: Run, image: Image) -> Iterator[Step]:
 
 def report(run: Run, image: Image, dreamed: Image, last: Step | None, seconds: float) -> dict[str, Any]:
     """What was done, in numbers. The scores are those of the photo and of the finished picture, at its size."""
-    score = score_of(run.model, objective(run.recipe.objective))
     return {
         "output": str(run.target),
         "model": run.recipe.model,
         "objective": run.recipe.objective,
-        "score_start": float(score(image).mean()),
-        "score_end": float(score(dreamed).mean()),
+        "score_start": score(run, image),
+        "score_end": score(run, dreamed),
         "steps": run.recipe.settings.steps,
         "octaves": last.octaves if last else 0,
         "seconds": round(seconds, 3),
@@ -146,12 +155,22 @@ def report(run: Run, image: Image, dreamed: Image, last: Step | None, seconds: f
     }
 
 
+def score(run: Run, image: Image) -> float | None:
+    """The score of a picture; None where it has none, such as one that only its larger octaves could be dreamed of."""
+    try:
+        value = float(score_of(run.model, objective(run.recipe.objective))(image).mean())
+    except ImageTooSmall:
+        return None
+    return value if math.isfinite(value) else None
+
+
 def tell(run: Run, report: dict[str, Any]) -> None:
     if run.manner.json:
         print(json.dumps(report), flush=True)
     elif not run.manner.quiet:
-        line = "{output}: score {score_start:.4g} -> {score_end:.4g}, {seconds:.1f} s".format(**report)
-        print(line, file=sys.stderr)
+        scores = (report["score_start"], report["score_end"])
+        start, end = ("none" if each is None else f"{each:.4g}" for each in scores)
+        print(f"{report['output']}: score {start} -> {end}, {report['seconds']:.1f} s", file=sys.stderr)
 
 
 def peak_memory() -> int | None:

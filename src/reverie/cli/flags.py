@@ -49,39 +49,44 @@ class Wish:
     engine: str = "torch"
     precision: str = "auto"
     device: str = "auto"
+    memory: str = "auto"
 
 
 def wish_of(said: Mapping[str, Any], flags: Any, preset: str | None, config: Path | None) -> Wish:
     """Puts together the words said (`WORDS`), the flags, preset and file."""
     file = read_config(config) if config else {}
-    chosen = preset_of(preset or file.pop("preset", "default"))
-    spoken = {**file, **{name: value for name, value in said.items() if value is not None}}
+    words = {"preset": preset, **said}
+    spoken = {"preset": "default", **file, **{name: value for name, value in words.items() if value is not None}}
+    chosen = preset_of(spoken["preset"])
     flagged = {name: value for name, value in vars(flags).items() if value is not None} if flags else {}
     settings = Settings.of({**chosen.settings, **spoken.pop("settings", {}), **flagged})
     spec = spec_of(spoken.get("model", DEFAULT))
-    objective = spoken.get("objective") or chosen.objective(spec.name) or spec.objective
+    objective = spoken["objective"] if "objective" in spoken else chosen.objective(spec.name) or spec.objective
     how = {name: spoken[name] for name in HOW if name in spoken}
     return Wish(spec.name, objective, settings, **how)
 
 
-HOW = ("weights", "engine", "precision", "device")
+HOW = ("weights", "engine", "precision", "device", "memory")
 WORDS = ("model", "objective", "preset", *HOW)
-WRITTEN_BY_US = ("input", "input_sha256", "model_sha256", "version")
+WRITTEN_BY_US = ("input", "input_sha256", "model_sha256", "version", "only_steps")
 
 
 def read_config(path: Path) -> dict[str, Any]:
     """A TOML file of words and settings, or a recipe, whose input and digests play no part."""
     try:
         table = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise RecipeError(
-            f"the configuration {path} cannot be read: {getattr(error, 'strerror', None) or error}"
-        ) from None
-    names = {each.name for each in dataclasses.fields(Settings)}
-    settings = dict(table.pop("settings", {}))
+    except (OSError, ValueError, RecursionError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise RecipeError(f"the configuration {path} cannot be read: {reason}") from None
+    names = [each.name for each in dataclasses.fields(Settings)]
+    settings = table.pop("settings", {})
+    if not isinstance(settings, dict):
+        raise RecipeError(f"the configuration {path} says settings = {settings!r}; expected a table, [settings]")
     for name, value in table.items():
         if name in names:
             settings[name] = value
         elif name not in WORDS and name not in WRITTEN_BY_US:
             raise UnknownName(f"setting in {path}", name, [*names, *WORDS])
+        elif name in WORDS and not isinstance(value, str):
+            raise RecipeError(f"the configuration {path} says {name} = {value!r}; expected a text in quotes")
     return {**{name: table[name] for name in WORDS if name in table}, "settings": settings}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,7 +34,10 @@ def jobs_of(photos: Sequence[Path], output: Path | None) -> list[Job]:
 
 def targets_of(paths: Sequence[Path], output: Path | None) -> list[Path]:
     if output is None:
-        return [free(Path(), f"{path.stem}-dream", ending(path)) for path in paths]
+        targets: list[Path] = []
+        for path in paths:
+            targets.append(free(Path(), f"{path.stem}-dream", ending(path), targets))
+        return targets
     if len(paths) == 1 and output.suffix and not output.is_dir():
         return [output]
     if output.suffix and not output.is_dir():
@@ -58,10 +61,10 @@ def inside(folder: Path, paths: Iterable[Path]) -> list[Path]:
     return targets
 
 
-def free(folder: Path, stem: str, suffix: str) -> Path:
-    """The first of stem, stem-2, stem-3 ... that is not there yet."""
+def free(folder: Path, stem: str, suffix: str, taken: Collection[Path] = ()) -> Path:
+    """The first of stem, stem-2, stem-3 ... that is neither there yet nor taken."""
     number, target = 1, folder / f"{stem}{suffix}"
-    while target.exists():
+    while target in taken or target.exists():
         number += 1
         target = folder / f"{stem}-{number}{suffix}"
     return target

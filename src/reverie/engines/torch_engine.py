@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Protocol, cast
+from typing import Protocol, cast, runtime_checkable
 
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 
 from reverie.errors import SettingsError, UnknownName
-from reverie.types import Image
+from reverie.types import Activations, Image
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
+@runtime_checkable
 class Network(Protocol):
     """What a native network of ours answers to: normalised images in, activations by layer out."""
 
@@ -51,14 +51,13 @@ class TorchModel:
         self.scale = (1 / torch.tensor(network.STD)).view(1, 3, 1, 1).to(self.device)
         self.shift = (-torch.tensor(network.MEAN) / torch.tensor(network.STD)).view(1, 3, 1, 1).to(self.device)
 
-    def __call__(self, image: Image, layers: Collection[str]) -> dict[str, Float[Tensor, "b c h w"]]:
+    def __call__(self, image: Image, layers: Collection[str]) -> Activations:
         for layer in layers:
             if layer not in self.layers:
                 raise UnknownName(f"layer of {self.name}", layer, self.layers)
         x = torch.addcmul(self.shift, image, self.scale)
-        return cast(
-            "dict[str, Tensor]", self.network(x.to(self.dtype, memory_format=torch.channels_last), frozenset(layers))
-        )
+        x = x.to(self.dtype, memory_format=torch.channels_last)
+        return cast("Activations", self.network(x, frozenset(layers)))
 
     def __repr__(self) -> str:
         return f"<{self.name}: {len(self.layers)} layers, {self.precision}, {self.device}>"
