@@ -208,15 +208,14 @@ def write(job: Job, picture: Raster, detail: Raster | None) -> None:
     output = Output(job.target, *job.size, job.photo, job.recipe)
     top, kind = (255, np.uint8) if output.depth == 8 else (65535, np.uint16)
 
-    def rows(start: int, behind: int, bands: slice) -> np.ndarray:
-        strip = np.empty((behind - start, output.width, len(range(4)[bands])), kind)
+    def rows(start: int, behind: int) -> np.ndarray:
+        strip = np.empty((behind - start, output.width, picture.channels), kind)
         for _, columns in rectangles((1, output.width), 1024):
-            part = canvas(picture, detail, (start, behind), columns)[0, bands]
+            part = canvas(picture, detail, (start, behind), columns)[0]
             strip[:, slice(*columns)] = (part * top).round_().permute(1, 2, 0).numpy()
         return strip
 
-    alpha = None if job.photo.opaque else lambda start, behind: rows(start, behind, slice(3, 4))
-    save_rows(output, lambda start, behind: rows(start, behind, slice(3)), alpha)
+    save_rows(output, rows)
 
 
 def canvas(picture: Raster, detail: Raster | None, rows: Span, columns: Span) -> Float[Tensor, "1 c h w"]:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import struct
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +17,7 @@ import numpy as np
 import pyvips
 
 from reverie.errors import ImageFileError
-from reverie.image.embedding import png_with_texts
+from reverie.image.embedding import png_chunk, png_with_texts
 from reverie.image.formats import AVIF, JPEG, PNG, TIFF, WEBP, Format, format_of
 from reverie.image.opening import DAMAGED, as_image_error, opened, printable, quiet
 from reverie.image.profiles import from_srgb, is_srgb, to_srgb
@@ -23,7 +25,7 @@ from reverie.image.reading import PhotoFile, channels, orientation_of, stamp_of,
 from reverie.image.writing import check_size, drafted, options_for, packet_for, png_texts, with_metadata
 
 Rows = Callable[[int, int], np.ndarray]
-"""The samples of the rows from one to another: (rows, width, channels), uint8 or uint16."""
+"""The samples of the rows from one to another: (rows, width, 3 or 4 channels), uint8 or uint16."""
 
 HELD = {WEBP.ending: 12, AVIF.ending: 40}
 """What an encoder that holds the whole picture takes, in bytes a pixel."""
@@ -70,7 +72,7 @@ def _as_depth(picture: pyvips.Image, depth: int) -> pyvips.Image:
 
 @dataclass(frozen=True)
 class Output:
-    """A picture that comes in rows: where it goes, its size, and the photograph whose metadata and alpha it has."""
+    """A picture that comes in rows: where it goes, its size, and the photograph whose metadata it has."""
 
     path: Path
     height: int
@@ -81,13 +83,13 @@ class Output:
 
     @property
     def depth(self) -> int:
-        """8 or 16: what `colors` shall give. 16 also where the colors are still to be converted to the profile's."""
+        """8 or 16: the bits of the rows' samples. 16 also where the colors are still to be converted to the profile's."""
         if self.like.profile is not None and not is_srgb(self.like.profile):
             return 16
         return self.like.depth if format_of(self.path).deep else 8
 
 
-def save_rows(output: Output, colors: Rows, alpha: Rows | None) -> None:
+def save_rows(output: Output, rows: Rows) -> None:
     """Writes a picture from its rows, asked for from top to bottom, as `save_image` writes one from memory.
 
     A TIFF is tiled and has its smaller sizes inside, so that a viewer opens it at once. Raises ImageFileError.
@@ -95,18 +97,17 @@ def save_rows(output: Output, colors: Rows, alpha: Rows | None) -> None:
     form = format_of(output.path)
     packet = packet_for(output.path, form, output.recipe, output.like)
     quiet()
-    streams = [Stream(rows, output, bands) for rows, bands in ((colors, 3), (alpha, 1)) if rows is not None]
+    stream = Stream(rows, output)
     with drafted(output.path) as draft, as_image_error(output.path, "cannot be written"):
         try:
-            picture = with_metadata(_in_colors([stream.picture() for stream in streams], output, form), output.like)
+            picture = with_metadata(_in_colors(stream.picture(), output, form), output.like)
             if packet and form is not PNG:
                 picture.set_type(pyvips.GValue.blob_type, "xmp-data", packet)
             target = pyvips.Target.new_to_file(os.fsencode(draft))
             picture.write_to_target(target, form.ending, **_options(picture, form, output.quality))
         except pyvips.Error:
-            for stream in streams:
-                if stream.error:  # libvips only noticed that the rows ended
-                    raise stream.error from None
+            if stream.error:  # libvips only noticed that the rows ended
+                raise stream.error from None
             raise
         if form is PNG:
             _insert_texts(draft, png_texts(packet, output.recipe))
@@ -121,17 +122,15 @@ def _options(picture: pyvips.Image, form: Format, quality: int | None) -> dict[s
     return options
 
 
-def _in_colors(parts: list[pyvips.Image], output: Output, form: Format) -> pyvips.Image:
-    """Colors and alpha put together, in the file's depth and the colors of its profile; on white where none can be."""
-    colors, alpha = parts[0], parts[1] if len(parts) > 1 else None
-    if alpha is not None and not form.alpha:
-        joined = colors.bandjoin(alpha)
-        colors, alpha = joined.flatten(background=255 if colors.format == "uchar" else 65535), None
+def _in_colors(picture: pyvips.Image, output: Output, form: Format) -> pyvips.Image:
+    """The picture in the file's depth and the colors of its profile; on white where it can have no alpha."""
+    if picture.bands == 4 and not form.alpha:
+        picture = picture.flatten(background=255 if picture.format == "uchar" else 65535)
+    if output.like.profile is None or is_srgb(output.like.profile):
+        return picture
     depth = output.like.depth if form.deep else 8
-    if output.like.profile is not None and not is_srgb(output.like.profile):
-        colors = from_srgb(colors.copy(interpretation="rgb16"), output.like.profile, depth)
-        alpha = None if alpha is None else _as_depth(alpha, depth)
-    return colors if alpha is None else colors.bandjoin(alpha)
+    colors = from_srgb(picture.extract_band(0, n=3), output.like.profile, depth)
+    return colors if picture.bands == 3 else colors.bandjoin(_as_depth(picture.extract_band(3), depth))
 
 
 def _insert_texts(path: Path, texts: dict[str, str]) -> None:
@@ -148,31 +147,43 @@ def _insert_texts(path: Path, texts: dict[str, str]) -> None:
 
 
 class Stream:
-    """Rows as a file that libvips reads: a PNM picture, computed while it is read."""
+    """Rows as a file that libvips reads while they are computed: a PNG that is not compressed.
+
+    libvips has no way to take raw rows as they come, and the raw file it does take it maps into memory whole.
+    """
 
     STRIP = 64  # rows at a time
 
-    def __init__(self, rows: Rows, output: Output, bands: int) -> None:
+    def __init__(self, rows: Rows, output: Output) -> None:
         self.rows, self.height, self.next = rows, output.height, 0
-        top = 255 if output.depth == 8 else 65535
-        self.left = memoryview(f"P{5 if bands == 1 else 6}\n{output.width} {output.height}\n{top}\n".encode())
+        self.deflate = zlib.compressobj(0)
+        kind = 2 if output.like.opaque else 6
+        header = struct.pack(">IIBBBBB", output.width, output.height, output.depth, kind, 0, 0, 0)
+        self.left = memoryview(b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header))
         self.error: BaseException | None = None
 
     def picture(self) -> pyvips.Image:
-        source = pyvips.SourceCustom()
-        source.on_read(self.read)
-        return pyvips.Image.new_from_source(source, "", access="sequential", fail_on="error")
+        self.source = pyvips.SourceCustom()
+        self.source.on_read(self.read)
+        return pyvips.Image.pngload_source(self.source, access="sequential", fail_on="error", unlimited=True)
 
     def read(self, most: int) -> bytes:
         """The next bytes; none at the end, or where the rows could not be computed."""
         try:
             if not self.left and self.next < self.height:
-                behind = min(self.height, self.next + self.STRIP)
-                samples = self.rows(self.next, behind)
-                self.left = memoryview(samples.astype(samples.dtype.newbyteorder(">")).tobytes())  # as PNM has it
-                self.next = behind
+                self.left = memoryview(self.strip(min(self.height, self.next + self.STRIP)))
         except BaseException as error:  # an exception cannot pass through libvips
             self.error = error
             return b""
         piece, self.left = self.left[:most], self.left[most:]
         return bytes(piece)
+
+    def strip(self, behind: int) -> bytes:
+        """The rows up to another, as PNG has them: the high byte first, before each row the number of its filter."""
+        samples = self.rows(self.next, behind)
+        self.next = behind
+        lines = samples.astype(samples.dtype.newbyteorder(">")).view(np.uint8).reshape(len(samples), -1)
+        data = self.deflate.compress(np.pad(lines, ((0, 0), (1, 0))).tobytes())
+        if behind < self.height:
+            return png_chunk(b"IDAT", data)
+        return png_chunk(b"IDAT", data + self.deflate.flush()) + png_chunk(b"IEND", b"")
