@@ -26,4 +26,5 @@ def color_mix(share: float) -> Float[Tensor, "3 3"]:
 def color_root() -> Float[Tensor, "3 3"]:
     """From colors that vary independently to natural ones: the covariance's root, its longest column of length 1."""
     root = torch.tensor(ROOT_OF_COVARIANCE)
-    return root / root.norm(dim=0).max()
+    scaled: Tensor = root / root.norm(dim=0).max()
+    return scaled

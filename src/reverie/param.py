@@ -60,10 +60,11 @@ class FourierImage:
         height, width = self.size
         rows, columns = torch.fft.fftfreq(height)[:, None], torch.fft.rfftfreq(width)
         frequency = torch.hypot(rows, columns).clamp_min(1 / max(height, width))
-        return (height * width) ** 0.5 / frequency**self.decay
+        scale: Tensor = (height * width) ** 0.5 / frequency**self.decay
+        return scale
 
     def __call__(self, canvas: Image) -> Resized:
-        parts = spread(canvas).unflatten(3, (-1, 2)).contiguous()
+        parts = spread(canvas).reshape(*canvas.shape[:3], -1, 2).contiguous()
         spectrum = torch.view_as_complex(parts) * self.scale().to(canvas.device)
         return colored(torch.fft.irfft2(spectrum, s=self.size) / QUARTER)
 

@@ -142,7 +142,8 @@ def map_channels(layer: str, channels: str | None, photo: Path | None, asked: Sh
         return Cell(label, words, command_of(words, how, values), recipe, work_folder(target))
 
     def make(cells: Sequence[Cell]) -> Sequence[Image]:
-        return visualize(model, [each.words for each in cells], settings).split(1)
+        pictures = visualize(model, [each.words for each in cells], settings)
+        return [pictures[number : number + 1] for number in range(len(cells))]
 
     return drawn([cell(number) for number in numbers], make, AT_ONCE, target, asked)
 
@@ -177,11 +178,6 @@ def work_folder(target: Path) -> Path:
 
 def drawn(cells: Sequence[Cell], make: Make, at_once: int, target: Path, asked: Sheet) -> int:
     """Makes what is not there yet, and writes the sheet and its page. Returns the exit code."""
-    folder = work_folder(target)
-    try:
-        folder.mkdir(exist_ok=True)
-    except OSError as error:
-        raise ImageFileError(f"the folder {folder} cannot be made: {error.strerror}") from None
     left = [cell for cell in cells if not cell.path.exists()]
     if len(left) < len(cells):
         tell(asked, f"{len(cells) - len(left)} of {len(cells)} pictures are there already")
@@ -190,7 +186,6 @@ def drawn(cells: Sequence[Cell], make: Make, at_once: int, target: Path, asked: 
         tell(asked, f"{cells.index(some[-1]) + 1} of {len(cells)}: {some[-1].label}")
     done = [cell for cell in cells if cell.path.exists()]
     if not done:
-        folder.rmdir()
         raise SettingsError("none of the layers could be shown: a larger size may do")
     pictures = [open_image(cell.path) for cell in done]
     save_image(sheet(pictures, [cell.label for cell in done], asked.columns), target)
@@ -198,7 +193,7 @@ def drawn(cells: Sequence[Cell], make: Make, at_once: int, target: Path, asked: 
     beside = target.with_suffix(".html")
     with drafted(beside) as draft:
         draft.write_text(page(target.stem, entries), "utf-8")
-    shutil.rmtree(folder)
+    shutil.rmtree(work_folder(target))
     tell(asked, f"{target} and {beside}")
     return 0
 
@@ -212,6 +207,11 @@ def made(cells: Sequence[Cell], make: Make) -> None:
             raise
         log.warning("%s is left out: %s", cells[0].label, error)
         return
+    folder = cells[0].folder
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise ImageFileError(f"the folder {folder} cannot be made: {error.strerror}") from None
     for cell, picture in zip(cells, pictures, strict=True):
         save_image(picture.cpu().float(), cell.path, recipe=cell.recipe)
 
