@@ -3,8 +3,8 @@
     python tools/zoo_table.py [--untimed] [NETWORK ...] > docs/zoo.md
 
 Weights are the libraries' own where they are in a cache or can be downloaded, else random: the column says which. Both
-cost the same. A step is a gradient of a picture of 448 x 448 pixels: the median of five. Use --untimed on a machine that has other
-work to do: its numbers would mean nothing.
+cost the same. A step is a gradient of a picture of 448 x 448 pixels: the median of five. Use --untimed on a machine
+that has other work to do: its numbers would mean nothing.
 """
 
 from __future__ import annotations

@@ -89,6 +89,12 @@ def test_tokens_lie_where_their_patch_does(name: str) -> None:
         assert changed == [[2, 4]], each
 
 
+def test_swin_takes_pictures_of_any_size() -> None:
+    model = load("timm:swin_tiny_patch4_window7_224")
+    found = model(picture(77, 154), ["patch_embed.proj", "layers.0"])
+    assert found["layers.0"].shape[2:] == found["patch_embed.proj"].shape[2:] == (20, 39)
+
+
 def test_a_seed_is_a_network() -> None:
     name, wish = "timm:test_resnet", ["layer2"]
     state = torch.get_rng_state()
