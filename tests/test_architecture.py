@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import ast
+import statistics
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+import reverie
+
 SOURCE = Path(__file__).parent.parent / "src" / "reverie"
 
 RANKS = [  # lowest first; a folder's name stands for every module in it
     {"types", "errors"},
     {"settings", "probe", "resample", "color", "models.weights", "objectives", "engines"},
-    {"image", "pyramid", "transforms", "param", "models.catalog", "presets"},
-    {"models", "gradient", "wording"},
-    {"tiling"},
+    {"image", "pyramid", "transforms", "param", "models.catalog", "presets", "classes", "features", "nearness"},
+    {"guides"},
+    {"models", "gradient", "sphere", "wording"},
+    {"tiling", "regions"},
     {"memory"},
     {"ascent"},
     {"dream", "visualize"},
@@ -66,7 +70,69 @@ def test_imports_point_down(module: str) -> None:
         )
 
 
-@pytest.mark.parametrize("heavy", ["cv2", "av", "ray", "gradio", "tensorflow", "torchvision", "timm", "matplotlib"])
-def test_import_is_light(heavy: str) -> None:
-    code = f"import reverie, sys; assert {heavy!r} not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True)
+HEAVY = ("cv2", "av", "ray", "gradio", "tensorflow", "torchvision", "timm", "matplotlib")
+
+
+def imported_by(code: str) -> set[str]:
+    """The top-level modules that a fresh interpreter holds after some code."""
+    code += "\nimport sys; print(*sys.modules, file=sys.__stderr__)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return {name.split(".")[0] for name in done.stderr.split()}
+
+
+def test_all_public_names_together_import_nothing_heavy() -> None:
+    imported = imported_by("import reverie; [getattr(reverie, name) for name in reverie.__all__]")
+    assert "torch" in imported and not imported & set(HEAVY)
+
+
+def test_the_package_and_its_help_import_no_torch() -> None:
+    assert not imported_by("import reverie; reverie.__version__") & {"torch", "numpy", "pyvips", "cyclopts"}
+    for words in (["--help"], ["dream", "--help"], ["models"], ["presets", "--json"]):
+        assert "torch" not in imported_by(f"from reverie.cli import main; main({words})"), words
+
+
+def test_every_public_name_has_one_home() -> None:
+    typed = {}
+    for node in ast.walk(ast.parse((SOURCE / "__init__.py").read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("reverie."):
+            typed |= {alias.asname: (node.module or "").removeprefix("reverie.") for alias in node.names}
+    assert typed == reverie.HOME_OF
+    assert reverie.__all__ == sorted(reverie.HOME_OF)
+    assert {*reverie.__all__, "__version__"} == set(dir(reverie))
+    for name in reverie.__all__:
+        assert getattr(reverie, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'dreem'"):
+        _ = reverie.dreem
+
+
+def test_a_module_does_not_hide_the_function_of_its_name() -> None:
+    imported_by("import reverie.dream, reverie.cli.dreaming; assert callable(reverie.dream)")
+
+
+def source(module: str) -> str:
+    return (SOURCE / (module.replace(".", "/") + ".py")).read_text()
+
+
+def functions(module: str) -> list[ast.FunctionDef]:
+    return [node for node in ast.walk(ast.parse(source(module))) if isinstance(node, ast.FunctionDef)]
+
+
+def length(function: ast.FunctionDef) -> int:
+    """Lines without the docstring: a long explanation is no long function."""
+    first = function.body[1] if ast.get_docstring(function) and len(function.body) > 1 else function.body[0]
+    return (function.end_lineno or 0) - first.lineno + 1
+
+
+@pytest.mark.parametrize("module", modules())
+def test_files_and_functions_are_short(module: str) -> None:
+    assert source(module).count("\n") <= 300
+    for function in functions(module):
+        assert length(function) <= 50, function.name
+        given = [each.arg for each in [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]]
+        flags = module == "cli.commands"  # there the parameters of a command are its flags
+        assert flags or len([name for name in given if name not in ("self", "cls")]) <= 6, function.name
+
+
+def test_most_functions_are_shorter() -> None:
+    lengths = [length(function) for module in modules() for function in functions(module)]
+    assert statistics.median(lengths) <= 10

@@ -8,8 +8,10 @@ Each message is one line: what was got, what was expected, what to do. The comma
      ├── SettingsError      a number outside its bounds
      ├── ImageFileError     a picture that cannot be read or written
      ├── ImageTooSmall      a picture smaller than the wished layers can see
+     ├── SizeRefused        a picture of a size that the network does not take; carries one that it does
      ├── WeightsError       weights missing, changed, or of another network
      ├── RecipeError        a recipe missing, unreadable, or of a changed input
+     ├── ReportError        a report that cannot be written where it was asked for
      ├── ScoreError         a score that became nan or infinite; carries the picture before it
      └── MissingExtra       an optional dependency that is not installed
 """
@@ -51,12 +53,24 @@ class ImageTooSmall(ReverieError, ValueError):
     """A picture smaller than the wished layers can see."""
 
 
+class SizeRefused(ReverieError, ValueError):
+    """A picture of a size that the network does not take. `size` is a (height, width) that it takes."""
+
+    def __init__(self, message: str, size: tuple[int, int]) -> None:
+        super().__init__(message)
+        self.size = size
+
+
 class WeightsError(ReverieError, ValueError):
     """Weights that are missing, changed, or of another network."""
 
 
 class RecipeError(ReverieError, ValueError):
     """A recipe that is missing, cannot be read, or whose input changed."""
+
+
+class ReportError(ReverieError, OSError):
+    """A report that cannot be written where it was asked for."""
 
 
 class ScoreError(ReverieError, ArithmeticError):

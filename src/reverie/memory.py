@@ -13,7 +13,7 @@ import torch
 from reverie.errors import SettingsError
 from reverie.objectives import Objective
 from reverie.tiling import Plan
-from reverie.types import IMAGE, Model
+from reverie.types import CHANGE, IMAGE, Model
 
 UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 
@@ -50,7 +50,9 @@ def step_bytes_per_pixel(model: Model, objective: Objective, side: int = 384) ->
 
     image = torch.zeros(1, 3, side, side, device=model.device, requires_grad=True)
     with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        objective({**(model(image, names) if names else {}), IMAGE: image})
+        seen = {**(model(image, names) if names else {}), IMAGE: image}
+        for _, term in objective.terms:  # not the score: a neuron's place may lie beyond so small a picture
+            term.excitement(seen[term.layer].float())
     return PEAK * sum(kept.values()) / side**2
 
 
@@ -59,6 +61,9 @@ def tile_for(model: Model, objective: Objective, budget: int, size: tuple[int, i
 
     Raises `SettingsError` with the least budget where not even the smallest window does.
     """
+    objective = objective.resolved(model).without(CHANGE)
+    if not objective.terms:
+        return None
     pixels = size[0] * size[1]
     each = step_bytes_per_pixel(model, objective)
     room = budget - IMAGE_BYTES * pixels

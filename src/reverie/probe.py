@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
+from reverie.errors import SizeRefused
 from reverie.types import Model
 
 
@@ -24,11 +25,13 @@ def smallest_side(model: Model, layers: Collection[str], most: int = 4096) -> in
 
 
 def answers(model: Model, layers: Collection[str], side: int) -> bool:
-    """Whether the model has activations for a square image of that side."""
+    """Whether the model has activations for a square image of that side. Raises `SizeRefused`."""
     try:
         with torch.no_grad():
             found = model(torch.zeros(1, 3, side, side, device=model.device), layers)
         return all(each.numel() for each in found.values())
+    except SizeRefused:  # no other side would do
+        raise
     except (RuntimeError, ValueError):
         return False
 
@@ -37,7 +40,8 @@ def answers(model: Model, layers: Collection[str], side: int) -> bool:
 class Geometry:
     """Where the neurons of a layer look: neuron i sees the pixels `first + i * stride` and `receptive_field - 1` more.
 
-    `receptive_field` and `first` are None where every neuron sees the whole picture.
+    `receptive_field` and `first` are None where every neuron sees the whole picture, or no two see alike (windows,
+    as Swin's). `stride` is 0 for a grid of one place.
     """
 
     channels: int
@@ -50,8 +54,15 @@ def geometry(model: Model, layers: Collection[str]) -> dict[str, Geometry]:
     """The geometry of layers, measured: a pixel that is no number makes every neuron that sees it no number either.
 
     A strip of pixels is blotted out from both ends. Where one column more turns the outermost clean neuron, that column
-    is the edge of its receptive field.
+    is the edge of its receptive field. A network of one size only is taken to see all of it everywhere.
     """
+    try:
+        return measured(model, layers)
+    except SizeRefused as error:
+        return spread(model, layers, error.size)
+
+
+def measured(model: Model, layers: Collection[str]) -> dict[str, Geometry]:
     height = max(smallest_side(model, layers) or 0, 16)
     found: dict[str, Geometry] = {}
     for width in (1024, 2048, 4096):
@@ -61,12 +72,25 @@ def geometry(model: Model, layers: Collection[str]) -> dict[str, Geometry]:
     return {name: found[name] for name in layers}
 
 
+def spread(model: Model, layers: Collection[str], size: tuple[int, int]) -> dict[str, Geometry]:
+    """The geometry that the grids of a picture of that size (height, width) show."""
+    with torch.no_grad():
+        answer = model(torch.zeros(1, 3, *size, device=model.device), layers)
+    return {name: unseen(answer[name], size[1]) for name in layers}
+
+
+def unseen(activations: torch.Tensor, width: int) -> Geometry:
+    """The geometry of a grid over pixels of that width, where nothing is known of what its neurons see."""
+    channels, columns = activations.shape[1], activations.shape[3]
+    return Geometry(channels, round(width / columns) if columns > 1 else 0, None, None)
+
+
 class Strip:
     """A strip of pixels, blotted out from both ends by so many columns, and which neurons stay clean."""
 
     def __init__(self, model: Model, layers: Collection[str], height: int, width: int) -> None:
         self.model, self.layers, self.height, self.width = model, tuple(layers), height, width
-        self.channels: dict[str, int] = {}
+        self.grids: dict[str, Geometry] = {}
         self.seen: dict[int, dict[str, tuple[int, int]]] = {}
 
     def geometry(self) -> dict[str, Geometry]:
@@ -74,13 +98,15 @@ class Strip:
 
     def geometry_of(self, layer: str) -> Geometry:
         columns = self.turns(layer, side=0)
-        if len(columns) < 2:
-            return Geometry(self.channels[layer], 0, None, None)
+        grid = self.grids[layer]
+        # Neurons that share windows turn clean a whole window at a time.
+        if len(columns) < 2 or round((columns[1] - columns[0]) / max(grid.stride, 1)) != 1:
+            return grid
         stride = columns[1] - columns[0]
         first = columns[0] - self.clean(columns[0])[layer][0] * stride
         end = self.turns(layer, side=1)[0]
         last = self.width - end - 1 - self.clean(end)[layer][1] * stride
-        return Geometry(self.channels[layer], stride, last - first + 1, first)
+        return Geometry(grid.channels, stride, last - first + 1, first)
 
     def turns(self, layer: str, side: int) -> list[int]:
         """The two first numbers of blotted columns after which one more turns the outermost clean neuron of a side."""
@@ -104,7 +130,7 @@ class Strip:
             strip[..., :blotted] = strip[..., self.width - blotted :] = float("nan")
             with torch.no_grad():
                 answer = self.model(strip, self.layers)
-            self.channels = {name: answer[name].shape[1] for name in self.layers}
+            self.grids = {name: unseen(answer[name], self.width) for name in self.layers}
             self.seen[blotted] = {name: ends(answer[name]) for name in self.layers}
         return self.seen[blotted]
 

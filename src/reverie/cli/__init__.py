@@ -8,17 +8,40 @@ from __future__ import annotations
 import os
 import sys
 from importlib.metadata import version
+from itertools import zip_longest
 
 from cyclopts import App, CycloptsError
 
 from reverie.cli import commands
 from reverie.errors import ReverieError
+from reverie.settings import PANORAMAS
 
 INTERRUPTED = 130
 
-app = App(name="reverie", help="Makes trained networks dream.", version=lambda: version("reverie"), help_format="rst")
-for command in (commands.dream, commands.run, commands.show, commands.models, commands.layers, commands.presets):
+app = App(
+    name="reverie",
+    help="Makes trained networks dream.",
+    version=lambda: version("reverie"),
+    help_format="rst",
+    suppress_keyboard_interrupt=False,  # it is ours to answer
+)
+for command in (
+    commands.dream,
+    commands.run,
+    commands.show,
+    commands.caption,
+    commands.analyze,
+    commands.models,
+    commands.layers,
+    commands.presets,
+):
     app.command(command)
+
+
+def panorama_on(words: list[str]) -> list[str]:
+    """The words with `--panorama` alone said as `--panorama on`."""
+    alone = [word == "--panorama" and after not in PANORAMAS for word, after in zip_longest(words, words[1:])]
+    return ["--panorama=on" if only else word for word, only in zip(words, alone, strict=True)]
 
 
 def main(words: list[str] | None = None) -> int:
@@ -27,17 +50,24 @@ def main(words: list[str] | None = None) -> int:
     # a short spin costs nothing on a quiet machine. It must be said before torch is imported.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     try:
-        return int(app(words, exit_on_error=False, print_error=False, result_action="return_value") or 0)
+        said = panorama_on(sys.argv[1:] if words is None else words)
+        code = int(app(said, exit_on_error=False, print_error=False, result_action="return_value") or 0)
+        sys.stdout.flush()
+        return code
     except (ReverieError, CycloptsError) as error:
         return refuse(error)
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output had enough
-        sys.stderr.close()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, MemoryError) or "memory" in str(error):  # torch's own words, which differ by device
+            return refuse("not enough memory: a smaller picture (--size) needs less")
+        raise
 
 
-def refuse(error: Exception) -> int:
+def refuse(error: Exception | str) -> int:
     """Prints a mistake as one line."""
     print("reverie: " + " ".join(str(error).split()), file=sys.stderr)
     return 2

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json as json_module
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from reverie.cli.flags import SettingsFlags, wish_of
+from reverie.cli.flags import SettingsFlags, whole_number, wish_of
 from reverie.presets import PRESETS
 
 Output = Annotated[Path | None, Parameter(name=["--output", "-o"], help="the picture to write, or a folder for many")]
@@ -22,6 +22,9 @@ def dream(
     output: Output = None,
     model: str | None = None,
     objective: Words = None,
+    guide: Annotated[list[str] | None, Flag] = None,
+    guide_mean: Annotated[bool, Flag] = False,
+    mask: Annotated[list[str] | None, Flag] = None,
     preset: str | None = None,
     config: Path | None = None,
     weights: str | None = None,
@@ -29,7 +32,7 @@ def dream(
     device: str | None = None,
     precision: str | None = None,
     memory: str | None = None,
-    snapshots: int | None = None,
+    snapshots: Annotated[int | None, Parameter(converter=whole_number)] = None,
     quiet: Annotated[bool, Flag] = False,
     json: Annotated[bool, Flag] = False,
     settings: Annotated[SettingsFlags | None, Parameter(name="*")] = None,
@@ -43,13 +46,22 @@ def dream(
     model
         The network: see `reverie models`.
     objective
-        What to dream of, such as "fire8^2 + 0.5*fire5:12 - 0.1*tv": see `reverie layers`.
+        What to dream of, such as "fire8^2 + 0.5*fire5:12 - 0.1*tv" or "class:espresso": see `reverie layers`.
+    guide
+        A picture whose features shall be found in the photo, by the objective's layers; "0.5*flowers.jpg" for half as
+        much. More than once for several.
+    guide_mean
+        Look for what the guide has on the whole, instead of the best match for every place: calmer.
+    mask
+        A region and what to dream of there, as sky.png:"fire8^2"; without words, the objective. The region is where the
+        picture is opaque, or if it is so everywhere, where it is light. More than once for several; outside of all,
+        nothing is dreamed.
     preset
         A known way to dream: see `reverie presets`.
     config
         A TOML file of these options, or a recipe.
     weights
-        A file of weights (safetensors, Keras's .h5), or random for an untrained network made from the seed.
+        A file of weights (safetensors, Keras's .h5, a torch state dict), or random for an untrained network.
     engine
         What runs the network: torch or tensorflow.
     device
@@ -65,7 +77,8 @@ def dream(
     json
         Print what was done as one JSON object a picture.
     """
-    said = {"model": model, "objective": objective, "weights": weights, "engine": engine}
+    said: dict[str, Any] = {"model": model, "objective": objective, "weights": weights, "engine": engine}
+    said |= {"guide": guide, "guide_mean": guide_mean or None, "mask": mask}
     said |= {"device": device, "precision": precision, "memory": memory}
     wish = wish_of(said, settings, preset, config)
     from reverie.cli.dreaming import Manner, dream_all
@@ -99,6 +112,39 @@ def run(
     return dream_again(picture, output, input, Manner(quiet=quiet, json=json))
 
 
+def caption(
+    picture: Path,
+    *,
+    model: str | None = None,
+    top: int = 5,
+    json: Annotated[bool, Flag] = False,
+) -> None:
+    """Say what a network sees in a picture, and, where Reverie dreamed it, what it saw before.
+
+    Parameters
+    ----------
+    picture
+        Any picture.
+    model
+        The network: that of the picture's recipe unless told, or the bundled one.
+    top
+        How many classes to name.
+    json
+        Print a JSON object.
+    """
+    from reverie.cli.captioning import captions
+
+    said = captions(picture, model, top)
+    if json:
+        print(json_module.dumps(said, indent=2))
+        return
+    for when in ("before", "after"):
+        if when in said:
+            print(f"{said[when]['picture']}")
+            for each in said[when]["classes"]:
+                print(f"  {each['probability']:6.1%}  {each['class']} ({each['number']})")
+
+
 def show(picture: Path) -> None:
     """Show which settings made a picture, as a recipe in TOML.
 
@@ -110,6 +156,62 @@ def show(picture: Path) -> None:
     from reverie.recipe import Recipe
 
     print(Recipe.from_file(picture).to_toml(), end="")
+
+
+def analyze(
+    *photos: Path,
+    output: Annotated[Path | None, Parameter(name=["--output", "-o"], help="the folder to write")] = None,
+    model: str | None = None,
+    objective: Words = None,
+    preset: str | None = None,
+    config: Path | None = None,
+    weights: str | None = None,
+    engine: list[str] | None = None,
+    device: list[str] | None = None,
+    precision: list[str] | None = None,
+    at: list[int] | None = None,
+    turns: int | None = None,
+    quiet: Annotated[bool, Flag] = False,
+    settings: Annotated[SettingsFlags | None, Parameter(name="*")] = None,
+) -> int:
+    """Analyze a network, a dream and what it costs: a report with figures for a paper.
+
+    Parameters
+    ----------
+    photos
+        Pictures to dream; none: the astronaut that comes with Reverie.
+    model
+        The network: see `reverie models`.
+    objective
+        What to dream of, such as "fire8^2 + 0.5*fire5:12 - 0.1*tv": see `reverie layers`.
+    preset
+        A known way to dream: see `reverie presets`.
+    config
+        A TOML file of these options, or a recipe.
+    weights
+        A file of weights (safetensors, Keras's .h5), or random for an untrained network made from the seed.
+    engine
+        What runs the network: torch or tensorflow. Said twice, they are compared; the first one dreams.
+    device
+        auto, cpu, cuda or mps; several are compared.
+    precision
+        auto, float32 or bfloat16; several are compared.
+    at
+        Show the picture after so many steps of each octave; say it several times. [default: 0 100 200 300]
+    turns
+        How many turns each variant takes while they are timed. [default: 7]
+    quiet
+        Say nothing but mistakes.
+    """
+    said: dict[str, object] = {"model": model, "objective": objective, "weights": weights}
+    wish = wish_of(said, settings, preset, config)
+    from reverie.cli.analyzing import Compared, analyze_all
+    from reverie.cli.dreaming import Manner
+
+    compared = Compared(
+        engine or [wish.engine], device or [wish.device], precision or [wish.precision], at=at, turns=turns
+    )
+    return analyze_all(list(photos), output, wish, compared, Manner(quiet=quiet))
 
 
 def models(*, json: Annotated[bool, Flag] = False) -> None:
@@ -124,6 +226,17 @@ def models(*, json: Annotated[bool, Flag] = False) -> None:
 
     rows = [{"name": spec.name, "objective": spec.objective, "about": spec.about} for spec in SPECS.values()]
     table(rows, json)
+    if not json:
+        print(ZOO)
+
+
+ZOO = """\
+Beside these, with the extra "zoo" (pip install 'reverie[zoo]'):
+  torchvision:NAME   any classifier of torchvision, such as torchvision:googlenet
+  timm:NAME          any network of timm, such as timm:convnext_tiny.fb_in22k
+and with the extra "tensorflow":
+  keras:NAME         any network of Keras, such as keras:ResNet50
+Unless told, they dream of the square of a block in their middle: see `reverie layers torchvision:googlenet`."""
 
 
 def presets(*, json: Annotated[bool, Flag] = False) -> None:

@@ -6,14 +6,15 @@ The command line wins over the file of `--config`, which wins over the preset, w
 from __future__ import annotations
 
 import dataclasses
+import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Optional
 
-from cyclopts import Group, Parameter
+from cyclopts import Group, Parameter, Token
 
-from reverie.errors import RecipeError, UnknownName
+from reverie.errors import ImageFileError, RecipeError, UnknownName, WordingError
 from reverie.models.catalog import DEFAULT, spec_of
 from reverie.presets import preset_of
 from reverie.settings import Settings
@@ -26,9 +27,20 @@ else:
 SETTINGS_GROUP = Group("Settings of the dream", sort_key=10)
 
 
+def whole_number(_: Any, tokens: Sequence[Token]) -> int:
+    """What a flag says as a whole number: 3.5 is refused rather than rounded."""
+    try:
+        return int(tokens[0].value)
+    except ValueError:
+        raise ValueError(f"expected a whole number, got {tokens[0].value!r}") from None
+
+
+Whole = Annotated[int, Parameter(converter=whole_number)]
+
+
 def flag_of(each: dataclasses.Field[Any]) -> tuple[str, Any, None]:
     """One flag: None unless said, so that a preset can tell what the user said from what is default."""
-    kind = {"int": int, "float": float, "str": str}[str(each.type).split(" ")[0]]
+    kind = {"int": Whole, "float": float, "str": str, "bool": bool}[str(each.type).split(" ")[0]]
     about = each.metadata["about"] + ("" if each.default is None else f" [default: {each.default}]")
     return each.name, Annotated[Optional[kind], Parameter(help=about, group=SETTINGS_GROUP)], None  # noqa: UP045
 
@@ -43,32 +55,79 @@ class Wish:
     """What the words came to: the network, what it shall dream of, and how."""
 
     model: str
-    objective: str
+    objective: str | None
+    """None: what the network is loaded with."""
     settings: Settings
     weights: str | None = None
     engine: str = "torch"
     precision: str = "auto"
     device: str = "auto"
     memory: str = "auto"
+    guides: Sequence[tuple[float, str]] = ()
+    """The weight and the file of each guide picture, whose features the objective's layers shall look for."""
+    guide_mean: bool = False
+    masks: Sequence[tuple[str, str]] = ()
+    """The file of each mask, and the objective there; without words, the objective of the whole."""
 
 
 def wish_of(said: Mapping[str, Any], flags: Any, preset: str | None, config: Path | None) -> Wish:
     """Puts together the words said (`WORDS`), the flags, preset and file."""
     file = read_config(config) if config else {}
     words = {"preset": preset, **said}
-    spoken = {"preset": "default", **file, **{name: value for name, value in words.items() if value is not None}}
-    chosen = preset_of(spoken["preset"])
-    flagged = {name: value for name, value in vars(flags).items() if value is not None} if flags else {}
-    settings = Settings.of({**chosen.settings, **spoken.pop("settings", {}), **flagged})
+    spoken = {**file, **{name: value for name, value in words.items() if value is not None}}
+    chosen = preset_of(spoken.get("preset", "default"))
     spec = spec_of(spoken.get("model", DEFAULT))
-    objective = spoken["objective"] if "objective" in spoken else chosen.objective(spec.name) or spec.objective
+    objective = spoken["objective"] if "objective" in spoken else chosen.objective(spec.name) or spec.objective or None
+    masks = [each if isinstance(each, tuple) else mask_and_wish(each) for each in spoken.get("mask", [])]
+    if said.get("objective") and masks and all(own for _, own in masks):
+        raise WordingError("every mask has a wish of its own: leave out --objective, or the wish of one mask")
+    if "preset" not in spoken:
+        chosen = preset_of(suiting([own or objective for _, own in masks] or [objective]))
+    flagged = {name: value for name, value in vars(flags).items() if value is not None} if flags else {}
+    settings = Settings.of({**chosen.settings, **spoken.get("settings", {}), **flagged})
     how = {name: spoken[name] for name in HOW if name in spoken}
-    return Wish(spec.name, objective, settings, **how)
+    guides = [weighted(each) for each in spoken.get("guide", [])]
+    return Wish(spec.name, objective, settings, guides=guides, masks=masks, **how)
 
 
-HOW = ("weights", "engine", "precision", "device", "memory")
-WORDS = ("model", "objective", "preset", *HOW)
-WRITTEN_BY_US = ("input", "input_sha256", "model_sha256", "version", "only_steps")
+HOW = ("weights", "engine", "precision", "device", "memory", "guide_mean")
+WORDS = ("model", "objective", "preset", "guide", "mask", *HOW)
+WRITTEN_BY_US = ("input", "input_sha256", "model_sha256", "version", "tile", "only_steps", "guides")
+
+
+def suiting(objectives: Sequence[str | None]) -> str:
+    """The preset that suits these wishes."""
+    from reverie.dream import preset_for
+
+    names = {preset_for(objective) for objective in objectives if objective} - {"default"}
+    return next(iter(names), "default")
+
+
+def weighted(words: str) -> tuple[float, str]:
+    """A guide and its weight: `0.5*flowers.jpg`, or the file alone."""
+    match = WEIGHTED.fullmatch(words)
+    return (1.0, words) if match is None or Path(words).is_file() else (float(match[1]), match[2])
+
+
+WEIGHTED = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*\*\s*(.+)")
+
+
+def mask_and_wish(words: str) -> tuple[str, str]:
+    """A mask's file and wish: `sky.png:WISH`, or the file alone. A file's own name may hold colons (C:\\sky.png)."""
+    colons = [match.start() for match in re.finditer(":", words)]
+    for end in [*colons, len(words)]:
+        if Path(words[:end]).is_file():
+            return words[:end], words[end + 1 :]
+    file = next((words[:end] for end in colons if Path(words[:end]).suffix), words)
+    raise ImageFileError(f"no mask is called {file}: expected a picture and a wish, as in sky.png:fire8^2")
+
+
+def masks_in(table: dict[str, Any], path: Path) -> list[Any]:
+    """The masks of a file: those of `mask`, in the command line's words, and those of a recipe's `masks`."""
+    try:
+        return [*table.pop("mask", []), *((each["file"], each["objective"]) for each in table.pop("masks", []))]
+    except (KeyError, TypeError) as error:
+        raise RecipeError(f"the configuration {path} says masks that cannot be read: {error!r}") from None
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -78,6 +137,9 @@ def read_config(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or error
         raise RecipeError(f"the configuration {path} cannot be read: {reason}") from None
+    table["mask"] = masks_in(table, path)
+    if table["mask"] and not table.get("objective"):  # empty in a recipe of regions
+        table.pop("objective", None)
     names = [each.name for each in dataclasses.fields(Settings)]
     settings = table.pop("settings", {})
     if not isinstance(settings, dict):

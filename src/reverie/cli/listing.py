@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from reverie.engines.hooked import Hooked
 from reverie.models import load_model
 from reverie.probe import geometry
+from reverie.types import Model
 
 
 def layer_rows(name: str) -> tuple[list[dict[str, Any]], dict[str, dict[str, int]]]:
@@ -21,11 +23,17 @@ def layer_rows(name: str) -> tuple[list[dict[str, Any]], dict[str, dict[str, int
             "channels": seen[layer].channels,
             "stride": seen[layer].stride,
             "receptive_field": seen[layer].receptive_field or "all",
-            "parameters": sum(blocks.get(layer, {}).values()),
+            "parameters": sum(blocks.get(layer, {}).values()) or within(model, layer),
         }
         for layer in model.layers
     ]
     return rows, blocks
+
+
+def within(model: Model, layer: str) -> int:
+    """The parameters of a layer that is no block of its own, where the network can tell."""
+    network = getattr(model, "network", None)
+    return sum(network.layer_parameters(layer)) if isinstance(network, Hooked) else 0
 
 
 def totals(blocks: dict[str, dict[str, int]]) -> dict[str, int]:

@@ -22,14 +22,22 @@ class Job:
     target: Path
 
 
-def jobs_of(photos: Sequence[Path], output: Path | None) -> list[Job]:
-    """A job for each photo, or for the bundled example; raises `ImageFileError` for an impossible one."""
+def jobs_of(photos: Sequence[Path], output: Path | None, read: Sequence[Path] = ()) -> list[Job]:
+    """A job for each photo, or for the bundled example; raises `ImageFileError` for an impossible one.
+
+    `read`: what else is read, and so must not be written over.
+    """
     names = [str(photo) for photo in photos] or [EXAMPLE]
     paths = [path_of(name) for name in names]
-    jobs = [Job(name, path, target) for name, path, target in zip(names, paths, targets_of(paths, output), strict=True)]
-    for job in jobs:
-        check_output(job.target, paths)
-    return jobs
+    try:
+        targets = targets_of(paths, output)
+        for target in targets:
+            check_output(target, [*paths, *read])
+    except ImageFileError:
+        raise
+    except OSError as error:  # such as a name too long for any file
+        raise ImageFileError(f"{output or error.filename} cannot be written: {error.strerror}") from None
+    return [Job(*each) for each in zip(names, paths, targets, strict=True)]
 
 
 def targets_of(paths: Sequence[Path], output: Path | None) -> list[Path]:

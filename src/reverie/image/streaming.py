@@ -1,6 +1,6 @@
 """Pictures too large for memory, between files and raw samples on disk: read and written row by row.
 
-    scan.tif --transcribe--> samples on disk ... rows --save_rows--> dream.tif (tiled, pyramidal, BigTIFF)
+scan.tif --transcribe--> samples on disk ... rows --save_rows--> dream.tif (tiled, pyramidal, BigTIFF)
 """
 
 from __future__ import annotations

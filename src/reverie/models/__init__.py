@@ -8,8 +8,8 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reverie.errors import UnknownName, WeightsError
-from reverie.models.catalog import DEFAULT, SPECS, ModelSpec, spec_of
+from reverie.errors import SettingsError, UnknownName, WeightsError
+from reverie.models.catalog import DEFAULT, KERAS, SPECS, ModelSpec, spec_of
 
 if TYPE_CHECKING:
     from reverie.types import Model
@@ -32,16 +32,16 @@ def load_model(
     device: str = "auto",
     precision: str = "auto",
 ) -> Model:
-    """A network by name.
+    """A network by name; those of other libraries as "torchvision:googlenet" or "timm:convnext_tiny.fb_in22k".
 
     `weights`: None for its own (which are verified, and downloaded once if they are not in the package), a file
-    (safetensors, Keras's .h5 or .weights.h5), or "random" for an untrained network made from `seed`.
+    (safetensors, Keras's .h5 or .weights.h5, a torch state dict), or "random" for an untrained network of `seed`.
     `engine`: torch or tensorflow. `device`: auto, cpu, cuda or mps. `precision`: auto, float32 or bfloat16.
     Raises `UnknownName`, `WeightsError`, `SettingsError`, `MissingExtra`.
     """
     if engine not in ENGINES:
         raise UnknownName("engine", engine, ENGINES)
-    load = load_torch if engine == "torch" else load_tensorflow
+    load = load_torch if engine == "torch" and not name.startswith(f"{KERAS}:") else load_tensorflow
     return load(name, weights, seed, device, precision)
 
 
@@ -49,6 +49,10 @@ def load_torch(name: str, weights: str | Path | None, seed: int, device: str, pr
     from reverie.engines.torch_engine import TorchModel
 
     spec = spec_of(name)
+    if ":" in name:
+        from reverie.models import zoo
+
+        return zoo.load(name, weights, seed, device, precision)
     module, _, class_name = spec.network.partition(":")
     network: Any = getattr(importlib.import_module(module), class_name)
     if weights == RANDOM:
@@ -59,8 +63,30 @@ def load_torch(name: str, weights: str | Path | None, seed: int, device: str, pr
     return TorchModel(built, spec.name, digest, parameters=built.block_parameters, device=device, precision=precision)
 
 
+def default_objective(model: Model) -> str:
+    """What a network dreams of unless told: the catalog's word for it, or a block in its middle, squared."""
+    if model.name in SPECS:
+        return SPECS[model.name].objective
+    from reverie.models.middle import middle_layer
+    from reverie.objectives import quoted
+
+    return f"{quoted(middle_layer(model))}^2"
+
+
 def load_tensorflow(name: str, weights: str | Path | None, seed: int, device: str, precision: str) -> Model:
-    raise NotImplementedError
+    from reverie.engines.tensorflow_engine import KerasModel, load_keras
+    from reverie.models import keras_weights
+
+    if device not in ("auto", "cpu") or precision not in ("auto", "float32"):
+        raise SettingsError("TensorFlow places its networks itself and computes in float32: leave device and precision")
+    if name not in keras_weights.NETWORKS:
+        return load_keras(name, weights, seed)
+    spec = spec_of(name)
+    if weights == RANDOM:
+        tensors, digest = keras_weights.untrained(seed), untrained_digest(spec.name, seed)
+    else:
+        tensors, digest = own_weights(spec) if weights is None else file_weights(Path(weights))
+    return KerasModel(*keras_weights.filled(name, tensors), digest=digest)
 
 
 def own_weights(spec: ModelSpec) -> tuple[dict[str, Any], str]:
@@ -73,7 +99,7 @@ def own_weights(spec: ModelSpec) -> tuple[dict[str, Any], str]:
         if spec.digest != f"sha256:{found}":
             raise WeightsError(f"the weights of {spec.name} are damaged ({path}): install reverie again")
         return weights.read_weights(path), found
-    path = weights.fetch(spec.url, spec.digest, spec.file)
+    path = weights.fetch(spec.url, spec.digest, spec.file, weights.told(spec.file))
     return file_weights(path)
 
 

@@ -50,9 +50,20 @@ SPECS = {
 
 DEFAULT = "squeezenet"
 
+LIBRARIES = {"torchvision": "reverie.models.torchvision_zoo", "timm": "reverie.models.timm_zoo"}
+"""Libraries whose networks are known as "library:network", and the modules that speak for them."""
+
+KERAS = "keras"
+"""The library whose networks, "keras:ResNet50", TensorFlow runs."""
+
 
 def spec_of(name: str) -> ModelSpec:
-    """The entry of a name; raises `UnknownName` with the nearest ones."""
+    """The entry of a name; raises `UnknownName` with the nearest ones.
+
+    A network of another library has no objective of its own here: what it is built of tells, once it is loaded.
+    """
+    if name.partition(":")[0] in (*LIBRARIES, KERAS) and ":" in name:
+        return ModelSpec(name, f"a network of {name.partition(':')[0]}", "", "", "", "")
     if name not in SPECS:
-        raise UnknownName("model", name, SPECS)
+        raise UnknownName("model", name, [*SPECS, *(f"{library}:NAME" for library in LIBRARIES)])
     return SPECS[name]

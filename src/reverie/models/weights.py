@@ -6,7 +6,9 @@ A file is read as {name: tensor}, in the file's own order where it has one (Kera
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
+import pickle
 import re
 import socket
 import tempfile
@@ -22,8 +24,10 @@ from torch import Tensor
 
 from reverie.errors import WeightsError
 
+log = logging.getLogger("reverie")
+
 Progress = Callable[[int, int], None]
-CONNECT, READ = 2.0, 20.0  # seconds to wait for a server to be found, and for its next bytes
+CONNECT, READ = 1.5, 20.0  # seconds to wait for a server to be found, and for its next bytes
 
 
 def cache_folder() -> Path:
@@ -36,8 +40,9 @@ def cache_folder() -> Path:
 def fetch(url: str, known_hash: str, name: str, progress: Progress | None = None) -> Path:
     """The file `name`, from the cache folder or, once, from `url`.
 
-    `known_hash` is "md5:..." or "sha256:..."; `progress(done, total)` is told the bytes. WeightsError: no network,
-    another digest, a folder that cannot be written. A download cut off leaves nothing behind and starts anew next time.
+    `known_hash` is "md5:..." or "sha256:...", or how that begins (torch writes so much into a file's name);
+    `progress(done, total)` is told the bytes. WeightsError: no network, another digest, a folder that cannot be
+    written. A download cut off leaves nothing behind and starts anew next time.
     """
     path = cache_folder() / name
     if path.exists():
@@ -51,7 +56,7 @@ def fetch(url: str, known_hash: str, name: str, progress: Progress | None = None
 def _verify(path: Path, known_hash: str, url: str) -> None:
     method, _, expected = known_hash.partition(":")
     got = _hash(path, method)
-    if got != expected:
+    if not got.startswith(expected):
         raise WeightsError(
             f"{path} has {method} {got}, expected {expected}: delete it, or put the file from {url} there"
         )
@@ -74,19 +79,19 @@ def _download(url: str, known_hash: str, path: Path, progress: Progress | None) 
 
     pooch.get_logger().setLevel("WARNING")  # it would tell of every download on the terminal
     try:
-        _look_up(url)
-        pooch.retrieve(url, known_hash, fname=path.name, path=path.parent, downloader=_downloader(progress))
+        look_up(url)
+        pooch.retrieve(url, None, fname=path.name, path=path.parent, downloader=_downloader(known_hash, progress))
     except (requests.RequestException, OSError) as error:
         raise WeightsError(
-            f"{path.name} could not be downloaded ({_reason(error)}): put it at {path} by hand, from {url}; "
+            f"{path.name} could not be downloaded ({reason(error)}): put it at {path} by hand, from {url}; "
             "the bundled network squeezenet needs no download"
         ) from error
-    except ValueError as error:  # pooch's word for another digest; it has thrown the file away
+    except ValueError as error:  # another digest; pooch has thrown the file away
         raise WeightsError(f"{url} gives another file than expected ({known_hash}); nothing was kept") from error
 
 
-def _downloader(progress: Progress | None) -> Callable[[str, str, Any], None]:
-    """What pooch asks to put `url` into a temporary file of its own."""
+def _downloader(known_hash: str, progress: Progress | None) -> Callable[[str, str, Any], None]:
+    """What pooch asks to put `url` into a temporary file of its own. ValueError for a file of another digest."""
     import requests
 
     def download(url: str, target: str, _: Any) -> None:
@@ -97,11 +102,27 @@ def _downloader(progress: Progress | None) -> Callable[[str, str, Any], None]:
                 file.write(piece)
                 if progress is not None:
                     progress(file.tell(), total)
+        method, _, expected = known_hash.partition(":")
+        if not _hash(Path(target), method).startswith(expected):  # pooch would ask for the whole digest
+            raise ValueError(known_hash)
 
     return download
 
 
-def _look_up(url: str) -> None:
+def told(name: str) -> Progress:
+    """Progress as words to the log: a line for each tenth of the file."""
+    tenths = [-1]
+
+    def tell(done: int, total: int) -> None:
+        tenth = 10 * done // max(total, done, 1)
+        if tenth > tenths[0]:
+            tenths[0] = tenth
+            log.info("downloading %s: %.0f of %.0f MB", name, done / 1e6, max(total, done) / 1e6)
+
+    return tell
+
+
+def look_up(url: str) -> None:
     """Raise OSError unless the server's name is known within CONNECT seconds; requests would wait much longer."""
     if urllib.request.getproxies():
         return  # the proxy looks it up
@@ -121,7 +142,7 @@ def _ask(host: str, port: int | str, found: list[Any]) -> None:
         return
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
     response = getattr(error, "response", None)
     if response is not None:
         return f"the server answers {response.status_code}"
@@ -172,6 +193,10 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
         return _reader(start, path)(path)
     except WeightsError:
         raise
+    except pickle.UnpicklingError as error:
+        raise WeightsError(
+            f"{path} is a pickle that could run a program of its own, or is damaged: save it as safetensors"
+        ) from error
     except OSError as error:
         raise WeightsError(
             f"cannot read weights from {path}: {error.strerror or 'it is damaged or cut off'}"

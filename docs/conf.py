@@ -1,0 +1,14 @@
+"""Sphinx: `pip install ".[docs]" && sphinx-build -W docs docs/_build`."""
+
+from importlib.metadata import version as version_of
+
+project = "Reverie"
+version = release = version_of("reverie")
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+myst_enable_extensions = ["colon_fence"]
+myst_heading_anchors = 3
+html_theme = "furo"
+html_title = "Reverie"
+exclude_patterns = ["_build"]
+autodoc_typehints = "description"
+autodoc_member_order = "bysource"

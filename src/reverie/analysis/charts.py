@@ -1,0 +1,99 @@
+"""Figures of lines and bars."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from reverie.analysis.analyze import PhotoAnalysis
+from reverie.analysis.climb import Climb
+from reverie.analysis.layers import LayerStatistics
+from reverie.analysis.parameters import Parameters
+from reverie.analysis.style import COLORS, COLUMN, DASHES, MARKS, Drawn, drawing, drawn, line
+from reverie.analysis.timing import Timing
+
+FEW = 50
+"""Fewer steps than these are shown as dots on their line."""
+
+
+def parameters_chart(parameters: Parameters, model: str) -> Drawn:
+    """Bars of the parameters per block, lowest block on top."""
+    blocks = {name: kinds for name, kinds in parameters.blocks.items() if sum(kinds)}
+    with drawing(COLUMN, 0.6 + 0.16 * len(blocks)) as figure:
+        axes = figure.add_subplot()
+        trainable = [kinds[0] / 1e6 for kinds in blocks.values()]
+        fixed = [kinds[1] / 1e6 for kinds in blocks.values()]
+        axes.barh(list(blocks), trainable, height=0.7, color=COLORS[0], label="trainable")
+        if any(fixed):
+            axes.barh(list(blocks), fixed, left=trainable, height=0.7, color=COLORS[5], label="non-trainable")
+            axes.legend(loc="best")
+        axes.invert_yaxis()
+        axes.grid(axis="y", visible=False)
+        axes.tick_params(axis="y", length=0)
+        axes.set_xlabel("parameters (millions)")
+        return drawn(figure, "parameters", f"Parameters of {model} in each block, from the pixels upwards.")
+
+
+def histogram_chart(photo: PhotoAnalysis, name: str) -> Drawn:
+    """How the activations of each layer are spread: share of neurons in each bin, on a logarithmic scale."""
+    with drawing(COLUMN, 2.4) as figure:
+        axes = figure.add_subplot()
+        for number, layer in enumerate(photo.layers):
+            axes.stairs(shares(layer), layer.edges, label=f"{layer.layer}, {layer.zeros:.0%} zeros", **line(number))
+        axes.set_yscale("log")
+        axes.set_xlabel("activation")
+        axes.set_ylabel("share of neurons per bin")
+        axes.legend()
+        return drawn(figure, name, f"Activations of the layers on {photo.name}: how many neurons answer how strongly.")
+
+
+def shares(layer: LayerStatistics) -> list[float]:
+    """Each bin's share; an empty bin is left out of a logarithmic scale by being no number."""
+    neurons = sum(layer.counts)
+    return [count / neurons if count else float("nan") for count in layer.counts]
+
+
+def climb_chart(climb: Climb, photo: str, objective: str, name: str) -> Drawn:
+    """The score against the step, a line for each octave, one after another: beside, not across each other."""
+    with drawing(COLUMN, 2.6) as figure:
+        axes, first = figure.add_subplot(), 0
+        for number, octave in enumerate(climb.octaves):
+            height, width = octave.size
+            steps, first = range(first, first + len(octave.scores)), first + len(octave.scores)
+            color = COLORS[number % len(COLORS)]
+            dot = "." if len(octave.scores) < FEW else ""
+            axes.plot(steps, octave.scores, dot + "-", color=color, linewidth=0.9, label=f"{width} × {height} px")
+            axes.axvline(first, color="black", linewidth=0.5, linestyle=DASHES[2])
+        axes.set_xlabel("step, octaves one after another")
+        axes.set_ylabel("score")
+        axes.set_xlim(0, first)
+        axes.grid(axis="x", visible=False)
+        figure.legend(loc="outside upper center", ncols=3, handlelength=1.2, columnspacing=1.2)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.yaxis.set_major_formatter(lambda value, place: f"{value:,.6g}")
+        caption = f"Score of {objective} on {photo} against the step, one line for each octave, smallest first."
+        return drawn(figure, name, caption)
+
+
+def timing_chart(timings: Sequence[Timing], size: tuple[int, int], turns: int) -> Drawn:
+    """Every timed step as a dot, with the median and the middle half of each variant."""
+    with drawing(COLUMN, 0.75 + 0.38 * len(timings)) as figure:
+        axes = figure.add_subplot()
+        for row, timing in enumerate(timings):
+            color, seconds = COLORS[row % len(COLORS)], timing.seconds
+            dots = [1000 * each.seconds for each in timing.samples]
+            heights = [row + 0.3 * (place / max(1, len(dots) - 1) - 0.5) for place in range(len(dots))]
+            axes.plot(dots, heights, ".", color=color, alpha=0.6, markersize=4, markeredgewidth=0)
+            axes.hlines(row, 1000 * seconds.low, 1000 * seconds.high, color="black", linewidth=2)
+            mark = MARKS[row % len(MARKS)]
+            axes.plot(1000 * seconds.median, row, mark, color=color, markeredgecolor="black", markersize=6)
+        axes.set_yticks(range(len(timings)), [timing.variant for timing in timings])
+        axes.set_ylim(len(timings) - 0.5, -0.5)
+        axes.set_xlim(left=0)
+        axes.grid(axis="y", visible=False)
+        axes.tick_params(axis="y", length=0)
+        axes.set_xlabel("time per step (ms)")
+        how = f"{turns} turns, one after another" if len(timings) > 1 else f"{turns} turns"
+        caption = (
+            f"Time of a step at {size[1]} × {size[0]} px: {how}; mark: median, bar: middle half, dots: every step."
+        )
+        return drawn(figure, "performance", caption)

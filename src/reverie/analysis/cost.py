@@ -1,0 +1,109 @@
+"""The part of the page that tells what the dream costs, and on which machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from reverie.analysis.analyze import Analysis
+from reverie.analysis.html import Html, facts, joined, piece, shown, table
+from reverie.analysis.results import share_of_peak, speed
+from reverie.analysis.style import Drawn
+from reverie.analysis.timing import STEPS_A_TURN, WARMUP, Timing
+
+HEAD = ("", "ms per step", "middle half", "steps per s", "ratio to first", "GFLOP/s", "measured peak", "share of peak")
+
+
+def cost(analysis: Analysis, figures: Mapping[str, Drawn]) -> Html:
+    """Times, side by side; how the variants agree; the machine."""
+    pieces = [
+        piece("h2", "What it costs"),
+        piece("p", protocol(analysis)),
+        table(HEAD, [speed_row(timing, analysis) for timing in analysis.timings]),
+        shown(figures["performance"]),
+        piece("p", arithmetic(analysis), class_="note"),
+        piece("h3", "Memory, and how the results agree"),
+        agreement(analysis),
+        piece("p", MEMORY, class_="note"),
+    ]
+    return joined([*pieces, piece("h3", "The machine"), facts(machine(analysis))])
+
+
+def protocol(analysis: Analysis) -> str:
+    """How it was timed."""
+    height, width = analysis.photos[0].size
+    turns, several = analysis.plan.turns, len(analysis.timings) > 1
+    order = "taken in turn, A B A B, so that what slows the machine for a while slows all alike" if several else "each"
+    ratio = "; a ratio compares the steps of one turn (median, least to most)" if several else ""
+    return (
+        f"A step (gradient and ascent) of the dream at {width} × {height} pixels, in one process: "
+        f"{WARMUP} steps to warm up, then {turns} turns of {STEPS_A_TURN} steps, {order}. "
+        f"Median, and the middle half of all steps{ratio}."
+    )
+
+
+def speed_row(timing: Timing, analysis: Analysis) -> tuple[str, ...]:
+    seconds, ratio = timing.seconds, timing.ratio
+    done, share = speed(timing, analysis), share_of_peak(timing, analysis)
+    return (
+        timing.variant,
+        f"{1000 * seconds.median:.1f}",
+        f"{1000 * seconds.low:.1f} – {1000 * seconds.high:.1f}",
+        f"{1 / seconds.median:.3g}",
+        f"{ratio.median:.2f} ({ratio.least:.2f} – {ratio.most:.2f})",
+        f"{done / 1e9:,.0f}" if done else "not counted",
+        f"{timing.peak / 1e9:,.0f}",
+        f"{share:.0%}" if share else "–",
+    )
+
+
+def arithmetic(analysis: Analysis) -> str:
+    """What was counted, and against what it is held."""
+    if analysis.flops is None:
+        return "Operations were not counted: torch knows no form of this network."
+    return (
+        f"One gradient is {analysis.flops.step / 1e9:.3g} GFLOP, {analysis.flops.how}. "
+        "The time they are divided by is the whole step's. The peak is what torch.matmul of two large square matrices "
+        "reached here, in the same precision, right after the timing: measured, not looked up."
+    )
+
+
+MEMORY = (
+    "Memory is the process's peak while a variant warmed up, with all that was loaded before it (on a graphics card, "
+    "torch's own there). The score is the photo's; the cosine is between a variant's gradient and the first's: 1 where "
+    "both point the same way."
+)
+
+
+def agreement(analysis: Analysis) -> Html:
+    """Each variant's memory, and its score and gradient beside the first variant's."""
+    first = analysis.timings[0].score
+    rows = [
+        (
+            timing.variant,
+            size(timing.memory),
+            f"{timing.score:.7g}",
+            f"{(timing.score - first) / first:+.2%}" if first else "–",
+            f"{timing.cosine:.6f}",
+        )
+        for timing in analysis.timings
+    ]
+    return table(("", "peak memory", "score", "difference to first", "gradient, cosine to first"), rows)
+
+
+def machine(analysis: Analysis) -> list[tuple[str, str]]:
+    """The machine in words."""
+    known = analysis.machine
+    return [
+        ("processor", known["processor"]),
+        ("cores, threads", f"{known['cores']}, {known['threads']}"),
+        ("instructions", ", ".join(known["instructions"]) or "not told"),
+        ("graphics", ", ".join(known["graphics"]) or "none"),
+        ("memory", size(known["memory_bytes"])),
+        ("process's peak", size(analysis.memory)),
+        ("system", known["system"]),
+        ("versions", ", ".join(f"{name} {version}" for name, version in known["versions"].items())),
+    ]
+
+
+def size(count: int | None) -> str:
+    return "not told" if count is None else f"{count / 2**30:.2f} GiB"

@@ -1,0 +1,90 @@
+"""A folder written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from reverie.errors import ReportError
+
+RESULTS = "results.json"
+
+
+@contextmanager
+def report_folder(target: Path) -> Iterator[Path]:
+    """A hidden folder beside the target, which takes its place at the end, and goes without a trace if the work fails.
+
+    A report that was there is replaced. Raises `ReportError`, before any work is done, where the target cannot be
+    written or holds anything else than a report.
+    """
+    check_target(target)
+    draft = target.resolve().with_name(f".{secrets.token_hex(8)}")
+    try:
+        try:
+            draft.mkdir()
+        except OSError as error:
+            raise ReportError(f"the report {target} cannot be written: {error.strerror}") from None
+        yield draft
+        try:
+            put(draft, target.resolve())
+        except OSError as error:
+            raise ReportError(f"the report {target} cannot be written: {error.strerror}") from None
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def check_target(target: Path) -> None:
+    """Refuses a place where no report can be put."""
+    try:
+        if target.exists() and not target.is_dir():
+            raise ReportError(f"{target} is a file; expected a folder for the report")
+        parent = target.resolve().parent
+        if not parent.is_dir():
+            raise ReportError(f"{parent} is no folder; make it first")
+        if not os.access(parent, os.W_OK | os.X_OK):
+            raise ReportError(f"the folder {parent} cannot be written to")
+        if target.is_dir() and (foreign := strangers(target)):
+            raise ReportError(f"{target} holds {foreign[0]}, which is no report's; name a new folder with -o")
+    except (ValueError, RuntimeError, OSError) as error:  # a zero byte in the name; a loop of links; no permission
+        if isinstance(error, ReportError):
+            raise
+        raise ReportError(f"the report {target} cannot be written: {error}") from None
+
+
+def strangers(folder: Path) -> list[str]:
+    """Files in a folder that its report does not name as its own: these are not ours to throw away."""
+    own = {RESULTS}
+    try:
+        own |= set(json.loads((folder / RESULTS).read_text("utf-8"))["files"])
+    except (OSError, ValueError, KeyError, TypeError):
+        own = set()
+    there = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()]
+    return sorted(set(there) - own)
+
+
+def put(draft: Path, target: Path) -> None:
+    """The draft to where the target is; an old report steps aside until the new one is in its place."""
+    if not target.exists():
+        draft.rename(target)
+        return
+    aside = target.with_name(f".{secrets.token_hex(8)}")
+    target.rename(aside)
+    try:
+        draft.rename(target)
+    except OSError:
+        aside.rename(target)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def fill(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Writes files by their paths within the folder."""
+    for name, data in files.items():
+        path = folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(data)

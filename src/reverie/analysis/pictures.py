@@ -1,0 +1,124 @@
+"""Figures of pictures: the strongest channels, and the dream on its way."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pyvips
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from reverie.analysis.analyze import PhotoAnalysis
+from reverie.analysis.climb import Snapshot
+from reverie.analysis.html import digits
+from reverie.analysis.layers import LayerStatistics
+from reverie.analysis.style import MAP, PAGE, Drawn, drawing, drawn
+from reverie.types import Image
+
+CHANNELS_IN_A_ROW = 6
+LABEL = 0.18
+"""Height of a line of text above a picture, in inches."""
+GAP = 0.07
+"""Between pictures, in inches."""
+
+
+def channels_figure(photo: PhotoAnalysis, layer: LayerStatistics, name: str) -> Drawn:
+    """The photo, and the maps of the strongest channels at its size, each on a scale of its own."""
+    maps = enlarged(layer.maps, photo.picture)
+    with drawing_grid(math.ceil((len(maps) + 1) / CHANNELS_IN_A_ROW), CHANNELS_IN_A_ROW, photo.picture) as grid:
+        picture(grid.place(0, 0), photo.picture, "photo")
+        for number, (values, (channel, mean)) in enumerate(zip(maps, layer.strongest, strict=True), 1):
+            axes = grid.place(*divmod(number, CHANNELS_IN_A_ROW))
+            axes.imshow(values.numpy(), cmap=MAP, vmin=min(0.0, float(values.min())))
+            title(axes, f"{channel}: {digits(mean, 3)}")
+        caption = (
+            f"Where the strongest channels of {layer.layer} answer on {photo.name}, by channel and mean; dark: nothing."
+        )
+        return drawn(grid.figure, name, caption, ink=False)
+
+
+def enlarged(maps: Float[Tensor, "n y x"], like: Image) -> Float[Tensor, "n h w"]:
+    """Maps at the size of a picture."""
+    return F.interpolate(maps[None], size=like.shape[-2:], mode="bilinear", align_corners=False)[0]
+
+
+def dream_figure(photo: PhotoAnalysis, name: str) -> Drawn:
+    """The picture at the steps asked for: a row for each octave."""
+    rows = octave_rows(photo)
+    sizes = {octave.number: octave.size for octave in photo.climb.octaves}
+    with drawing_grid(len(rows), max(map(len, rows)), photo.picture) as grid:
+        for number, row in enumerate(rows):
+            height, width = sizes[row[0].octave]
+            for place, each in enumerate(row):
+                start = "" if place else f"{width} × {height} px, "
+                picture(grid.place(number, place), each.picture, f"{start}step {each.step}: {digits(each.score)}")
+        caption = f"The dream of {photo.name}, by octave (downwards), step and score."
+        return drawn(grid.figure, name, caption, ink=False)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Places for pictures on a figure, a line of text above each; sizes in inches."""
+
+    figure: Any
+    columns: int
+    shape: float
+
+    @property
+    def cell(self) -> tuple[float, float]:
+        """Width and height of a picture and its text."""
+        return cell_of(self.columns, self.shape)
+
+    def place(self, row: int, column: int) -> Any:
+        """Axes without axes, for one picture."""
+        (width, height), (whole_width, whole_height) = self.cell, self.figure.get_size_inches()
+        left, top = column * (width + GAP), row * (height + GAP) + LABEL
+        bottom = whole_height - top - (height - LABEL)
+        place = (left / whole_width, bottom / whole_height, width / whole_width, (height - LABEL) / whole_height)
+        axes = self.figure.add_axes(place)
+        axes.set_axis_off()
+        return axes
+
+
+def cell_of(columns: int, shape: float) -> tuple[float, float]:
+    width = (PAGE - GAP * (columns - 1)) / columns
+    return width, width * shape + LABEL
+
+
+@contextmanager
+def drawing_grid(rows: int, columns: int, like: Image) -> Iterator[Grid]:
+    """A page's width of pictures of one shape."""
+    shape = like.shape[-2] / like.shape[-1]
+    height = rows * cell_of(columns, shape)[1] + (rows - 1) * GAP
+    with drawing(PAGE, height, fitted=False) as figure:
+        yield Grid(figure, columns, shape)
+
+
+def octave_rows(photo: PhotoAnalysis) -> list[list[Snapshot]]:
+    """The snapshots of each octave."""
+    return [
+        [each for each in photo.climb.snapshots if each.octave == octave.number]
+        for octave in photo.climb.octaves
+        if any(each.octave == octave.number for each in photo.climb.snapshots)
+    ]
+
+
+def picture(axes: Any, image: Image, words: str) -> None:
+    axes.imshow(image[0].permute(1, 2, 0).clamp(0, 1).numpy())
+    title(axes, words)
+
+
+def title(axes: Any, words: str) -> None:
+    axes.set_title(words, fontsize=7, pad=2, loc="left")
+
+
+def jpeg(image: Image) -> bytes:
+    """One image (1, 3, h, w), 0..1, for the page."""
+    samples = (image[0].permute(1, 2, 0).clamp(0, 1) * 255).round().byte().numpy()
+    data: bytes = pyvips.Image.new_from_array(samples, interpretation="srgb").write_to_buffer(".jpg", Q=90)
+    return data

@@ -1,0 +1,96 @@
+"""Every number of an analysis, as JSON can hold it. Seconds, bytes, operations; sizes are (height, width)."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from reverie.analysis.analyze import Analysis, PhotoAnalysis
+from reverie.analysis.layers import LayerStatistics
+from reverie.analysis.timing import STEPS_A_TURN, WARMUP, Timing, order_of
+
+
+def results_of(analysis: Analysis) -> dict[str, Any]:
+    """The analysis as plain values. `score` is the paper's loss."""
+    plan = analysis.plan
+    return {
+        "model": {"name": analysis.model, "sha256": analysis.digest},
+        "objective": str(plan.wish),
+        "settings": plan.settings.as_dict(),
+        "parameters": parameters(analysis),
+        "photos": [photo(each) for each in analysis.photos],
+        "performance": performance(analysis),
+        "machine": dict(analysis.machine),
+        "peak_memory_bytes": analysis.memory,
+    }
+
+
+def parameters(analysis: Analysis) -> dict[str, Any]:
+    own = analysis.parameters
+    blocks = {name: {"trainable": kinds[0], "non_trainable": kinds[1]} for name, kinds in own.blocks.items()}
+    return {"total": own.total, "trainable": own.trainable, "non_trainable": own.non_trainable, "blocks": blocks}
+
+
+def photo(analysis: PhotoAnalysis) -> dict[str, Any]:
+    climb = analysis.climb
+    return {
+        "name": analysis.name,
+        "size": analysis.size,
+        "layers": [layer(each) for each in analysis.layers],
+        "sum_of_means": sum(each.mean for each in analysis.layers),
+        "score_start": climb.score_start,
+        "score_end": climb.score_end,
+        "octaves": [dataclasses.asdict(octave) for octave in climb.octaves],
+        "snapshots": [{"octave": each.octave, "step": each.step, "score": each.score} for each in climb.snapshots],
+    }
+
+
+def layer(statistics: LayerStatistics) -> dict[str, Any]:
+    return {
+        "layer": statistics.layer,
+        "shape": statistics.shape,
+        "mean": statistics.mean,
+        "standard_deviation": statistics.deviation,
+        "share_of_zeros": statistics.zeros,
+        "minimum": statistics.least,
+        "maximum": statistics.most,
+        "histogram": {"edges": statistics.edges, "counts": statistics.counts},
+        "strongest_channels": [{"channel": number, "mean": mean} for number, mean in statistics.strongest],
+    }
+
+
+def performance(analysis: Analysis) -> dict[str, Any]:
+    turns = analysis.plan.turns
+    protocol = {"turns": turns, "steps_a_turn": STEPS_A_TURN, "warm_up_steps": WARMUP, "size": analysis.photos[0].size}
+    flops = dataclasses.asdict(analysis.flops) if analysis.flops else None
+    variants = [timing_of(timing, analysis) for timing in analysis.timings]
+    return {"protocol": protocol | {"order": order_of(analysis.timings)}, "flops": flops, "variants": variants}
+
+
+def timing_of(timing: Timing, analysis: Analysis) -> dict[str, Any]:
+    return {
+        "variant": timing.variant,
+        "engine": timing.engine,
+        "device": timing.device,
+        "precision": timing.precision,
+        "seconds_a_step": dataclasses.asdict(timing.seconds),
+        "steps_a_second": 1 / timing.seconds.median,
+        "ratio_to_first": dataclasses.asdict(timing.ratio),
+        "flops_a_second": speed(timing, analysis),
+        "matmul_peak_flops_a_second": timing.peak,
+        "share_of_peak": share_of_peak(timing, analysis),
+        "peak_memory_bytes": timing.memory,
+        "score": timing.score,
+        "gradient_cosine_to_first": timing.cosine,
+        "samples": [{"turn": each.turn, "seconds": each.seconds} for each in timing.samples],
+    }
+
+
+def speed(timing: Timing, analysis: Analysis) -> float | None:
+    """Operations of a gradient over the time of a whole step, in operations a second."""
+    return analysis.flops.step / timing.seconds.median if analysis.flops else None
+
+
+def share_of_peak(timing: Timing, analysis: Analysis) -> float | None:
+    done = speed(timing, analysis)
+    return done / timing.peak if done else None

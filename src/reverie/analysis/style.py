@@ -1,0 +1,94 @@
+"""How figures look: a column wide, readable in print, in gray and without seeing colors alike.
+
+matplotlib is imported where a figure is made. It is never told anything globally: no pyplot, and its settings hold only
+within `drawing`.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+COLUMN = 3.5
+"""Width of a journal's column, in inches (89 mm)."""
+PAGE = 7.2
+"""Width of both columns, in inches (183 mm)."""
+DOTS = {True: 300, False: 200}
+"""An inch, of lines and of pictures: what journals ask for, and what a picture of a few hundred pixels has."""
+
+# Okabe and Ito's colors ("Color universal design", 2008), dark ones first: told apart by those who see no red or green.
+# Lines differ in their dashes as well, marks in their shape, so that a gray print keeps them apart.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9")
+DASHES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)), (0, (7, 2)), (0, (2, 2, 4, 2)))
+MARKS = ("o", "s", "^", "D", "v", "P", "X")
+MAP = "cividis"
+"""From dark to light evenly, the same to those who see no red or green."""
+
+SETTINGS: dict[str, Any] = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the same on every machine
+    "font.size": 8,
+    "axes.labelsize": 8,
+    "axes.titlesize": 8,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+    "legend.frameon": False,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#dddddd",
+    "grid.linewidth": 0.5,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "lines.linewidth": 1.3,
+    "hatch.linewidth": 0.6,
+    "pdf.fonttype": 42,  # letters stay letters, which journals ask for
+}
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A figure: its file's name without ending, what it shows, its PNG and its vector PDF."""
+
+    name: str
+    caption: str
+    png: bytes
+    pdf: bytes
+    ink: bool = True
+    """Lines on white, rather than pictures."""
+
+
+@contextmanager
+def drawing(width: float, height: float, fitted: bool = True) -> Iterator[Any]:
+    """A figure of a size in inches, in our style while it is drawn."""
+    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    settings: Any = SETTINGS  # the names are checked by matplotlib, not by us
+    with matplotlib.rc_context(settings):
+        figure = Figure((width, height), layout="constrained" if fitted else None)
+        FigureCanvasAgg(figure)
+        yield figure
+
+
+def encoded(figure: Any, form: str, ink: bool) -> bytes:
+    """The figure as "png" or "pdf"; the same figure gives the same bytes, for it bears no date."""
+    file = io.BytesIO()
+    bare = {"CreationDate": None, "Creator": None, "Producer": None} if form == "pdf" else {"Software": None}
+    figure.savefig(file, format=form, dpi=DOTS[ink], metadata=bare)
+    return file.getvalue()
+
+
+def drawn(figure: Any, name: str, caption: str, ink: bool = True) -> Drawn:
+    return Drawn(name, caption, encoded(figure, "png", ink), encoded(figure, "pdf", ink), ink)
+
+
+def line(number: int) -> dict[str, Any]:
+    """Color and dashes of the line of a number: 42 pairs before one comes again."""
+    return {"color": COLORS[number % len(COLORS)], "linestyle": DASHES[number % len(DASHES)]}

@@ -1,0 +1,229 @@
+"""Networks of torchvision and timm: their own numbers, their own layers, one line for what cannot be."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+import reverie as rv
+from reverie.engines.hooked import Hooked
+from reverie.errors import UnknownName, WeightsError
+from reverie.gradient import gradient_of
+from reverie.models import default_objective
+from reverie.models.zoo import library_of, untrained
+from reverie.objectives import layer
+from reverie.probe import geometry
+from reverie.wording import objective
+
+pytestmark = pytest.mark.zoo
+
+CONVOLUTIONAL = {  # and layers of each, in the order in which they come
+    "torchvision:squeezenet1_1": ("features.3", "features.7.expand3x3", "features.12", "logits"),
+    "torchvision:googlenet": ("conv1.bn", "inception4c", "inception4d.branch2.1", "inception5b", "logits"),
+    "torchvision:resnet18": ("bn1", "layer1.0.relu", "layer3.0.downsample", "layer4", "logits"),
+    "torchvision:inception_v3": ("Conv2d_1a_3x3.conv", "Mixed_5b", "Mixed_6e", "Mixed_7c", "logits"),
+    "timm:test_resnet": ("conv1", "layer2.0.act1", "layer3", "logits"),
+    "timm:test_convnext": ("stem", "stages.2.blocks.1", "stages.3", "logits"),
+    "timm:test_efficientnet": ("bn1", "blocks.1.0", "conv_head", "logits"),
+}
+TRANSFORMERS = {
+    "timm:test_vit": ("patch_embed", "blocks.3", "norm", "logits"),
+    "timm:test_vit3": ("patch_embed", "blocks.3", "logits"),
+}
+
+
+def load(name: str, **how: Any) -> Any:
+    return rv.load_model(name, **{"weights": "random", "device": "cpu", "precision": "float32", **how})
+
+
+def picture(height: int = 96, width: int = 128) -> Tensor:
+    return torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(3))
+
+
+@pytest.mark.parametrize("name", [*CONVOLUTIONAL, *TRANSFORMERS])
+def test_gradients_and_layers_are_those_of_the_library(name: str) -> None:
+    model = load(name)
+    asked = {**CONVOLUTIONAL, **TRANSFORMERS}[name]
+    places = [model.layers.index(each) for each in asked]
+    assert places == sorted(places)
+
+    library, network = library_of(name)
+    plain = untrained(library, network, 0)
+    about = library.metadata(network, plain)
+    mean, std = torch.tensor(about.mean).view(1, 3, 1, 1), torch.tensor(about.std).view(1, 3, 1, 1)
+    image = picture().requires_grad_(True)
+    expected = plain((image - mean) / std)
+    found = model(picture(), asked)
+    torch.testing.assert_close(
+        found["logits"][:, :, 0, 0], expected, rtol=1e-3, atol=1e-3 * float(expected.abs().max())
+    )
+
+    expected.square().mean().backward()
+    _, grad = gradient_of(model, layer("logits", 2))(picture())
+    torch.testing.assert_close(grad, image.grad, rtol=1e-2, atol=1e-2 * float(image.grad.abs().max()))
+
+
+@pytest.mark.parametrize("name", TRANSFORMERS)
+def test_tokens_lie_where_their_patch_does(name: str) -> None:
+    """Whatever comes before the grid is left out: in the first block's input a patch knows its own pixels only."""
+    model = load(name)
+    image = picture(70, 150)  # fills no whole number of patches
+    grid = model(image, ["patch_embed.proj"])["patch_embed.proj"].shape[2:]
+    layers = [each for each in model.layers if each in ("pos_drop", "norm_pre", "blocks.0.norm1")]
+    assert layers
+    touched = image.clone()
+    touched[:, :, 32:48, 64:80] = 0
+    for each in layers:
+        before, after = model(image, [each])[each], model(touched, [each])[each]
+        assert before.shape[2:] == grid
+        changed = ((before - after).abs().amax((0, 1)) > 1e-6).nonzero().tolist()
+        assert changed == [[2, 4]], each
+
+
+def test_a_seed_is_a_network() -> None:
+    name, wish = "timm:test_resnet", ["layer2"]
+    state = torch.get_rng_state()
+    first, again, other = load(name), load(name), load(name, seed=1)
+    assert torch.equal(state, torch.get_rng_state())
+    assert first.digest == again.digest != other.digest
+    assert torch.equal(first(picture(), wish)["layer2"], again(picture(), wish)["layer2"])
+    assert not torch.equal(first(picture(), wish)["layer2"], other(picture(), wish)["layer2"])
+
+
+@pytest.mark.parametrize("suffix", ["safetensors", "pth"])
+@pytest.mark.parametrize("name", ["timm:test_resnet", "torchvision:squeezenet1_1"])
+def test_weights_of_a_file_are_taken_whole_or_not_at_all(name: str, suffix: str, tmp_path: Path) -> None:
+    library, network = library_of(name)
+    state = untrained(library, network, 5).state_dict()
+    path = tmp_path / f"file.{suffix}"
+    write = save_file if suffix == "safetensors" else torch.save
+    write(state, path)
+    model = load(name, weights=path)
+    expected = load(name, seed=5)(picture(), ["logits"])["logits"]
+    torch.testing.assert_close(model(picture(), ["logits"])["logits"], expected)
+
+    key = next(each for each in state if state[each].ndim == 4)
+    damaged = {
+        "is missing": {each: tensor for each, tensor in state.items() if each != key},
+        "has no extra": {**state, "extra": torch.ones(1)},
+        "expected \\(": {**state, key: torch.ones(2, 2, 1, 1)},
+    }
+    for words, tensors in damaged.items():
+        write(tensors, path)
+        with pytest.raises(WeightsError, match=words) as refusal:
+            load(name, weights=path)
+        assert "\n" not in str(refusal.value) and network in str(refusal.value)
+
+
+def test_auxiliary_classifiers_may_be_missing(tmp_path: Path) -> None:
+    library, network = library_of("torchvision:googlenet")
+    state = untrained(library, network, 0).state_dict()
+    kept = {name: tensor for name, tensor in state.items() if not name.startswith("aux")}
+    assert len(kept) < len(state)
+    save_file(kept, tmp_path / "w.safetensors")
+    model = load("torchvision:googlenet", weights=tmp_path / "w.safetensors")
+    found = model(picture(), ["inception3a"])["inception3a"]
+    torch.testing.assert_close(found, load("torchvision:googlenet")(picture(), ["inception3a"])["inception3a"])
+    assert not any(name.startswith("aux") for name in model.parameters)
+    assert sum(trained for trained, _ in model.parameters.values()) == 6_624_904  # as torchvision publishes
+
+
+def test_the_librarys_own_weights_load_as_the_library_loads_them(tmp_path: Path, monkeypatch: Any) -> None:
+    """From the cache of torch's hub; the file's name holds how its digest begins."""
+    from reverie.models import weights as files
+
+    library, network = library_of("torchvision:squeezenet1_1")
+    state = untrained(library, network, 7).state_dict()
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    folder = tmp_path / "hub" / "checkpoints"
+    folder.mkdir(parents=True)
+    torch.save(state, folder / "new.pth")
+    digest = files.digest(folder / "new.pth")
+    (folder / "new.pth").rename(folder / f"squeezenet-{digest[:8]}.pth")
+    monkeypatch.setattr(
+        "reverie.models.torchvision_zoo.url_of", lambda name: f"https://x.org/squeezenet-{digest[:8]}.pth"
+    )
+    model = load("torchvision:squeezenet1_1", weights=None)
+    assert model.digest == digest
+    expected = load("torchvision:squeezenet1_1", seed=7)(picture(), ["features.12"])["features.12"]
+    torch.testing.assert_close(model(picture(), ["features.12"])["features.12"], expected)
+    (folder / f"squeezenet-{digest[:8]}.pth").write_bytes(b"other")
+    with pytest.raises(WeightsError, match=r"damaged"):
+        load("torchvision:squeezenet1_1", weights=None)
+
+
+@pytest.mark.parametrize("name", ["torchvision:resnet18", "timm:convnext_tiny.fb_in22k", "timm:resnet18"])
+def test_offline_is_refused_at_once(name: str, tmp_path: Path, monkeypatch: Any) -> None:
+    for place in ("TORCH_HOME", "REVERIE_CACHE"):
+        monkeypatch.setenv(place, str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("reverie.models.weights._ask", lambda *_: time.sleep(60))  # a network that never answers
+    for proxy in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(proxy, raising=False)
+    library, network = library_of(name)  # what importing the library takes is its own
+    began = time.monotonic()
+    with pytest.raises(WeightsError, match=r"could not be downloaded .no network") as refusal:
+        library.weights_file(network)
+    assert time.monotonic() - began < 2
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("torchvision:resnt18", r"no network of torchvision is called 'resnt18'; did you mean resnet18"),
+        ("timm:convnext_tiny.fb_in22", r"no network of timm is called .*did you mean convnext_tiny.fb_in22k"),
+        ("torchvison:resnet18", r"no model is called 'torchvison:resnet18'.*torchvision:NAME"),
+    ],
+)
+def test_unknown_names_bring_the_nearest(name: str, words: str) -> None:
+    with pytest.raises(UnknownName, match=words):
+        load(name)
+
+
+def test_a_network_without_weights_says_so() -> None:
+    with pytest.raises(WeightsError, match=r"timm has no weights for convnext_atto_rms: .*--weights random"):
+        load("timm:convnext_atto_rms", weights=None)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("torchvision:googlenet", "inception4c^2"),
+        ("torchvision:resnet18", "layer3.1^2"),
+        ("torchvision:squeezenet1_1", "features.11^2"),
+        ("timm:test_vit", "blocks.3^2"),
+    ],
+)
+def test_unless_told_a_block_of_stride_16_is_dreamed(name: str, expected: str) -> None:
+    model = load(name)
+    assert default_objective(model) == expected
+    layer_name = objective(expected).layers[0]
+    assert geometry(model, [layer_name])[layer_name].stride == 16
+
+
+def test_geometry_of_what_sees_everything() -> None:
+    for name in ("timm:test_vit", "timm:test_maxvit"):  # the second takes pictures of one size only
+        model = load(name)
+        seen = geometry(model, [model.layers[-2]])[model.layers[-2]]
+        assert seen.receptive_field is None and seen.stride in (16, 32)
+
+
+def test_climbing_a_network_of_the_zoo_raises_its_score() -> None:
+    model = load("timm:test_efficientnet")
+    settings = rv.Settings(octaves=1, steps=6, step_size=0.01, jitter=0)
+    gradient = rv.dream_gradient(model, default_objective(model), settings)
+    scores = [float(step.score) for step in rv.dream_steps(picture(), gradient, settings)]
+    assert scores[-1] > scores[0]
+
+
+def test_folding_never_hides_a_layer() -> None:
+    network = load("torchvision:resnet18").network
+    assert isinstance(network, Hooked) and network.unlike
+    assert network.unlike <= set(network.LAYERS)
