@@ -33,7 +33,7 @@ from reverie.gigapixel.source import pictured
 from reverie.gigapixel.work import Work, told
 from reverie.image import PhotoFile
 from reverie.image.streaming import Output, check_streamed, save_rows
-from reverie.memory import IMAGE_BYTES, step_bytes_per_pixel
+from reverie.memory import IMAGE_BYTES, give_back, step_bytes_per_pixel
 from reverie.objectives import Objective
 from reverie.pyramid import octave_sizes
 from reverie.settings import Settings
@@ -147,9 +147,11 @@ def dream_file(job: Job) -> Iterator[Progress]:
 def octave_steps(octave: Octave, octaves: int) -> Iterator[Progress]:
     """The blocks of an octave, one after the other."""
     total = len(octave.windows)
+    give_back()
     yield Progress(octave.number, octaves, 0, total, 0)
     for done, place in enumerate(octave.places(), 1):
         octave.dream(*place)
+        give_back()
         yield Progress(octave.number, octaves, done, total, done / total)
 
 
