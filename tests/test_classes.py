@@ -14,6 +14,7 @@ from reverie.errors import UnknownName, WordingError
 from reverie.gradient import score_of
 from reverie.image import open_image
 from reverie.models import load_model
+from reverie.presets import preset_of
 from reverie.settings import Settings
 from reverie.wording import objective
 from seer import SeerNetwork, noise, seer
@@ -136,8 +137,9 @@ def test_the_bundled_network_knows_what_it_sees(bundled: TorchModel) -> None:
 
 @pytest.mark.bundled
 def test_climbing_a_class_makes_the_network_see_it(bundled: TorchModel) -> None:
-    photo = sized(open_image(DATA / "chelsea.jpg"), 160)
+    photo = sized(open_image(DATA / "chelsea.jpg"), 224)
     number = class_number("espresso", NAMES)
-    dreamed = dream(photo, bundled, "class:espresso", Settings(octaves=1, steps=10, jitter=8))
+    settings = Settings.of({**preset_of("class").settings, "octaves": 1, "steps": 15})
+    dreamed = dream(photo, bundled, "class:espresso", settings)
     assert probabilities(bundled, photo)[0, number] < 0.01
     assert probabilities(bundled, dreamed)[0].argmax() == number

@@ -122,12 +122,17 @@ def mask_and_wish(words: str) -> tuple[str, str]:
     raise ImageFileError(f"no mask is called {file}: expected a picture and a wish, as in sky.png:fire8^2")
 
 
-def masks_in(table: dict[str, Any], path: Path) -> list[Any]:
-    """The masks of a file: those of `mask`, in the command line's words, and those of a recipe's `masks`."""
-    try:
-        return [*table.pop("mask", []), *((each["file"], each["objective"]) for each in table.pop("masks", []))]
-    except (KeyError, TypeError) as error:
-        raise RecipeError(f"the configuration {path} says masks that cannot be read: {error!r}") from None
+def several_in(table: dict[str, Any], path: Path) -> dict[str, Any]:
+    """What a file may say more than once, taken out of it: guides, and masks in our words or as a recipe has them."""
+    guides, masks, mean = table.pop("guide", []), table.pop("mask", []), table.pop("guide_mean", False)
+    regions = table.pop("masks", [])
+    for name, value, kind in [("guide", guides, str), ("mask", masks, str), ("masks", regions, dict)]:
+        if not isinstance(value, list) or not all(isinstance(each, kind) for each in value):
+            raise RecipeError(f"the configuration {path} says {name} = {value!r}; expected a list")
+    if not isinstance(mean, bool):
+        raise RecipeError(f"the configuration {path} says guide_mean = {mean!r}; expected true or false")
+    recalled = [(str(each.get("file", "")), str(each.get("objective", ""))) for each in regions]
+    return {"guide": guides, "mask": [*masks, *recalled], "guide_mean": mean}
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -137,8 +142,8 @@ def read_config(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or error
         raise RecipeError(f"the configuration {path} cannot be read: {reason}") from None
-    table["mask"] = masks_in(table, path)
-    if table["mask"] and not table.get("objective"):  # empty in a recipe of regions
+    several = several_in(table, path)
+    if several["mask"] and not table.get("objective"):  # empty in a recipe of regions
         table.pop("objective", None)
     names = [each.name for each in dataclasses.fields(Settings)]
     settings = table.pop("settings", {})
@@ -151,4 +156,4 @@ def read_config(path: Path) -> dict[str, Any]:
             raise UnknownName(f"setting in {path}", name, [*names, *WORDS])
         elif name in WORDS and not isinstance(value, str):
             raise RecipeError(f"the configuration {path} says {name} = {value!r}; expected a text in quotes")
-    return {**{name: table[name] for name in WORDS if name in table}, "settings": settings}
+    return {**{name: table[name] for name in WORDS if name in table}, **several, "settings": settings}

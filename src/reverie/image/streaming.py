@@ -83,7 +83,7 @@ class Output:
 
     @property
     def depth(self) -> int:
-        """8 or 16: the bits of the rows' samples. 16 also where the colors are still to be converted to the profile's."""
+        """8 or 16: the bits of the rows' samples. 16 also where colors are still to be converted to a profile's."""
         if self.like.profile is not None and not is_srgb(self.like.profile):
             return 16
         return self.like.depth if format_of(self.path).deep else 8
