@@ -17,9 +17,10 @@ SOURCE = Path(__file__).parent.parent / "src" / "reverie"
 RANKS = [  # lowest first; a folder's name stands for every module in it
     {"types", "errors"},
     {"settings", "probe", "resample", "color", "models.weights", "objectives", "engines"},
-    {"image", "pyramid", "transforms", "param", "models.catalog", "presets"},
-    {"models", "gradient", "wording"},
-    {"tiling"},
+    {"image", "pyramid", "transforms", "param", "models.catalog", "presets", "classes", "features", "nearness"},
+    {"guides"},
+    {"models", "gradient", "sphere", "wording"},
+    {"tiling", "regions"},
     {"memory"},
     {"ascent"},
     {"dream", "visualize"},

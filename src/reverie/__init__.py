@@ -18,16 +18,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from reverie.ascent import ascend as ascend
+    from reverie.classes import logit as logit
     from reverie.dream import dream as dream
     from reverie.dream import dream_gradient as dream_gradient
     from reverie.dream import dream_steps as dream_steps
     from reverie.errors import ReverieError as ReverieError
+    from reverie.features import direction as direction
     from reverie.gradient import color_correlated as color_correlated
+    from reverie.gradient import color_kept as color_kept
     from reverie.gradient import gradient_of as gradient_of
     from reverie.gradient import jittered as jittered
     from reverie.gradient import laplacian_normalized as laplacian_normalized
     from reverie.gradient import normalized as normalized
     from reverie.gradient import smoothed as smoothed
+    from reverie.guides import guide as guide
     from reverie.image import Photo as Photo
     from reverie.image import open_image as open_image
     from reverie.image import read_photo as read_photo
@@ -36,6 +40,10 @@ if TYPE_CHECKING:
     from reverie.models import load_model as load_model
     from reverie.models.wrapping import Model as Model
     from reverie.models.wrapping import wrap as wrap
+    from reverie.nearness import contrast as contrast
+    from reverie.nearness import diversity as diversity
+    from reverie.nearness import keep as keep
+    from reverie.nearness import kept as kept
     from reverie.objectives import Objective as Objective
     from reverie.objectives import channel as channel
     from reverie.objectives import layer as layer
@@ -43,6 +51,9 @@ if TYPE_CHECKING:
     from reverie.objectives import total_variation as total_variation
     from reverie.recipe import Recipe as Recipe
     from reverie.recipe import run as run
+    from reverie.regions import Regions as Regions
+    from reverie.regions import masked as masked
+    from reverie.regions import regional as regional
     from reverie.settings import Settings as Settings
     from reverie.types import Gradient as Gradient
     from reverie.types import Image as Image
@@ -51,14 +62,27 @@ if TYPE_CHECKING:
 
 HOMES = {
     "ascent": ("ascend",),
+    "classes": ("logit",),
     "dream": ("dream", "dream_gradient", "dream_steps"),
     "errors": ("ReverieError",),
-    "gradient": ("color_correlated", "gradient_of", "jittered", "laplacian_normalized", "normalized", "smoothed"),
+    "features": ("direction",),
+    "gradient": (
+        "color_correlated",
+        "color_kept",
+        "gradient_of",
+        "jittered",
+        "laplacian_normalized",
+        "normalized",
+        "smoothed",
+    ),
+    "guides": ("guide",),
     "image": ("Photo", "open_image", "read_photo", "save_image"),
     "models": ("available_models", "load_model"),
     "models.wrapping": ("Model", "wrap"),
+    "nearness": ("contrast", "diversity", "keep", "kept"),
     "objectives": ("Objective", "channel", "layer", "neuron", "total_variation"),
     "recipe": ("Recipe", "run"),
+    "regions": ("Regions", "masked", "regional"),
     "settings": ("Settings",),
     "types": ("Gradient", "Image", "Step"),
     "wording": ("objective",),

@@ -10,25 +10,33 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import TypeAlias
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
 
 from reverie.color import color_mix
 from reverie.errors import ImageTooSmall, SettingsError, SizeRefused, UnknownName
 from reverie.objectives import Objective
 from reverie.probe import smallest_side
 from reverie.pyramid import laplacian_merge, laplacian_split
-from reverie.types import IMAGE, Gradient, Image, Model, Score
+from reverie.resample import resize
+from reverie.types import CHANGE, IMAGE, Gradient, Image, Model, Score
+
+Measure: TypeAlias = Callable[[Image], torch.Tensor]
+"""How strong a grad, or a band of it, is: one positive number for each image of the batch, (b, 1, 1, 1)."""
 
 
-def gradient_of(model: Model, objective: Objective) -> Gradient:
+def gradient_of(model: Model, objective: Objective, photo: Image | None = None) -> Gradient:
     """The score of an image (b,) and how every pixel changes it (b, 3, h, w).
 
-    Raises `UnknownName` for a layer the model does not have; the gradient raises `ImageTooSmall` for an image that
-    the model cannot see.
+    `photo`: what `keep` keeps near to, of any size.
+    Raises `UnknownName` for a layer the model does not have; the gradient raises `ImageTooSmall` for an image that the
+    model cannot see.
     """
-    score = score_of(model, objective)
+    score = score_of(model, objective, photo)
 
     def gradient(image: Image) -> tuple[Score, Image]:
         image = image.detach().requires_grad_(True)
@@ -40,17 +48,29 @@ def gradient_of(model: Model, objective: Objective) -> Gradient:
     return gradient
 
 
-def score_of(model: Model, objective: Objective) -> Callable[[Image], Score]:
+def score_of(model: Model, objective: Objective, photo: Image | None = None) -> Callable[[Image], Score]:
     """The score of an image (b,), attached to its graph if it asks for a gradient. Raises as `gradient_of` does."""
-    layers = [name for name in objective.layers if name != IMAGE]
+    objective = objective.resolved(model)
+    layers = layers_of(model, objective)
+    if CHANGE in objective.layers and photo is None:
+        raise SettingsError("keep needs the photograph to stay near to: give it as photo")
+
+    def score(image: Image) -> Score:
+        activations = seen(model, image, layers) if layers else {}
+        if photo is not None:
+            activations[CHANGE] = image - resize(photo, (image.shape[-2], image.shape[-1]))
+        return objective({**activations, IMAGE: image})
+
+    return score
+
+
+def layers_of(model: Model, objective: Objective) -> list[str]:
+    """The layers of the model that an objective reads; raises `UnknownName` for one that the model does not have."""
+    layers = [name for name in objective.layers if name not in (IMAGE, CHANGE)]
     for name in layers:
         if name not in model.layers:
             raise UnknownName(f"layer of {model.name}", name, model.layers)
-
-    def score(image: Image) -> Score:
-        return objective({**(seen(model, image, layers) if layers else {}), IMAGE: image})
-
-    return score
+    return layers
 
 
 def seen(model: Model, image: Image, layers: list[str]) -> dict[str, torch.Tensor]:
@@ -84,6 +104,16 @@ def jittered(gradient: Gradient, reach: int, generator: torch.Generator) -> Grad
     return shifted if reach else gradient
 
 
+def color_kept(gradient: Gradient) -> Gradient:
+    """The grad along gray alone: light and dark may dream, the differences between the colors stay the photo's."""
+
+    def gray(image: Image) -> tuple[Score, Image]:
+        score, grad = gradient(image)
+        return score, grad.mean(1, keepdim=True).expand_as(grad)
+
+    return gray
+
+
 def color_correlated(gradient: Gradient, share: float = 0.6) -> Gradient:
     """The colors of the grad drawn toward those that go together in nature: 0 leaves it neon, 1 almost gray.
 
@@ -98,17 +128,20 @@ def color_correlated(gradient: Gradient, share: float = 0.6) -> Gradient:
     return correlated if share else gradient
 
 
-def laplacian_normalized(gradient: Gradient, levels: int = 4, strength: float = 0.5) -> Gradient:
+def laplacian_normalized(
+    gradient: Gradient, levels: int = 4, strength: float = 0.5, measure: Measure | None = None
+) -> Gradient:
     """Every frequency band of the grad divided by its root mean square to the power `strength`.
 
     1 makes all bands equally strong (the TensorFlow notebook of 2016), which paints heavy light and dark; 0 changes
-    nothing.
+    nothing. `measure` says how strong a band is, finest first, where that is not its own root mean square.
     """
+    measure = measure or rms
 
     def evened(image: Image) -> tuple[Score, Image]:
         score, grad = gradient(image)
         bands = laplacian_split(grad, levels)
-        return score, laplacian_merge([band / rms(band) ** strength for band in bands])
+        return score, laplacian_merge([band / measure(band) ** strength for band in bands])
 
     return evened if levels > 1 and strength else gradient
 
@@ -123,17 +156,19 @@ def smoothed(gradient: Gradient, sigma: float) -> Gradient:
     return blurred if sigma else gradient
 
 
-def normalized(gradient: Gradient, by: str = "std") -> Gradient:
+def normalized(gradient: Gradient, by: str = "std", measure: Measure | None = None) -> Gradient:
     """The grad divided by its standard deviation ("std", the paper) or mean absolute value ("mean-abs", Google 2015).
 
-    One scale for each image of the batch, so that one step size suits every picture, layer and network.
+    One scale for each image of the batch, so that one step size suits every picture, layer and network. `measure` says
+    the scale where it is not the grad's own.
     """
     if by not in SCALES:
         raise SettingsError(f"normalization by {by!r}; expected one of {', '.join(SCALES)}")
+    scale = measure or SCALES[by]
 
     def scaled(image: Image) -> tuple[Score, Image]:
         score, grad = gradient(image)
-        return score, grad / SCALES[by](grad)
+        return score, grad / scale(grad)
 
     return scaled if by != "none" else gradient
 
@@ -154,13 +189,13 @@ def mean_abs(grad: Image) -> torch.Tensor:
     return grad.abs().mean((1, 2, 3), keepdim=True).clamp_min(TINY)
 
 
-SCALES: dict[str, Callable[[Image], torch.Tensor]] = {"std": std, "mean-abs": mean_abs, "none": torch.ones_like}
+SCALES: dict[str, Measure] = {"std": std, "mean-abs": mean_abs, "none": torch.ones_like}
 
 
-def blur(image: Image, sigma: float) -> Image:
-    """Gaussian blur, edges repeated; a radius of three sigmas, cut at the image's own size."""
+def blur(image: Float[Tensor, "b c h w"], sigma: float) -> Float[Tensor, "b c h w"]:
+    """Gaussian blur of every channel, edges repeated; a radius of three sigmas, cut at the image's own size."""
     radius = min(math.ceil(3 * sigma), min(image.shape[-2:]) - 1)
     weights = torch.exp(-0.5 * (torch.arange(-radius, radius + 1, device=image.device) / sigma) ** 2)
-    weights = (weights / weights.sum()).expand(3, 1, -1)
+    weights = (weights / weights.sum()).expand(image.shape[1], 1, -1)
     padded = F.pad(image, (radius,) * 4, mode="replicate")
-    return F.conv2d(F.conv2d(padded, weights[..., None], groups=3), weights[:, :, None], groups=3)
+    return F.conv2d(F.conv2d(padded, weights[..., None], groups=len(weights)), weights[:, :, None], groups=len(weights))

@@ -5,7 +5,9 @@ Tiles follow from a budget, not from a number the user must guess: what a step k
 
 from __future__ import annotations
 
+import ctypes
 import re
+from contextlib import suppress
 
 import psutil
 import torch
@@ -13,7 +15,7 @@ import torch
 from reverie.errors import SettingsError
 from reverie.objectives import Objective
 from reverie.tiling import Plan
-from reverie.types import IMAGE, Model
+from reverie.types import CHANGE, IMAGE, Model
 
 UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 
@@ -39,6 +41,12 @@ def available_memory() -> int:
     return int(psutil.virtual_memory().available)
 
 
+def give_back() -> None:
+    """Hands memory that was freed back to the system. glibc keeps it, in pieces that the next block does not fit into."""
+    with suppress(OSError, AttributeError, TypeError):  # other C libraries have no such call
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def step_bytes_per_pixel(model: Model, objective: Objective, side: int = 384) -> float:
     """What one step takes for each pixel: measured on a small picture by what it keeps for its way back."""
     names = [name for name in objective.layers if name != IMAGE]
@@ -61,6 +69,9 @@ def tile_for(model: Model, objective: Objective, budget: int, size: tuple[int, i
 
     Raises `SettingsError` with the least budget where not even the smallest window does.
     """
+    objective = objective.resolved(model).without(CHANGE)
+    if not objective.terms:
+        return None
     pixels = size[0] * size[1]
     each = step_bytes_per_pixel(model, objective)
     room = budget - IMAGE_BYTES * pixels

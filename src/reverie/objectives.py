@@ -6,7 +6,8 @@ climbed, never descended, so a penalty is an objective subtracted. `+`, `-` and 
     wish = layer("fire8", power=2) + 0.5 * channel("fire5", 12) - 0.1 * total_variation()
     score = wish(model(image, wish.layers))
 
-`str(wish)` puts it in the words that `reverie.wording` reads.
+`str(wish)` puts it in the words that `reverie.wording` reads. What only a network can say (which channel a class is) is
+left open until `wish.resolved(model)`.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from reverie.errors import ImageTooSmall, SettingsError, WordingError
-from reverie.types import IMAGE, Score
+from reverie.types import IMAGE, Model, Score
 
 POWERS = range(1, 9)
 PLAIN_NAME = re.compile(r"[A-Za-z_][\w./]*")
@@ -34,6 +35,17 @@ class Term:
     """One wish at one layer: how excited each place of its grid is, and what share each place has in the score."""
 
     layer: str
+    additive: ClassVar[bool] = True
+    """Whether the score is the sum of `excitement * share` over the places; else it needs the whole grid at once."""
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files that it needs, by the names they were given."""
+        return ()
+
+    def resolved(self, model: Model) -> Objective:
+        """What it comes to for one network: terms that read layers, and nothing else."""
+        return single(self)
 
     def excitement(self, activations: Float[Tensor, "b c h w"]) -> Float[Tensor, "b h w"]:
         """How much of what is wished for each place has. Reads no place but its own, or its next neighbor."""
@@ -127,6 +139,26 @@ class Objective:
         """The layers it reads, each once."""
         return tuple(dict.fromkeys(term.layer for _, term in self.terms))
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files that it needs, each once, by the names they were given."""
+        return tuple(dict.fromkeys(file for _, term in self.terms for file in term.files))
+
+    def resolved(self, model: Model) -> Objective:
+        """The same wish in layers of one network; raises `UnknownName` for a class or a layer that it does not have."""
+        return Objective(
+            tuple((weight * own, found) for weight, term in self.terms for own, found in term.resolved(model).terms)
+        )
+
+    @property
+    def objective(self) -> Objective:
+        """Itself: what the wishes of several regions come to as well."""
+        return self
+
+    def without(self, layer: str) -> Objective:
+        """Without the terms that read a layer."""
+        return Objective(tuple((weight, term) for weight, term in self.terms if term.layer != layer))
+
     def __call__(self, activations: Mapping[str, Tensor]) -> Score:
         """One score per image (b,), float32; differentiable."""
         read = {name: activations[name].float() for name in self.layers}
@@ -211,6 +243,10 @@ def weight_word(weight: float) -> str:
     return "" if weight == 1 else f"{weight!r}*".replace(".0*", "*")
 
 
+WORDS = ("tv", "l1", "l2", "keep", "class", "logit", "guide", "guide_mean", "diversity", "cos", "dot")
+"""What the wording takes for itself; a layer called so is put in quotes."""
+
+
 def quoted(name: str) -> str:
     """A layer's name as the wording reads it: in quotes where it would be taken for a number or a word of its own."""
-    return name if PLAIN_NAME.fullmatch(name) and name != "tv" else f'"{name}"'
+    return name if PLAIN_NAME.fullmatch(name) and name not in WORDS else f'"{name}"'

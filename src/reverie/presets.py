@@ -40,6 +40,17 @@ PRESETS = {
     for preset in [
         Preset("default", "dogs and eyes at first sight: our own"),
         Preset(
+            "class",
+            "whole things: what a wish for a class gets unless told",
+            {
+                "steps": 40,
+                "step_size": 0.007,
+                "smoothing": 0.7,
+                "laplacian_strength": 0.7,
+                "color_correlation": 0.8,
+            },
+        ),
+        Preset(
             "paper",
             "InceptionV3's mixed3 + mixed5, 400 steps at each of five sizes",
             {"octaves": 5, "larger_octaves": 2, "steps": 400, "step_size": 0.005, "jitter": 512, **PLAIN},

@@ -6,8 +6,8 @@ It is written into every picture as a TOML text and read back by `reverie run`.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from dataclasses import MISSING, dataclass, field, fields
+from collections.abc import Iterator, Sequence
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from importlib import metadata, resources
 from itertools import islice
 from pathlib import Path
@@ -15,13 +15,17 @@ from typing import Any
 
 import tomli_w
 
-from reverie.dream import dream_gradient, dream_steps, finished, sized
-from reverie.errors import RecipeError, ReverieError, nearest
+from reverie.dream import dream_gradient, dream_steps, finished, resize_of, sized
+from reverie.errors import ImageFileError, RecipeError, ReverieError, SettingsError, nearest
+from reverie.guides import moved
 from reverie.image import Photo, read_photo, read_recipe
 from reverie.models import load_model
 from reverie.objectives import Objective
+from reverie.panorama import settled
+from reverie.regions import Regions, mask_of, masked
 from reverie.settings import Settings
 from reverie.types import Image, Model, Step
+from reverie.wording import objective as objective_in_words
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -33,6 +37,15 @@ EXAMPLE = "example:astronaut"
 """The input's name where it is the photograph that comes with the package."""
 
 UNREADABLE = "the recipe cannot be read"
+
+
+@dataclass(frozen=True)
+class RegionWish:
+    """What to dream of where a mask is: a picture whose opaque, or light, places are the region."""
+
+    file: str
+    sha256: str
+    objective: str
 
 
 @dataclass(frozen=True)
@@ -54,19 +67,37 @@ class Recipe:
     """The side of the windows it was computed in, in pixels; unset: all at once."""
     only_steps: int | None = None
     """Set where the dream was stopped after so many of its steps, all octaves counted."""
+    guides: dict[str, str] = field(default_factory=dict)
+    """The guide pictures that the objectives name, each with its digest."""
+    masks: tuple[RegionWish, ...] = ()
+    """A wish for each region; `objective` is empty then."""
 
     @classmethod
-    def of(cls, photo: Photo, name: str, model: Model, wish: Objective, settings: Settings) -> Recipe:
-        """The recipe of what is about to be dreamed; `name` is what the photo was called."""
-        name = name.encode("utf-8", "backslashreplace").decode()  # a file's name may hold bytes that are no text
-        return cls(name, photo.digest, model.name, model.digest, str(wish), model.precision, settings=settings)
+    def of(
+        cls,
+        photo: Photo,
+        name: str,
+        model: Model,
+        wish: Objective | Sequence[tuple[str, Objective]],
+        settings: Settings,
+    ) -> Recipe:
+        """The recipe of what is about to be dreamed; `name` is what the photo was called.
+
+        `wish`: an objective, or for each mask its file and the objective there.
+        """
+        regions = [] if isinstance(wish, Objective) else wish
+        objectives = [wish] if isinstance(wish, Objective) else [objective for _, objective in regions]
+        words = "" if regions else str(wish)
+        recipe = cls(plain(name), photo.digest, model.name, model.digest, words, model.precision)
+        masks = [RegionWish(plain(file), read_photo(file).digest, str(objective)) for file, objective in regions]
+        guides = {file: read_photo(file).digest for objective in objectives for file in objective.files}
+        return replace(recipe, guides=guides, masks=tuple(masks), settings=settled(settings, photo))
 
     def to_toml(self) -> str:
         """The recipe as text."""
         values = {each.name: getattr(self, each.name) for each in fields(self)}
-        return tomli_w.dumps(
-            {name: value for name, value in values.items() if value is not None} | {"settings": self.settings.as_dict()}
-        )
+        values |= {"masks": [asdict(each) for each in self.masks], "settings": self.settings.as_dict()}
+        return tomli_w.dumps({name: value for name, value in values.items() if value not in (None, {}, [])})
 
     @classmethod
     def from_toml(cls, text: str) -> Recipe:
@@ -96,21 +127,30 @@ def checked(table: dict[str, Any]) -> dict[str, Any]:
     for name, value in table.items():
         if name not in known:
             raise RecipeError(f"{UNREADABLE}: no part of one is called {name!r}{nearest(name, known)}")
-        wanted = {"settings": "dict"}.get(name, str(known[name].type).split(" ")[0])
+        wanted = {"settings": "dict", "guides": "dict", "masks": "list"}.get(name, str(known[name].type).split(" ")[0])
         if type(value).__name__ != wanted or (isinstance(value, int) and value < 0):
             raise RecipeError(f"{UNREADABLE}: {name} is {value!r}")
     for name, each in known.items():
         if name not in table and each.default is MISSING and each.default_factory is MISSING:
             raise RecipeError(f"{UNREADABLE}: it does not say {name}")
     try:
-        return {**table, "settings": Settings.of(table.get("settings", {}))}
-    except ReverieError as error:
+        masks = tuple(RegionWish(**each) for each in table.get("masks", []))
+        texts = [text for each in masks for text in asdict(each).values()] + list(table.get("guides", {}).values())
+        if not all(isinstance(text, str) for text in texts):
+            raise RecipeError("guides and masks are texts")
+        return {**table, "masks": masks, "settings": Settings.of(table.get("settings", {}))}
+    except (TypeError, ReverieError) as error:
         raise RecipeError(f"{UNREADABLE}: {error}") from None
+
+
+def plain(name: str) -> str:
+    """A file's name as text: it may hold bytes that are none."""
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def steps_of(recipe: Recipe, image: Image, model: Model) -> Iterator[Step]:
     """The steps of a recipe, the input already at its size."""
-    gradient = dream_gradient(model, recipe.objective, recipe.settings, recipe.tile)
+    gradient = dream_gradient(model, wish_of(recipe), recipe.settings, recipe.tile, image)
     return islice(dream_steps(image, gradient, recipe.settings), recipe.only_steps)
 
 
@@ -122,23 +162,68 @@ def run(recipe: Recipe, photo: Photo | None = None) -> Image:
     """
     photo = photo or photo_of(recipe)
     model = model_of(recipe)
-    image = sized(photo.image.to(model.device), recipe.settings.size)
-    return finished(steps_of(recipe, image, model), image)
+    resize = resize_of(recipe.settings)
+    image = sized(photo.image.to(model.device), recipe.settings.size, resize)
+    return finished(steps_of(recipe, image, model), image, resize)
+
+
+def wish_of(recipe: Recipe) -> Objective | Regions:
+    """What a recipe dreams of, its guides and masks found unchanged; raises `RecipeError` where they are not."""
+    for name, digest in recipe.guides.items():
+        unchanged("guide", name, Path(name), digest)
+    if not recipe.masks:
+        return objective_in_words(recipe.objective)
+    return Regions(tuple(region for each in recipe.masks for region in region_of(each).regions))
+
+
+def region_of(wish: RegionWish) -> Regions:
+    """A mask, read, and the objective there."""
+    try:
+        return masked(wish.objective, mask_of(unchanged("mask", wish.file, Path(wish.file), wish.sha256)))
+    except SettingsError as error:
+        raise ImageFileError(f"{wish.file}: {error}") from None
+
+
+def located(recipe: Recipe, beside: Path) -> Recipe:
+    """The recipe with its guides and masks where they are now: where they were, or beside the picture that holds it."""
+    places = {
+        name: str(found(name, beside) or name) for name in [*recipe.guides, *(each.file for each in recipe.masks)]
+    }
+
+    def in_place(words: str) -> str:
+        return str(moved(objective_in_words(words), places)) if words and recipe.guides else words
+
+    return replace(
+        recipe,
+        objective=in_place(recipe.objective),
+        guides={places[name]: digest for name, digest in recipe.guides.items()},
+        masks=tuple(replace(each, file=places[each.file], objective=in_place(each.objective)) for each in recipe.masks),
+    )
 
 
 def photo_of(recipe: Recipe, beside: Path | None = None) -> Photo:
     """The recipe's input: where it was, or beside the picture that holds the recipe. Its digest is checked."""
-    places = [path_of(recipe.input)]
+    path = found(recipe.input, beside)
+    return unchanged("input", recipe.input, path, recipe.input_sha256, ", or say where it is with --input")
+
+
+def found(name: str, beside: Path | None = None) -> Path | None:
+    """Where a file of a recipe is now, None if it is gone."""
+    places = [path_of(name)]
     if beside is not None:
-        places += [beside.parent / recipe.input, beside.parent / Path(recipe.input).name]
-    path = next((place for place in places if place.is_file()), None)
-    if path is None:
-        raise RecipeError(f"the input {recipe.input} is gone: put it back, or say where it is with --input")
+        places += [beside.parent / name, beside.parent / Path(name).name]
+    return next((place for place in places if place.is_file()), None)
+
+
+def unchanged(what: str, name: str, path: Path | None, digest: str, or_else: str = "") -> Photo:
+    """The picture at a path, of that digest; raises `RecipeError` where it is gone or another."""
+    if path is None or not path.is_file():
+        raise RecipeError(f"the {what} {name} is gone: put it back{or_else}")
     photo = read_photo(path)
-    if photo.digest != recipe.input_sha256:
+    if photo.digest != digest:
         raise RecipeError(
-            f"the input {path} changed since (sha256 {photo.digest[:12]}..., expected {recipe.input_sha256[:12]}...): "
-            "put the old file back, or say where it is with --input"
+            f"the {what} {path} changed since (sha256 {photo.digest[:12]}..., expected {digest[:12]}...): "
+            f"put the old file back{or_else}"
         )
     return photo
 

@@ -13,10 +13,15 @@ from typing import Any
 from reverie.errors import SettingsError, UnknownName
 
 NORMALIZATIONS = ("std", "mean-abs", "none")
+PANORAMAS = ("auto", "on", "off", "force")
 
 
 def _number(default: Any, about: str, least: float, most: float) -> Any:
     return field(default=default, metadata={"about": about, "least": least, "most": most})
+
+
+def _choice(default: str, about: str, choices: tuple[str, ...]) -> Any:
+    return field(default=default, metadata={"about": f"{about}: {', '.join(choices)}", "choices": choices})
 
 
 @dataclass(frozen=True)
@@ -33,11 +38,14 @@ class Settings:
     laplacian_levels: int = _number(4, "frequency bands of the gradient that are evened out; 0: none", 0, 16)
     laplacian_strength: float = _number(0.5, "how far the bands are evened out, 0..1", 0, 1)
     smoothing: float = _number(0.0, "Gaussian blur of the gradient, its sigma in pixels", 0, 1000)
-    normalization: str = field(
-        default="std", metadata={"about": "what a step is measured by: " + ", ".join(NORMALIZATIONS)}
+    keep_color: bool = field(
+        default=False, metadata={"about": "only light and dark dream; the colors stay the photo's"}
     )
+    feather: float = _number(0.01, "how soft the edges of masks are, as a share of the picture's longest side", 0, 1)
+    normalization: str = _choice("std", "what a step is measured by", NORMALIZATIONS)
     max_score: float | None = _number(None, "an octave ends early above this score", -1e30, 1e30)
     size: int | None = _number(None, "longest side of the dream in pixels; unset: the picture's own", 1, 10_000_000)
+    panorama: str = _choice("auto", "whether the picture is a sphere's, twice as wide as high", PANORAMAS)
     seed: int = _number(0, "what chance begins from", 0, 2**63 - 1)
 
     def __post_init__(self) -> None:
@@ -47,6 +55,11 @@ class Settings:
             raise SettingsError(
                 f"larger_octaves is {self.larger_octaves} of {self.octaves} octaves; at most {self.octaves - 1}"
             )
+
+    @property
+    def around(self) -> bool:
+        """Whether the picture goes around a sphere. "auto" is for who knows the file; a picture alone does not say."""
+        return self.panorama in ("on", "force")
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Settings:
@@ -68,8 +81,12 @@ def _checked(each: dataclasses.Field[Any], value: Any) -> Any:
     if value is None and optional:
         return None
     if wanted == "str":
-        if value not in NORMALIZATIONS:
-            raise SettingsError(f"{each.name} is {value!r}; expected one of {', '.join(NORMALIZATIONS)}")
+        if value not in each.metadata["choices"]:
+            raise SettingsError(f"{each.name} is {value!r}; expected one of {', '.join(each.metadata['choices'])}")
+        return value
+    if wanted == "bool":
+        if not isinstance(value, bool):
+            raise SettingsError(f"{each.name} is {value!r}; expected true or false")
         return value
     if isinstance(value, bool) or not isinstance(value, (int, float)) or (wanted == "int" and value != int_of(value)):
         raise SettingsError(f"{each.name} is {value!r}; expected a {'whole ' if wanted == 'int' else ''}number")

@@ -18,6 +18,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from reverie.errors import SettingsError
 from reverie.gradient import gradient_of
 from reverie.objectives import Objective, Term
 from reverie.probe import Geometry, geometry, smallest_side
@@ -33,6 +34,7 @@ def tiled(model: Model, objective: Objective, tile: int, halo: int | None = None
     `halo`: how many pixels a window sees beyond what it owns; None for the full one, which makes the gradient exact.
     A picture that fits into one window is not cut. Raises as `gradient_of` does.
     """
+    objective = objective.resolved(model)
     whole = gradient_of(model, objective)
     plan = Plan.of(model, objective, tile, halo)
 
@@ -43,6 +45,7 @@ def tiled(model: Model, objective: Objective, tile: int, halo: int | None = None
             return whole(image)
         grids = plan.grids(model, height, width)
         score, grad = torch.zeros(image.shape[0], device=image.device), torch.zeros_like(image)
+        refuse_undivided(objective)
         for row, column in itertools.product(rows, columns):
             own = Objective(tuple(plan.shares(objective, grids, row, column)))
             if own.terms:
@@ -53,6 +56,13 @@ def tiled(model: Model, objective: Objective, tile: int, halo: int | None = None
         return score, grad
 
     return gradient
+
+
+def refuse_undivided(objective: Objective) -> None:
+    """Raises `SettingsError` for a term that is no sum over places."""
+    for _, term in objective.terms:
+        if not term.additive:
+            raise SettingsError(f"{term} needs the whole picture at once, not in tiles: give it more --memory")
 
 
 @dataclass(frozen=True)

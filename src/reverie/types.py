@@ -9,7 +9,7 @@ Step         one step of a dream
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias, runtime_checkable
 
@@ -25,6 +25,9 @@ Gradient: TypeAlias = Callable[[Image], tuple[Score, Image]]
 
 IMAGE = "image"
 """The name under which an objective reads the picture itself, beside the layers (total variation does)."""
+
+CHANGE = "change"
+"""The name under which it reads what the picture differs by from the photograph of the same size (`keep` does)."""
 
 
 @runtime_checkable
@@ -61,6 +64,21 @@ class Model(Protocol):
 
     def __call__(self, image: Image, layers: Collection[str]) -> Activations:
         """The activations of the layers asked for, each (b, c, h, w), attached to the image's graph."""
+
+
+class Classifier(Model, Protocol):
+    """A model that ends in a classifier."""
+
+    @property
+    def classes(self) -> str | None:
+        """The layer whose channels are the classes, before any ReLU; None where the network has none."""
+
+    @property
+    def class_names(self) -> Sequence[str] | None:
+        """What they are called, each with its synonyms ("jay, blue jay"), in the channels' order; None: ImageNet's."""
+
+    def logits(self, image: Image) -> Float[Tensor, "b n"]:
+        """What every class of an image scores, before the softmax."""
 
 
 @dataclass(frozen=True)

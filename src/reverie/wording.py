@@ -2,11 +2,16 @@
 
     wish   = ["-"] share (("+" | "-") share)*
     share  = (NUMBER "*")* piece ("*" NUMBER)*
-    piece  = "(" wish ")" | "tv" | LAYER [":" CHANNEL ["@" [Y "," X]]] ["^" POWER]
+    piece  = "(" wish ")" | "tv" | "l1" | "l2" | "keep" | "class:" (NUMBER | WORD+) | ("dot" | "cos") "(" wish ")"
+           | ("guide" | "guide_mean") ":" FILE "@" LAYER | "diversity:" LAYER
+           | LAYER [":" CHANNEL ["@" [Y "," X]]] ["^" POWER]
 
 `LAYER` is the mean of a layer, `LAYER^2` the mean of its squares, `LAYER:CHANNEL` one channel, `LAYER:CHANNEL@` the
-neuron in the middle, `LAYER:CHANNEL@Y,X` the one at that place of the layer's grid, `tv` the total variation. A layer
-whose name looks like something else is put in double quotes.
+neuron in the middle, `LAYER:CHANNEL@Y,X` the one at that place of the layer's grid. `class:` (or `logit:`) is what the
+network's classifier calls so. `guide:` is the best match to a picture's features, `guide_mean:` to their mean. `dot`
+and `cos` hold a weighted sum of channels of one layer and take it for a direction. `keep` is nearness to the
+photograph, `diversity:` how unlike the pictures of a batch are; `tv`, `l1` and `l2` (total variation, distance from
+gray) are to be subtracted. A layer, class or file whose name looks like something else is put in double quotes.
 """
 
 from __future__ import annotations
@@ -14,8 +19,21 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from reverie.classes import logit
 from reverie.errors import SettingsError, WordingError
-from reverie.objectives import PLAIN_NAME, POWERS, Objective, channel, layer, neuron, total_variation
+from reverie.features import along
+from reverie.guides import guide
+from reverie.nearness import contrast, diversity, keep
+from reverie.objectives import (
+    PLAIN_NAME,
+    POWERS,
+    ChannelTerm,
+    Objective,
+    channel,
+    layer,
+    neuron,
+    total_variation,
+)
 
 TOKEN = re.compile(rf"""\s*(?:(?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)(?![\w/])
     |(?P<name>{PLAIN_NAME.pattern})|"(?P<quoted>[^"]+)"|(?P<sign>[-+*^:@,()]))""", re.VERBOSE)  # fmt: skip
@@ -48,6 +66,21 @@ def tokens_of(words: str) -> list[Token]:
 
 
 EXAMPLE = 'expected something like "fire8^2 + 0.5*fire5:12 - 0.1*tv"'
+
+
+ALONE = {
+    "tv": total_variation,
+    "l1": lambda: contrast(1),
+    "l2": lambda: contrast(2),
+    "keep": keep,
+}
+WITH_A_NAME = {
+    "class": "of_class",
+    "logit": "of_class",
+    "guide": "of_guide",
+    "guide_mean": "of_guide",
+    "diversity": "of_batch",
+}
 
 
 class Reader:
@@ -93,9 +126,46 @@ class Reader:
         if token.kind not in ("name", "quoted"):
             raise self.error("a layer, tv or (")
         self.next()
-        if (token.kind, token.text) == ("name", "tv"):
-            return total_variation()
+        if token.kind == "name" and token.text in ALONE:
+            return ALONE[token.text]()
+        if token.kind == "name" and token.text in WITH_A_NAME and self.take(":"):
+            named: Objective = getattr(self, WITH_A_NAME[token.text])(token.text)
+            return named
+        if token.kind == "name" and token.text in ("dot", "cos") and self.take("("):
+            return self.direction(cosine=token.text == "cos")
         return self.of_layer(token.text)
+
+    def of_class(self, _: str) -> Objective:
+        if self.tokens[self.at].kind == "number":
+            return logit(self.whole_number("a class"))
+        words = [self.name("a class, a number or a word")]
+        while self.tokens[self.at].kind == "name":  # golden retriever: a shell may have taken the quotes
+            words.append(self.next().text)
+        return logit(" ".join(words))
+
+    def of_guide(self, kind: str) -> Objective:
+        picture = self.name("a picture's file")
+        if not self.take("@"):
+            raise self.error("@ and a layer")
+        return guide(picture, self.name("a layer"), mean=kind == "guide_mean")
+
+    def of_batch(self, _: str) -> Objective:
+        return diversity(self.name("a layer"))
+
+    def direction(self, cosine: bool) -> Objective:
+        start = self.at
+        inner = self.inner()
+        layers = {(type(term), term.layer, getattr(term, "power", 1)) for _, term in inner.terms}
+        if len(layers) != 1 or next(iter(layers))[0::2] != (ChannelTerm, 1):
+            self.at = start
+            raise self.error("a sum of channels of one layer, such as 0.5*fire8:3 - fire8:7")
+        parts = [(term.channel, weight) for weight, term in inner.terms if isinstance(term, ChannelTerm)]
+        return along(inner.layers[0], parts, cosine)
+
+    def name(self, what: str) -> str:
+        if self.tokens[self.at].kind not in ("name", "quoted"):
+            raise self.error(what)
+        return self.next().text
 
     def inner(self) -> Objective:
         self.depth += 1

@@ -8,11 +8,13 @@ from __future__ import annotations
 import os
 import sys
 from importlib.metadata import version
+from itertools import zip_longest
 
 from cyclopts import App, CycloptsError
 
 from reverie.cli import commands
 from reverie.errors import ReverieError
+from reverie.settings import PANORAMAS
 
 INTERRUPTED = 130
 
@@ -20,13 +22,14 @@ app = App(
     name="reverie",
     help="Makes trained networks dream.",
     version=lambda: version("reverie"),
-    help_format="rst",
+    help_format="plaintext",
     suppress_keyboard_interrupt=False,  # it is ours to answer
 )
 for command in (
     commands.dream,
     commands.run,
     commands.show,
+    commands.caption,
     commands.analyze,
     commands.models,
     commands.layers,
@@ -35,13 +38,20 @@ for command in (
     app.command(command)
 
 
+def panorama_on(words: list[str]) -> list[str]:
+    """The words with `--panorama` alone said as `--panorama on`."""
+    alone = [word == "--panorama" and after not in PANORAMAS for word, after in zip_longest(words, words[1:])]
+    return ["--panorama=on" if only else word for word, only in zip(words, alone, strict=True)]
+
+
 def main(words: list[str] | None = None) -> int:
     """Runs a command line; returns its exit code: 0, 2 for a user's mistake, 130 after Ctrl-C."""
     # Torch's threads wait for each other by spinning. Beside another busy program that makes a dream ten times slower;
     # a short spin costs nothing on a quiet machine. It must be said before torch is imported.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     try:
-        code = int(app(words, exit_on_error=False, print_error=False, result_action="return_value") or 0)
+        said = panorama_on(sys.argv[1:] if words is None else words)
+        code = int(app(said, exit_on_error=False, print_error=False, result_action="return_value") or 0)
         sys.stdout.flush()
         return code
     except (ReverieError, CycloptsError) as error:

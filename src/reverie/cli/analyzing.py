@@ -17,8 +17,8 @@ from reverie.cli.flags import Wish
 from reverie.cli.progress import watched
 from reverie.cli.targets import free
 from reverie.dream import image_size
-from reverie.errors import SettingsError
 from reverie.image import read_photo
+from reverie.models import RANDOM, default_objective, load_model
 from reverie.recipe import EXAMPLE, path_of
 from reverie.types import Image
 from reverie.wording import objective
@@ -40,10 +40,11 @@ def analyze_all(photos: Sequence[Path], output: Path | None, wish: Wish, compare
     speak(manner)
     logging.getLogger("reverie").setLevel(logging.WARNING if manner.quiet else logging.INFO)
     require_matplotlib()
-    if wish.objective is None:
-        raise SettingsError(f"say what {wish.model} shall dream of, with --objective")
+    words = wish.objective
+    if words is None:  # a network of another library: how it is built tells, whatever its weights
+        words = default_objective(load_model(wish.model, weights=RANDOM, engine=wish.engine))
     plan = Plan(
-        objective(wish.objective),
+        objective(words),
         wish.settings,
         tuple(AT if compared.at is None else compared.at),
         TURNS if compared.turns is None else compared.turns,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json as json_module
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
@@ -22,6 +22,9 @@ def dream(
     output: Output = None,
     model: str | None = None,
     objective: Words = None,
+    guide: Annotated[list[str] | None, Flag] = None,
+    guide_mean: Annotated[bool, Flag] = False,
+    mask: Annotated[list[str] | None, Flag] = None,
     preset: str | None = None,
     config: Path | None = None,
     weights: str | None = None,
@@ -43,7 +46,16 @@ def dream(
     model
         The network: see `reverie models`.
     objective
-        What to dream of, such as "fire8^2 + 0.5*fire5:12 - 0.1*tv": see `reverie layers`.
+        What to dream of, such as "fire8^2 + 0.5*fire5:12 - 0.1*tv" or "class:espresso": see `reverie layers`.
+    guide
+        A picture whose features shall be found in the photo, by the objective's layers; "0.5*flowers.jpg" for half as
+        much. More than once for several.
+    guide_mean
+        Look for what the guide has on the whole, instead of the best match for every place: calmer.
+    mask
+        A region and what to dream of there, as sky.png:"fire8^2"; without words, the objective. The region is where the
+        picture is opaque, or if it is so everywhere, where it is light. More than once for several; outside of all,
+        nothing is dreamed.
     preset
         A known way to dream: see `reverie presets`.
     config
@@ -65,7 +77,8 @@ def dream(
     json
         Print what was done as one JSON object a picture.
     """
-    said = {"model": model, "objective": objective, "weights": weights, "engine": engine}
+    said: dict[str, Any] = {"model": model, "objective": objective, "weights": weights, "engine": engine}
+    said |= {"guide": guide, "guide_mean": guide_mean or None, "mask": mask}
     said |= {"device": device, "precision": precision, "memory": memory}
     wish = wish_of(said, settings, preset, config)
     from reverie.cli.dreaming import Manner, dream_all
@@ -97,6 +110,39 @@ def run(
     from reverie.cli.dreaming import Manner, dream_again
 
     return dream_again(picture, output, input, Manner(quiet=quiet, json=json))
+
+
+def caption(
+    picture: Path,
+    *,
+    model: str | None = None,
+    top: int = 5,
+    json: Annotated[bool, Flag] = False,
+) -> None:
+    """Say what a network sees in a picture, and, where Reverie dreamed it, what it saw before.
+
+    Parameters
+    ----------
+    picture
+        Any picture.
+    model
+        The network: that of the picture's recipe unless told, or the bundled one.
+    top
+        How many classes to name.
+    json
+        Print a JSON object.
+    """
+    from reverie.cli.captioning import captions
+
+    said = captions(picture, model, top)
+    if json:
+        print(json_module.dumps(said, indent=2))
+        return
+    for when in ("before", "after"):
+        if when in said:
+            print(f"{said[when]['picture']}")
+            for each in said[when]["classes"]:
+                print(f"  {each['probability']:6.1%}  {each['class']} ({each['number']})")
 
 
 def show(picture: Path) -> None:

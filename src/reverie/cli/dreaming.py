@@ -16,13 +16,16 @@ from reverie.analysis.memory import peak_memory
 from reverie.cli.flags import Wish
 from reverie.cli.progress import watched
 from reverie.cli.targets import free, jobs_of
-from reverie.dream import image_size, size_with, sized, whole
+from reverie.dream import image_size, resize_of, seen_size, size_with, sized, whole
 from reverie.errors import ImageFileError, ImageTooSmall, ReverieError, ScoreError, SettingsError
-from reverie.gradient import score_of
+from reverie.gradient import layers_of, score_of
+from reverie.guides import guided
 from reverie.image import Photo, check_output, read_photo, save_image
 from reverie.memory import parse_memory, tile_for
 from reverie.models import default_objective, load_model
-from reverie.recipe import Recipe, model_of, photo_of, steps_of
+from reverie.objectives import Objective
+from reverie.panorama import labeled
+from reverie.recipe import Recipe, located, model_of, photo_of, steps_of, wish_of
 from reverie.types import Image, Model, Step
 from reverie.wording import objective
 
@@ -54,18 +57,19 @@ class Run:
 def dream_all(photos: list[Path], output: Path | None, wish: Wish, manner: Manner) -> int:
     """Dreams every photo with one network; one that fails does not keep the others from it. Returns the exit code."""
     speak(manner)
-    wished = None if wish.objective is None else objective(wish.objective)
+    check_words(wish)
     budget = parse_memory(wish.memory)
-    jobs = jobs_of(photos, output)
+    jobs = jobs_of(photos, output, [Path(file) for _, file in wish.guides] + [Path(file) for file, _ in wish.masks])
     model = load_model(wish.model, seed=wish.settings.seed, **how(wish))
-    wished = wished or objective(default_objective(model))
-    score_of(model, wished)  # an unknown layer is refused once, not for each photo
+    wished = wishes(wish, wish.objective or default_objective(model))
+    layers_of(model, whole_wish(wished).resolved(model))  # an unknown layer is refused once, not for each photo
     code = 0
     for job in jobs:
         try:
             photo = read_photo(job.path)
             recipe = Recipe.of(photo, job.name, model, wished, wish.settings)
-            tile = tile_for(model, wished, budget, size_with(image_size(photo.image), wish.settings.size))
+            size = seen_size(size_with(image_size(photo.image), wish.settings.size), recipe.settings)
+            tile = tile_for(model, whole_wish(wished), budget, size)
             recipe = replace(recipe, engine=wish.engine, weights=wish.weights, tile=tile)
             code = max(code, dream_one(Run(recipe, photo, model, job.target, manner)))
         except ReverieError as error:
@@ -79,6 +83,31 @@ def dream_all(photos: list[Path], output: Path | None, wish: Wish, manner: Manne
     return code
 
 
+def check_words(wish: Wish) -> None:
+    """Reads every objective, before any network is loaded; raises `WordingError`."""
+    for words in [wish.objective, *(own or wish.objective for _, own in wish.masks)]:
+        if words is not None:
+            objective(words)
+
+
+def wishes(wish: Wish, default: str) -> Objective | list[tuple[str, Objective]]:
+    """What to dream of, in the whole picture or by each mask's file: where there are guides, of their features."""
+    words = [own for _, own in wish.masks] or [""]
+    objectives = [objective(own or wish.objective or default) for own in words]
+    if wish.guides:
+        objectives = [guided(each, wish.guides, wish.guide_mean) for each in objectives]
+    if not wish.masks:
+        return objectives[0]
+    return [(file, each) for (file, _), each in zip(wish.masks, objectives, strict=True)]
+
+
+def whole_wish(wished: Objective | list[tuple[str, Objective]]) -> Objective:
+    """All that is wished for anywhere, as one: what the memory must hold."""
+    if isinstance(wished, Objective):
+        return wished
+    return Objective(tuple(term for _, each in wished for term in each.terms))
+
+
 def how(wish: Wish) -> dict[str, Any]:
     """How the network is loaded."""
     return {"weights": wish.weights, "engine": wish.engine, "device": wish.device, "precision": wish.precision}
@@ -87,17 +116,18 @@ def how(wish: Wish) -> dict[str, Any]:
 def dream_again(picture: Path, output: Path | None, moved: Path | None, manner: Manner) -> int:
     """Dreams again what made a picture. Returns the exit code."""
     speak(manner)
-    recipe = Recipe.from_file(picture)
+    recipe = located(Recipe.from_file(picture), beside=picture)
     photo = photo_of(recipe if moved is None else replace(recipe, input=str(moved)), beside=picture)
     target = output or free(Path(), f"{picture.stem}-again", picture.suffix if picture.suffix != ".toml" else ".png")
-    check_output(target, [picture, photo.path])
+    check_output(target, [picture, photo.path, *map(Path, recipe.guides), *(Path(each.file) for each in recipe.masks)])
     return dream_one(Run(recipe, photo, model_of(recipe), target, manner))
 
 
 def dream_one(run: Run) -> int:
     """Dreams a photo into its target. An interrupted dream is saved as far as it came, as one that failed is."""
     began = time.monotonic()
-    image = sized(run.photo.image.to(run.model.device), run.recipe.settings.size)
+    resize = resize_of(run.recipe.settings)
+    image = sized(run.photo.image.to(run.model.device), run.recipe.settings.size, resize)
     steps = steps_of(run.recipe, image, run.model)
     if run.manner.snapshots:
         steps = snapped(steps, run, image, snapshots_folder(run.target))
@@ -111,10 +141,9 @@ def dream_one(run: Run) -> int:
         code = 130
     except ScoreError as error:
         failure = error
-    dreamed = image if last is None else whole(last, image)
+    dreamed = image if last is None else whole(last, image, resize)
     if last is not None or failure is None:
-        recipe = run.recipe if not (code or failure) else replace(run.recipe, only_steps=taken)
-        save_image(dreamed.cpu(), run.target, like=run.photo, recipe=recipe.to_toml())
+        save(run, dreamed, run.target, only_steps=taken if code or failure else run.recipe.only_steps)
         tell(run, report(run, image, dreamed, last, time.monotonic() - began))
     if failure:
         raise failure
@@ -135,10 +164,16 @@ def snapped(steps: Iterator[Step], run: Run, image: Image, folder: Path) -> Iter
     """The same steps; every so many of the last octave the picture is written into the folder."""
     for taken, step in enumerate(steps, 1):
         if step.octave == step.octaves - 1 and (step.number + 1) % (run.manner.snapshots or 1) == 0:
-            recipe = replace(run.recipe, only_steps=taken)
             path = folder / f"step-{step.number + 1:04d}{run.target.suffix}"
-            save_image(whole(step, image).cpu(), path, like=run.photo, recipe=recipe.to_toml())
+            save(run, whole(step, image, resize_of(run.recipe.settings)), path, only_steps=taken)
         yield step
+
+
+def save(run: Run, image: Image, path: Path, only_steps: int | None) -> None:
+    """Writes a picture of the run, with the recipe that makes it."""
+    recipe = replace(run.recipe, only_steps=only_steps)
+    like = labeled(run.photo, recipe.settings, image_size(image))
+    save_image(image.cpu(), path, like=like, recipe=recipe.to_toml())
 
 
 def report(run: Run, image: Image, dreamed: Image, last: Step | None, seconds: float) -> dict[str, Any]:
@@ -146,9 +181,9 @@ def report(run: Run, image: Image, dreamed: Image, last: Step | None, seconds: f
     return {
         "output": str(run.target),
         "model": run.recipe.model,
-        "objective": run.recipe.objective,
-        "score_start": score(run, image),
-        "score_end": score(run, dreamed),
+        "objective": run.recipe.objective or {each.file: each.objective for each in run.recipe.masks},
+        "score_start": score(run, image, image),
+        "score_end": score(run, dreamed, image),
         "steps": run.recipe.settings.steps,
         "octaves": last.octaves if last else 0,
         "seconds": round(seconds, 3),
@@ -159,10 +194,10 @@ def report(run: Run, image: Image, dreamed: Image, last: Step | None, seconds: f
     }
 
 
-def score(run: Run, image: Image) -> float | None:
+def score(run: Run, image: Image, photo: Image) -> float | None:
     """The score of a picture; None where it has none, such as one that only its larger octaves could be dreamed of."""
     try:
-        value = float(score_of(run.model, objective(run.recipe.objective))(image).mean())
+        value = float(score_of(run.model, wish_of(run.recipe).objective, photo)(image).mean())
     except ImageTooSmall:
         return None
     return value if math.isfinite(value) else None

@@ -6,6 +6,7 @@ The command line wins over the file of `--config`, which wins over the preset, w
 from __future__ import annotations
 
 import dataclasses
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Annotated, Any, Optional
 
 from cyclopts import Group, Parameter, Token
 
-from reverie.errors import RecipeError, UnknownName
+from reverie.errors import ImageFileError, RecipeError, UnknownName, WordingError
 from reverie.models.catalog import DEFAULT, spec_of
 from reverie.presets import preset_of
 from reverie.settings import Settings
@@ -39,7 +40,7 @@ Whole = Annotated[int, Parameter(converter=whole_number)]
 
 def flag_of(each: dataclasses.Field[Any]) -> tuple[str, Any, None]:
     """One flag: None unless said, so that a preset can tell what the user said from what is default."""
-    kind = {"int": Whole, "float": float, "str": str}[str(each.type).split(" ")[0]]
+    kind = {"int": Whole, "float": float, "str": str, "bool": bool}[str(each.type).split(" ")[0]]
     about = each.metadata["about"] + ("" if each.default is None else f" [default: {each.default}]")
     return each.name, Annotated[Optional[kind], Parameter(help=about, group=SETTINGS_GROUP)], None  # noqa: UP045
 
@@ -62,25 +63,76 @@ class Wish:
     precision: str = "auto"
     device: str = "auto"
     memory: str = "auto"
+    guides: Sequence[tuple[float, str]] = ()
+    """The weight and the file of each guide picture, whose features the objective's layers shall look for."""
+    guide_mean: bool = False
+    masks: Sequence[tuple[str, str]] = ()
+    """The file of each mask, and the objective there; without words, the objective of the whole."""
 
 
 def wish_of(said: Mapping[str, Any], flags: Any, preset: str | None, config: Path | None) -> Wish:
     """Puts together the words said (`WORDS`), the flags, preset and file."""
     file = read_config(config) if config else {}
     words = {"preset": preset, **said}
-    spoken = {"preset": "default", **file, **{name: value for name, value in words.items() if value is not None}}
-    chosen = preset_of(spoken["preset"])
-    flagged = {name: value for name, value in vars(flags).items() if value is not None} if flags else {}
-    settings = Settings.of({**chosen.settings, **spoken.pop("settings", {}), **flagged})
+    spoken = {**file, **{name: value for name, value in words.items() if value is not None}}
+    chosen = preset_of(spoken.get("preset", "default"))
     spec = spec_of(spoken.get("model", DEFAULT))
     objective = spoken["objective"] if "objective" in spoken else chosen.objective(spec.name) or spec.objective or None
+    masks = [each if isinstance(each, tuple) else mask_and_wish(each) for each in spoken.get("mask", [])]
+    if said.get("objective") and masks and all(own for _, own in masks):
+        raise WordingError("every mask has a wish of its own: leave out --objective, or the wish of one mask")
+    if "preset" not in spoken:
+        chosen = preset_of(suiting([own or objective for _, own in masks] or [objective]))
+    flagged = {name: value for name, value in vars(flags).items() if value is not None} if flags else {}
+    settings = Settings.of({**chosen.settings, **spoken.get("settings", {}), **flagged})
     how = {name: spoken[name] for name in HOW if name in spoken}
-    return Wish(spec.name, objective, settings, **how)
+    guides = [weighted(each) for each in spoken.get("guide", [])]
+    return Wish(spec.name, objective, settings, guides=guides, masks=masks, **how)
 
 
-HOW = ("weights", "engine", "precision", "device", "memory")
-WORDS = ("model", "objective", "preset", *HOW)
-WRITTEN_BY_US = ("input", "input_sha256", "model_sha256", "version", "tile", "only_steps")
+HOW = ("weights", "engine", "precision", "device", "memory", "guide_mean")
+WORDS = ("model", "objective", "preset", "guide", "mask", *HOW)
+WRITTEN_BY_US = ("input", "input_sha256", "model_sha256", "version", "tile", "only_steps", "guides")
+
+
+def suiting(objectives: Sequence[str | None]) -> str:
+    """The preset that suits these wishes."""
+    from reverie.dream import preset_for
+
+    names = {preset_for(objective) for objective in objectives if objective} - {"default"}
+    return next(iter(names), "default")
+
+
+def weighted(words: str) -> tuple[float, str]:
+    """A guide and its weight: `0.5*flowers.jpg`, or the file alone."""
+    match = WEIGHTED.fullmatch(words)
+    return (1.0, words) if match is None or Path(words).is_file() else (float(match[1]), match[2])
+
+
+WEIGHTED = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*\*\s*(.+)")
+
+
+def mask_and_wish(words: str) -> tuple[str, str]:
+    """A mask's file and wish: `sky.png:WISH`, or the file alone. A file's own name may hold colons (C:\\sky.png)."""
+    colons = [match.start() for match in re.finditer(":", words)]
+    for end in [*colons, len(words)]:
+        if Path(words[:end]).is_file():
+            return words[:end], words[end + 1 :]
+    file = next((words[:end] for end in colons if Path(words[:end]).suffix), words)
+    raise ImageFileError(f"no mask is called {file}: expected a picture and a wish, as in sky.png:fire8^2")
+
+
+def several_in(table: dict[str, Any], path: Path) -> dict[str, Any]:
+    """What a file may say more than once, taken out of it: guides, and masks in our words or as a recipe has them."""
+    guides, masks, mean = table.pop("guide", []), table.pop("mask", []), table.pop("guide_mean", False)
+    regions = table.pop("masks", [])
+    for name, value, kind in [("guide", guides, str), ("mask", masks, str), ("masks", regions, dict)]:
+        if not isinstance(value, list) or not all(isinstance(each, kind) for each in value):
+            raise RecipeError(f"the configuration {path} says {name} = {value!r}; expected a list")
+    if not isinstance(mean, bool):
+        raise RecipeError(f"the configuration {path} says guide_mean = {mean!r}; expected true or false")
+    recalled = [(str(each.get("file", "")), str(each.get("objective", ""))) for each in regions]
+    return {"guide": guides, "mask": [*masks, *recalled], "guide_mean": mean}
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -90,6 +142,9 @@ def read_config(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or error
         raise RecipeError(f"the configuration {path} cannot be read: {reason}") from None
+    several = several_in(table, path)
+    if several["mask"] and not table.get("objective"):  # empty in a recipe of regions
+        table.pop("objective", None)
     names = [each.name for each in dataclasses.fields(Settings)]
     settings = table.pop("settings", {})
     if not isinstance(settings, dict):
@@ -101,4 +156,4 @@ def read_config(path: Path) -> dict[str, Any]:
             raise UnknownName(f"setting in {path}", name, [*names, *WORDS])
         elif name in WORDS and not isinstance(value, str):
             raise RecipeError(f"the configuration {path} says {name} = {value!r}; expected a text in quotes")
-    return {**{name: table[name] for name in WORDS if name in table}, "settings": settings}
+    return {**{name: table[name] for name in WORDS if name in table}, **several, "settings": settings}

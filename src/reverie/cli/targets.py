@@ -22,14 +22,17 @@ class Job:
     target: Path
 
 
-def jobs_of(photos: Sequence[Path], output: Path | None) -> list[Job]:
-    """A job for each photo, or for the bundled example; raises `ImageFileError` for an impossible one."""
+def jobs_of(photos: Sequence[Path], output: Path | None, read: Sequence[Path] = ()) -> list[Job]:
+    """A job for each photo, or for the bundled example; raises `ImageFileError` for an impossible one.
+
+    `read`: what else is read, and so must not be written over.
+    """
     names = [str(photo) for photo in photos] or [EXAMPLE]
     paths = [path_of(name) for name in names]
     try:
         targets = targets_of(paths, output)
         for target in targets:
-            check_output(target, paths)
+            check_output(target, [*paths, *read])
     except ImageFileError:
         raise
     except OSError as error:  # such as a name too long for any file

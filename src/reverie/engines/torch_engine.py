@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol, cast, runtime_checkable
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
-from reverie.errors import SettingsError, UnknownName
+from reverie.errors import SettingsError, UnknownName, WordingError
 from reverie.types import Activations, Image
 
 PRECISIONS = ("auto", "float32", "bfloat16")
@@ -48,6 +49,9 @@ class TorchModel:
         # channels_last is how convolutions are fastest on processors and tensor cores alike.
         module = module.eval().requires_grad_(False).to(self.device, self.dtype)
         self.network = module.to(memory_format=torch.channels_last)
+        # A network with a classifier says which layer's channels are the classes, and may say their names.
+        self.classes: str | None = getattr(network, "CLASSES", None)
+        self.class_names: Sequence[str] | None = getattr(network, "CLASS_NAMES", None)
         self.scale = (1 / torch.tensor(network.STD)).view(1, 3, 1, 1).to(self.device)
         self.shift = (-torch.tensor(network.MEAN) / torch.tensor(network.STD)).view(1, 3, 1, 1).to(self.device)
 
@@ -59,8 +63,20 @@ class TorchModel:
         x = x.to(self.dtype, memory_format=torch.channels_last)
         return cast("Activations", self.network(x, frozenset(layers)))
 
+    def logits(self, image: Image) -> Float[Tensor, "b n"]:
+        """What every class scores: as the network says, else the mean over the places."""
+        if self.classes is None:
+            raise WordingError(f"{self.name} has no classifier")
+        planes = self(image, [self.classes])[self.classes].float()
+        pooled: Tensor = getattr(self.network, "logits", mean_over_places)(planes)
+        return pooled
+
     def __repr__(self) -> str:
         return f"<{self.name}: {len(self.layers)} layers, {self.precision}, {self.device}>"
+
+
+def mean_over_places(planes: Float[Tensor, "b n h w"]) -> Float[Tensor, "b n"]:
+    return planes.mean((2, 3))
 
 
 def counted(module: nn.Module) -> dict[str, tuple[int, int]]:

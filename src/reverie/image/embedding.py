@@ -24,7 +24,7 @@ _OURS = re.compile(rf'<rdf:Description rdf:about="" xmlns:reverie="{NAMESPACE}".
 _TURNED = re.compile(r"""(tiff:Orientation(?:=["']|>))[2-8]""")
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
-_PACKET = (
+EMPTY = (
     '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/">'
     '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"></rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
 )
@@ -65,13 +65,13 @@ def packet_with(recipe: str | None, around: bytes | None = None) -> bytes | None
     An older recipe in `around` goes, and so does a rotation that has been applied. Raises RecipeError for a recipe that
     holds a character no XML can (TOML forbids the same ones). None if there is nothing to write.
     """
-    text = _foreign(around)
+    text = foreign(around)
     if recipe is None:
         return text.encode() if text else None
     if _NOT_XML.search(recipe):
         raise RecipeError("the recipe holds control characters, which neither TOML nor XMP can")
-    packet = _inserted(recipe, text or _PACKET)
-    return packet if recipe_in(packet) == recipe else _inserted(recipe, _PACKET)  # `around` was no XML
+    packet = _with_recipe(recipe, text or EMPTY)
+    return packet if recipe_in(packet) == recipe else _with_recipe(recipe, EMPTY)  # `around` was no XML
 
 
 def png_with_texts(data: bytes, texts: dict[str, str]) -> bytes:
@@ -79,12 +79,12 @@ def png_with_texts(data: bytes, texts: dict[str, str]) -> bytes:
 
     libvips would write them as zTXt, whose text is Latin-1; XMP readers look for iTXt (PNG specification, 11.3.3.4).
     """
-    chunks = b"".join(_chunk(b"iTXt", key.encode() + bytes(5) + text.encode()) for key, text in texts.items())
+    chunks = b"".join(png_chunk(b"iTXt", key.encode() + bytes(5) + text.encode()) for key, text in texts.items())
     header = 8 + 25  # the signature and IHDR
     return b"".join((data[:header], chunks, memoryview(data)[header:]))
 
 
-def _foreign(around: bytes | None) -> str | None:
+def foreign(around: bytes | None) -> str | None:
     """What other programs wrote into a packet; None if that cannot be told."""
     try:
         text = (around or b"").strip(b"\0 \r\n").decode("utf-8-sig")
@@ -94,9 +94,14 @@ def _foreign(around: bytes | None) -> str | None:
     return text if "</rdf:RDF>" in text and NAMESPACE not in text and not _NOT_XML.search(text) else None
 
 
-def _inserted(recipe: str, packet: str) -> bytes:
+def inserted(description: str, packet: str) -> bytes:
+    """A packet with one description more."""
     start = packet.rindex("</rdf:RDF>")
-    return (packet[:start] + _description(recipe, tool="CreatorTool" not in packet) + packet[start:]).encode()
+    return (packet[:start] + description + packet[start:]).encode()
+
+
+def _with_recipe(recipe: str, packet: str) -> bytes:
+    return inserted(_description(recipe, tool="CreatorTool" not in packet), packet)
 
 
 def _description(recipe: str, tool: bool) -> str:
@@ -112,5 +117,6 @@ def _description(recipe: str, tool: bool) -> str:
     )
 
 
-def _chunk(kind: bytes, body: bytes) -> bytes:
+def png_chunk(kind: bytes, body: bytes) -> bytes:
+    """A PNG's chunk: its length, kind, body and checksum."""
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))

@@ -33,6 +33,7 @@ class SqueezeNet(nn.Module):
     """
 
     LAYERS = (*LAYERS, "conv10")
+    CLASSES = "conv10"
     MEAN = (123.68 / 255, 116.779 / 255, 103.939 / 255)
     STD = (1 / 255, 1 / 255, 1 / 255)
 
@@ -78,6 +79,10 @@ class SqueezeNet(nn.Module):
             if name in layers:
                 found[name] = answered(planes)
         return found
+
+    def logits(self, planes: Float[Tensor, "b 1000 h w"]) -> Float[Tensor, "b 1000"]:
+        """What every class scores, from `conv10`."""
+        return planes.relu().mean((2, 3))
 
 
 class Fire(nn.Module):

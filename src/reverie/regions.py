@@ -1,0 +1,120 @@
+"""A wish for each region of the picture: masks.
+
+    wishes = masked("fire8^2", sky) + masked("class:jellyfish", sea)
+
+Every region has a gradient of its own, through its own jitter and bands. They meet outside of all that, where the mask
+lies still on the picture: each grad is measured within its mask, so that a small or quiet region dreams as strongly as
+any, and weighs nothing outside of it. What no mask covers stays as it is.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from reverie.errors import SettingsError
+from reverie.gradient import SCALES, blur
+from reverie.image import Photo
+from reverie.objectives import Objective
+from reverie.resample import resize
+from reverie.types import Gradient, Image, Model, Score
+from reverie.wording import objective as objective_in_words
+
+log = logging.getLogger("reverie")
+
+Mask: TypeAlias = Float[Tensor, "1 1 h w"]
+"""How much each place of a picture belongs to a region, 0..1; of any size."""
+
+LUMA = (0.2126, 0.7152, 0.0722)  # of sRGB, Rec. 709
+
+
+@dataclass(frozen=True, eq=False)
+class Regions:
+    """What to dream of, region by region; `+` puts regions together."""
+
+    regions: tuple[tuple[Objective, Mask], ...]
+
+    @property
+    def objective(self) -> Objective:
+        """All their wishes as one, for the whole picture: what a dream of regions is scored by."""
+        return Objective(tuple(term for objective, _ in self.regions for term in objective.terms))
+
+    def resolved(self, model: Model) -> Regions:
+        """The same in layers of one network."""
+        return Regions(tuple((objective.resolved(model), mask) for objective, mask in self.regions))
+
+    def __add__(self, other: Regions) -> Regions:
+        return Regions(self.regions + other.regions)
+
+
+def masked(objective: Objective | str, mask: Tensor) -> Regions:
+    """The wish for a region alone. `mask`: 0..1, (h, w) or with leading ones, of any size; raises `SettingsError`."""
+    wish = objective_in_words(objective) if isinstance(objective, str) else objective
+    if mask.ndim < 2 or mask.numel() != mask.shape[-1] * mask.shape[-2] or not mask.numel():
+        raise SettingsError(f"a mask of the shape {tuple(mask.shape)}; expected (height, width)")
+    weights = mask.detach().float().reshape(1, 1, *mask.shape[-2:])
+    if not bool(weights.isfinite().all()) or float(weights.min()) < 0 or float(weights.max()) > 1:
+        raise SettingsError("a mask with values outside of 0..1")
+    if float(weights.max()) == 0:
+        raise SettingsError("the mask is empty: it is black everywhere")
+    return Regions(((wish, weights),))
+
+
+def mask_of(photo: Photo) -> Mask:
+    """A picture as a mask: what is opaque, or in a picture without anything clear, what is light."""
+    if photo.alpha is not None and float(photo.alpha.min()) < 1:
+        return photo.alpha
+    weights = torch.tensor(LUMA).view(1, 3, 1, 1)
+    return (photo.image * weights).sum(1, keepdim=True).clamp(0, 1)
+
+
+def fitted(mask: Mask, size: tuple[int, int], feather: float = 0) -> Float[Tensor, "1 1 _h _w"]:
+    """The mask at the size of a picture, its edges blurred by a share of the longest side."""
+    weights = resize(mask, size).clamp(0, 1)
+    return blur(weights, feather * max(size)) if feather else weights
+
+
+def measured(gradient: Gradient, mask: Mask, by: str, feather: float = 0) -> Gradient:
+    """The grad divided by the scale that it has within a mask (`by` as `normalized` knows it)."""
+
+    def scaled(image: Image) -> tuple[Score, Image]:
+        score, grad = gradient(image)
+        weights = fitted(mask.to(grad.device), (grad.shape[-2], grad.shape[-1]), feather)[0, 0]
+        within = grad[:, :, weights >= weights.max() / 2]
+        return score, grad / SCALES[by](within[:, :, None])
+
+    return scaled if by != "none" else gradient
+
+
+def regional(gradients: Sequence[Gradient], masks: Sequence[Mask], feather: float = 0) -> Gradient:
+    """The gradients of regions as one, each times its mask.
+
+    Where masks overlap, their gradients share the step that one of them would take.
+    """
+
+    def together(image: Image) -> tuple[Score, Image]:
+        size = (image.shape[-2], image.shape[-1])
+        weights = [fitted(mask.to(image.device), size, feather) for mask in masks]
+        covered = torch.stack(weights).sum(0).clamp_min(1)
+        total, grads = torch.zeros(len(image), device=image.device), torch.zeros_like(image)
+        for gradient, weight in zip(gradients, weights, strict=True):
+            score, grad = gradient(image)
+            total, grads = total + score, grads + weight / covered * grad
+        return total, grads
+
+    return together
+
+
+def check_shape(mask: Mask, size: tuple[int, int]) -> None:
+    """A word to the log where a mask is not of the picture's shape, and so is stretched."""
+    (height, width), (own_height, own_width) = size, mask.shape[-2:]
+    if abs(own_width * height / (own_height * width) - 1) > 0.02:
+        log.warning(
+            "a mask of %d x %d pixels is stretched over a picture of %d x %d", own_width, own_height, width, height
+        )

@@ -1,0 +1,145 @@
+"""A class is found by its number and by any word that fits it alone; what it comes to is the network's own layer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from reverie.classes import class_number, imagenet_names, logit, names_of, probabilities
+from reverie.dream import dream, preset_for, sized
+from reverie.engines.torch_engine import TorchModel
+from reverie.errors import UnknownName, WordingError
+from reverie.gradient import score_of
+from reverie.image import open_image
+from reverie.models import load_model
+from reverie.presets import preset_of
+from reverie.settings import Settings
+from reverie.wording import objective
+from seer import SeerNetwork, noise, seer
+
+DATA = Path(__file__).parent / "data"
+NAMES = imagenet_names()
+
+
+def test_every_class_is_found_by_its_first_name_in_any_case() -> None:
+    assert len(NAMES) == 1000
+    for number, names in enumerate(NAMES):
+        first = names.split(", ")[0]
+        assert class_number(first, NAMES) == number
+        if first.lower() != "cardigan":  # the dog and the garment differ in nothing else
+            assert class_number(first.upper(), NAMES) == number
+
+
+@pytest.mark.parametrize(
+    ("word", "number"),
+    [
+        ("espresso", 967),
+        ("jellyfish", 107),
+        ("jellyfishes", 107),
+        ("golden retriever", 207),
+        ("Golden-Retrievers", 207),
+        ("Vulpes macrotis", 278),  # a synonym
+        ("macrotis", 278),  # a word within one
+        ("crane", 517),  # the machine is called so, the bird has it for a synonym
+        ("sunglass", 836),
+        ("sunglasses", 837),  # not the plural of the other: its own name
+        ("jack o'lantern", 607),
+    ],
+)
+def test_words_that_fit_one_class(word: str, number: int) -> None:
+    assert class_number(word, NAMES) == number
+
+
+def test_a_word_that_fits_several_lists_them() -> None:
+    with pytest.raises(WordingError, match=r"5 classes.*golden retriever \(207\).*Labrador retriever \(208\)"):
+        class_number("retriever", NAMES)
+    with pytest.raises(WordingError, match=r"2 classes: ruffed grouse \(0\), quail \(2\); name one"):
+        class_number("partridges", ["ruffed grouse, partridge", "crow", "quail, partridge"])
+    with pytest.raises(WordingError, match=r"2 classes: Cardigan \(264\), cardigan \(474\)"):
+        class_number("CARDIGAN", NAMES)
+
+
+def test_a_mistyped_class_names_the_nearest() -> None:
+    with pytest.raises(UnknownName, match="did you mean espresso"):
+        class_number("Expresso", NAMES)
+    with pytest.raises(UnknownName):
+        class_number("...", NAMES)
+
+
+@pytest.mark.parametrize(
+    ("words", "written"),
+    [
+        ("class:967", "class:967"),
+        ("logit:espresso", "class:espresso"),
+        ('class:"golden retriever"', 'class:"golden retriever"'),
+        ("class:golden retriever - 0.1*tv", 'class:"golden retriever" - 0.1*tv'),
+    ],
+)
+def test_the_word_is_what_is_written_down(words: str, written: str) -> None:
+    assert str(objective(words)) == written
+    assert objective(written) == objective(words)
+
+
+def test_a_class_is_the_mean_of_the_channel_the_network_says() -> None:
+    model, image = seer(), noise(2, 3, 20, 24)
+    planes = model(image, ["sort"])["sort"]
+    for words, number in [("class:3", 3), ("class:manatee", 2), ("class:honeybees", 1), ("class:cow", 3)]:
+        assert torch.allclose(score_of(model, objective(words))(image), planes[:, number].mean((1, 2)))
+    assert str(objective("class:manatee").resolved(model)) == "class:manatee"
+    assert objective("class:manatee").resolved(model).layers == ("sort",)
+
+
+def test_networks_without_such_a_class() -> None:
+    model = seer()
+    with pytest.raises(WordingError, match="classes 0 to 4"):
+        score_of(model, logit(5))(noise(1, 3, 20, 20))
+    with pytest.raises(UnknownName):
+        score_of(model, logit("espresso"))
+    model.class_names = None  # ImageNet's, says the protocol, and five are not a thousand
+    with pytest.raises(WordingError, match="5 classes, and 1000 names"):
+        score_of(model, logit("espresso"))(noise(1, 3, 20, 20))
+    model.classes = None
+    with pytest.raises(WordingError, match="seer has no classifier"):
+        score_of(model, logit(3))
+    with pytest.raises(WordingError, match="seer has no classifier"):
+        probabilities(model, noise(1, 3, 20, 20))
+
+
+def test_probabilities_are_the_softmax_of_the_mean_logits() -> None:
+    model, image = seer(), noise(2, 3, 20, 24)
+    found = probabilities(model, image)
+    expected = model(image, ["sort"])["sort"].mean((2, 3)).softmax(1)
+    assert torch.allclose(found, expected, atol=1e-6)
+    assert names_of(model) == SeerNetwork.CLASS_NAMES
+
+
+def test_a_wish_for_a_class_has_a_preset_of_its_own() -> None:
+    assert preset_for("class:espresso - 0.1*tv") == "class"
+    assert preset_for("fire8^2") == preset_for("fire8^2 - class:espresso") == "default"
+
+
+@pytest.fixture(scope="module")
+def bundled() -> TorchModel:
+    model = load_model("squeezenet", device="cpu", precision="float32")
+    assert isinstance(model, TorchModel)
+    return model
+
+
+@pytest.mark.bundled
+def test_the_bundled_network_knows_what_it_sees(bundled: TorchModel) -> None:
+    for file, seen in [("coffee.jpg", "espresso"), ("chelsea.jpg", "Egyptian cat")]:
+        found = probabilities(bundled, open_image(DATA / file))[0]
+        assert torch.isclose(found.sum(), torch.tensor(1.0))
+        assert NAMES[int(found.argmax())] == seen
+
+
+@pytest.mark.bundled
+def test_climbing_a_class_makes_the_network_see_it(bundled: TorchModel) -> None:
+    photo = sized(open_image(DATA / "chelsea.jpg"), 224)
+    number = class_number("espresso", NAMES)
+    settings = Settings.of({**preset_of("class").settings, "octaves": 1, "steps": 15})
+    dreamed = dream(photo, bundled, "class:espresso", settings)
+    assert probabilities(bundled, photo)[0, number] < 0.01
+    assert probabilities(bundled, dreamed)[0].argmax() == number
