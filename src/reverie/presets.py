@@ -41,7 +41,7 @@ PRESETS = {
         Preset("default", "dogs and eyes at first sight: our own"),
         Preset(
             "class",
-            "whole things: what a wish for a class gets unless told",
+            "whole things: what a wish for a class or a guide gets unless told",
             {
                 "steps": 40,
                 "step_size": 0.007,

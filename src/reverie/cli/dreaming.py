@@ -91,14 +91,16 @@ def check_words(wish: Wish) -> None:
 
 
 def wishes(wish: Wish, default: str) -> Objective | list[tuple[str, Objective]]:
-    """What to dream of, in the whole picture or by each mask's file: where there are guides, of their features."""
-    words = [own for _, own in wish.masks] or [""]
-    objectives = [objective(own or wish.objective or default) for own in words]
-    if wish.guides:
-        objectives = [guided(each, wish.guides, wish.guide_mean) for each in objectives]
+    """What to dream of, in the whole picture or by each mask's file: where there are guides, of their features.
+
+    A mask with words of its own says its own guides.
+    """
+    whole = objective(wish.objective or default)
+    if wish.guides and not (wish.masks and all(own for _, own in wish.masks)):
+        whole = guided(whole, wish.guides, wish.guide_mean)
     if not wish.masks:
-        return objectives[0]
-    return [(file, each) for (file, _), each in zip(wish.masks, objectives, strict=True)]
+        return whole
+    return [(file, objective(own) if own else whole) for file, own in wish.masks]
 
 
 def whole_wish(wished: Objective | list[tuple[str, Objective]]) -> Objective:
