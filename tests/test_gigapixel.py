@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import logging
 import os
 import random
 import signal
@@ -22,6 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reverie.ascent import ascend
+from reverie.cli import main
 from reverie.dream import dream_gradient
 from reverie.engines.torch_engine import TorchModel
 from reverie.errors import ImageFileError, SettingsError
@@ -33,13 +33,15 @@ from reverie.gigapixel.raster import Raster, drafted
 from reverie.gigapixel.resampling import window
 from reverie.gigapixel.source import pictured
 from reverie.image import read_header, read_photo, read_recipe
+from reverie.nearness import keep
 from reverie.objectives import layer, neuron, total_variation
+from reverie.recipe import Recipe
 from reverie.resample import resize
 from reverie.settings import Settings
 from reverie.types import Image
 
-HEIGHT, WIDTH = 150, 210
-FEW = Settings(octaves=3, steps=3, jitter=4, seed=7)
+HEIGHT, WIDTH = 96, 132
+FEW = Settings(octaves=2, steps=3, jitter=4, seed=7)
 WISH = layer("d", 2) - 0.01 * total_variation()
 
 
@@ -68,7 +70,7 @@ def job(tmp_path: Path, tiny: TorchModel) -> Job:
 def octave(job: Job) -> Iterator[Octave]:
     """The last octave, nothing dreamed before."""
     job.work.open(0)
-    yield octave_of(job, pictured(job.photo, job.size, job.work), None, 2)
+    yield octave_of(job, pictured(job.photo, job.size, job.work), None, 1)
 
 
 def result(job: Job) -> np.ndarray:
@@ -165,31 +167,32 @@ def test_samples_lie_within_the_picture(whole: int, side: int, count: int) -> No
 
 
 def test_one_block_is_a_plain_pass(octave: Octave, tiny: TorchModel) -> None:
-    whole = replace(octave, work=replace(octave.work, block=1000), settings=replace(FEW, jitter=0))
-    whole = Octave.of(2, (octave.base, None), whole.work, (tiny, WISH), whole.settings)
+    whole = Octave.of(1, (octave.base, None), replace(octave.work, block=1000), (tiny, WISH), replace(FEW, jitter=0))
     assert len(whole.windows) == 1
     base = all_of(octave.base)
     *_, last = ascend(base, dream_gradient(tiny, WISH, whole.settings), FEW.steps, FEW.step_size)
     assert torch.allclose(whole.dreamed(*whole.windows[0]), last.image - base, atol=1e-5)
 
 
-def test_with_one_step_blocks_agree_where_both_see_enough(octave: Octave) -> None:
-    """The same scales, the same grid: a neuron that two blocks see whole gives them the same gradient."""
-    once = replace(octave, settings=replace(FEW, steps=1, laplacian_levels=0))
-    row, left, right = once.blocks.rows[1], *once.blocks.columns[:2]
-    one, other = once.dreamed(row, left), once.dreamed(row, right)
-    # The middle of what both see, and 17 pixels are seen by a neuron; shifted by up to 4.
-    shared = range(right.seen[0] + 20, left.seen[1] - 20)
-    wide = Blocks(once.base.size, 110, once.blocks.step)
-    assert wide.margin
-    if shared:
-        columns = slice(shared.start, shared.stop), slice(shared.start - right.seen[0], shared.stop - right.seen[0])
-        assert torch.allclose(one[..., 20:-20, columns[0]], other[..., 20:-20, columns[1]], atol=1e-6)
+def test_blocks_agree_where_both_see_enough(job: Job) -> None:
+    """The same scales, grid and chance: where two blocks see all that a neuron sees, they dream the same."""
+    wide = replace(job, settings=replace(FEW, steps=1, laplacian_levels=0, jitter=9), block=1000)
+    wide = replace(wide, photo=read_header(written(job.photo.path, pixels(160, 1800, deep=True))))
+    wide.work.open(0)
+    octave = octave_of(wide, pictured(wide.photo, wide.size, wide.work), None, 1)
+    row, (left, right) = octave.blocks.rows[0], octave.blocks.columns
+    one, other = octave.dreamed(row, left), octave.dreamed(row, right)
+    shared = range(right.seen[0] + 24, left.seen[1] - 24)
+    assert len(shared) >= 40
+    here = slice(shared.start - left.seen[0], shared.stop - left.seen[0])
+    there = slice(shared.start - right.seen[0], shared.stop - right.seen[0])
+    assert one[..., here].abs().mean() > 0.001
+    assert torch.allclose(one[..., here], other[..., there], atol=1e-6)
 
 
 def test_a_block_is_the_same_whoever_dreams_it_and_when(octave: Octave) -> None:
     places = list(octave.places())
-    assert len(places) > 10
+    assert len(places) >= 10
     for place in places:
         octave.dream(*place)
     once = {place: octave.block(*place).path.read_bytes() for place in places}
@@ -203,8 +206,9 @@ def test_a_block_is_the_same_whoever_dreams_it_and_when(octave: Octave) -> None:
 
 def test_every_block_is_measured_by_the_same_scales(octave: Octave) -> None:
     assert len(octave.scales) == FEW.steps
-    assert len({len(step) for step in octave.scales}) == 1
-    assert all(value > 0 for step in octave.scales for value in step)
+    assert len({len(step) for step in octave.scales}) == 1 and all(
+        value > 0 for step in octave.scales for value in step
+    )
 
 
 def test_a_score_above_the_highest_ends_every_block(octave: Octave) -> None:
@@ -231,9 +235,9 @@ def test_stopped_after_every_block_it_ends_with_the_same_pixels(job: Job, tmp_pa
         calls += 1
         before = blocks_there(job)
         for progress in dream_file(job):
-            if progress.done and blocks_there(job) != before:
+            if progress.done and len(blocks_there(job) - before) > 3:
                 break
-    assert calls > 10
+    assert calls > 3
     assert (pyvips.Image.new_from_file(str(job.target)).numpy() == expected).all()
 
 
@@ -244,10 +248,9 @@ def blocks_there(job: Job) -> set[str]:
 KILLED = """
 import sys
 sys.path.insert(0, {tests!r})
-import torch
-torch.set_num_threads(1)
-from pathlib import Path
 from test_gigapixel import *
+from tiny import TinyNetwork
+torch.set_num_threads(1)
 model = TorchModel(TinyNetwork(), "tiny", "0" * 64, device="cpu", precision="float32")
 job = Job(read_header({photo!r}), Path({target!r}), model, WISH, FEW, 64, 'recipe = "of this"')
 for progress in dream_file(job):
@@ -288,8 +291,9 @@ def test_a_dream_goes_on_with_the_blocks_it_was_begun_with(job: Job) -> None:
 @pytest.mark.parametrize("bands", [3, 4])
 def test_every_format_is_written_in_rows(tmp_path: Path, tiny: TorchModel, ending: str, bands: int) -> None:
     source = written(tmp_path / "photo.tif", pixels(bands=bands, deep=True))
-    few, target = replace(FEW, octaves=1, steps=1), tmp_path / f"dream{ending}"
-    job = Job(read_header(source), target, tiny, WISH, few, 1000, "a = 1")
+    job = Job(
+        read_header(source), tmp_path / f"dream{ending}", tiny, WISH, replace(FEW, octaves=1, steps=1), 1000, "a = 1"
+    )
     list(dream_file(job))
     photo, dreamed = read_photo(source), read_photo(job.target)
     assert dreamed.depth == (16 if ending in (".png", ".tif") else 8)
@@ -299,8 +303,14 @@ def test_every_format_is_written_in_rows(tmp_path: Path, tiny: TorchModel, endin
     if bands == 4 and ending != ".jpg":
         assert photo.alpha is not None and dreamed.alpha is not None
         assert torch.allclose(photo.alpha, dreamed.alpha, atol=1 / 255)
-    if ending == ".tif":
-        assert pyvips.Image.new_from_file(str(job.target)).get("n-pages") > 1  # its smaller sizes
+
+
+def test_a_tiff_is_tiled_and_has_its_smaller_sizes_inside(job: Job) -> None:
+    photo = read_header(written(job.photo.path, pixels(300, 540)))
+    large = replace(job, photo=photo, target=job.target.with_suffix(".tif"), settings=replace(FEW, octaves=1, steps=1))
+    list(dream_file(replace(large, block=600)))
+    sizes = [pyvips.Image.tiffload(str(large.target), page=page).width for page in (0, 1, 2)]
+    assert sizes == [540, 270, 135]
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -317,7 +327,7 @@ def test_a_photo_lies_as_it_is_read_whole(tmp_path: Path, orientation: int) -> N
 
 def test_a_wished_size_and_larger_octaves(job: Job) -> None:
     sized = replace(job, settings=replace(FEW, size=160, larger_octaves=1))
-    assert result(sized).shape == (114, 160, 3)
+    assert result(sized).shape == (116, 160, 3)
 
 
 # Refusals
@@ -345,13 +355,14 @@ def test_a_format_too_small_is_refused(job: Job) -> None:
     with pytest.raises(ImageFileError, match="at most 16383"):
         replace(job, photo=wide, target=job.target.with_suffix(".webp")).within(10**9)
     with pytest.raises(ImageFileError, match="in one piece"):
-        vast = replace(wide, width=16_000, height=9_000)
-        replace(job, photo=vast, target=job.target.with_suffix(".avif")).within(10**9)
+        replace(job, photo=replace(wide, width=16_000, height=9_000), target=job.target.with_suffix(".avif")).within(
+            10**9
+        )
 
 
 def test_a_neuron_at_one_place_is_refused(job: Job) -> None:
     with pytest.raises(SettingsError, match="one place"):
-        list(dream_file(replace(job, objective=neuron("d", 1))))
+        replace(job, objective=neuron("d", 1)).within(10**9)
 
 
 def test_a_folder_that_is_not_ours_is_left_alone(job: Job) -> None:
@@ -377,8 +388,29 @@ def test_a_photo_that_goes_away_is_told_in_one_line(job: Job, change: str) -> No
 
 
 def test_a_raster_that_vanishes_at_the_end_is_told_in_one_line(job: Job) -> None:
-    run = dream_file(job)
-    for progress in run:
-        if progress.octave == 2 and progress.done == progress.blocks:
-            job.work.path("source.raw").unlink()
-    logging.getLogger("pyvips")
+    with pytest.raises(ImageFileError, match="taken away") as refusal:
+        for progress in dream_file(job):
+            if progress.octave == 1 and progress.done == progress.blocks:
+                job.work.path("source.raw").unlink()
+    assert "\n" not in str(refusal.value)
+    assert [path.name for path in job.target.parent.iterdir() if path.is_file()] == ["photo.png"]
+
+
+def test_nearness_to_the_photograph_is_kept_in_every_block(octave: Octave, tiny: TorchModel) -> None:
+    near = Octave.of(1, (octave.base, None), octave.work, (tiny, WISH + 3 * keep()), FEW)
+    window = octave.windows[0]
+    assert near.keep == 3
+    assert near.dreamed(*window).abs().mean() < 0.7 * octave.dreamed(*window).abs().mean()
+
+
+@pytest.mark.bundled
+def test_the_command_line_goes_over_to_the_disk_and_does_it_again(tmp_path: Path) -> None:
+    photo = written(tmp_path / "photo.jpg", pixels(900, 1400))
+    words = [str(photo), "-o", str(tmp_path / "dream.tif"), "--memory", "300MB", "--octaves", "2", "--steps", "1"]
+    assert main(["dream", *words]) == 0
+    recipe = Recipe.from_file(tmp_path / "dream.tif")
+    assert recipe.block and recipe.block < 900 and not (tmp_path / ".dream.tif.reverie").exists()
+    assert main(["run", str(tmp_path / "dream.tif"), "-o", str(tmp_path / "again.tif")]) == 0
+    first, second = (read_photo(tmp_path / name).image for name in ("dream.tif", "again.tif"))
+    assert torch.equal(first, second)
+    assert not torch.equal(first, read_photo(photo).image)

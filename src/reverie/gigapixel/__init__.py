@@ -27,11 +27,13 @@ from torch import Tensor
 from reverie.dream import dream_gradient, dream_steps, size_with
 from reverie.errors import ImageTooSmall, SettingsError
 from reverie.gigapixel.octave import Octave
+from reverie.gigapixel.parts import refuse_uneven
 from reverie.gigapixel.raster import Raster, Span, drafted, rectangles
 from reverie.gigapixel.resampling import resized, window
 from reverie.gigapixel.source import pictured
 from reverie.gigapixel.work import Work, told
 from reverie.image import PhotoFile
+from reverie.image.reading import digest_of
 from reverie.image.streaming import Output, check_streamed, save_rows
 from reverie.memory import IMAGE_BYTES, give_back, step_bytes_per_pixel
 from reverie.objectives import Objective
@@ -52,7 +54,8 @@ FIXED_BYTES = 150_000_000
 class Job:
     """A dream on disk: the photograph, where the dream goes, the network, what it shall dream of, and how.
 
-    `block` is the side of the blocks in pixels, their margins included; with the rest it decides every pixel.
+    `block` is the side of the blocks in pixels, their margins included; with the rest it decides every pixel. `within`
+    chooses it.
     `recipe` is the text to be embedded in the output.
     """
 
@@ -82,6 +85,7 @@ class Job:
             "model": [self.model.name, self.model.digest, self.model.precision],
             "objective": str(self.objective),
             "settings": self.settings.as_dict(),
+            "files": {name: digest_of(Path(name)) for name in self.objective.files},
         }
         return Work.beside(self.target, dream, self.block)
 
@@ -92,6 +96,11 @@ class Job:
         written in rows.
         """
         check_streamed(self.target, self.size, memory)
+        if self.settings.around:
+            raise SettingsError(
+                "a panorama larger than memory cannot be dreamed around: give it more --memory, or --size"
+            )
+        refuse_uneven(self.objective.resolved(self.model))
         each = step_bytes_per_pixel(self.model, self.objective) + IMAGE_BYTES
         side = int(math.sqrt(max(0, memory - FIXED_BYTES) / each))
         if side < LEAST_BLOCK:
@@ -181,7 +190,7 @@ def dream_small(job: Job, picture: Raster, detail: Raster, sizes: list[tuple[int
     reduced = at_size(picture, detail.size, len(sizes) - 1)
     base = reduced.read((0, detail.height), (0, detail.width))[:, :3].to(job.model.device)
     settings = replace(job.settings, octaves=len(sizes), larger_octaves=0, size=None)
-    steps = dream_steps(base, dream_gradient(job.model, job.objective, settings), settings)
+    steps = dream_steps(base, dream_gradient(job.model, job.objective, settings, photo=base), settings)
     dreamed = base
     try:
         dreamed = deque(steps, maxlen=1)[0].image
@@ -195,7 +204,7 @@ def dream_small(job: Job, picture: Raster, detail: Raster, sizes: list[tuple[int
 def octave_of(job: Job, picture: Raster, before: Raster | None, number: int) -> Octave:
     """An octave ready to be dreamed in blocks, its photograph on disk."""
     base = at_size(picture, job.octaves[number], number)
-    return Octave.of(number, (base, before), job.work, (job.model, job.objective), job.settings)
+    return Octave.of(number, (base, before), job.work, (job.model, job.objective.resolved(job.model)), job.settings)
 
 
 def at_size(picture: Raster, size: tuple[int, int], number: int) -> Raster:
