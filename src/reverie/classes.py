@@ -124,7 +124,7 @@ MOST_LISTED = 40
 
 def plain(name: str) -> str:
     """Lower case, words with one space between: hyphens and the like play no part."""
-    return " ".join(re.findall(r"\w+", name.lower().replace("'", "")))
+    return " ".join(re.findall(r"\w+", name.lower()))
 
 
 def singular(name: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -18,14 +18,18 @@ from reverie.ascent import ascend
 from reverie.classes import ClassTerm
 from reverie.errors import ImageTooSmall
 from reverie.gradient import (
+    SCALES,
+    Measure,
     color_correlated,
     color_kept,
     gradient_of,
     jittered,
     laplacian_normalized,
     normalized,
+    rms,
     smoothed,
 )
+from reverie.guides import GuideTerm
 from reverie.memory import parse_memory, tile_for
 from reverie.nearness import kept, weight_of_keep
 from reverie.objectives import Objective
@@ -142,10 +146,23 @@ def windowed(model: Model, wish: Objective, tile: int | None) -> Gradient:
 
 def unmeasured(gradient: Gradient, settings: Settings, generator: torch.Generator) -> Gradient:
     """All that is wrapped around a gradient before it is normalized."""
-    gradient = jittered(gradient, settings.jitter, generator)
+    return toned(jittered(gradient, settings.jitter, generator), settings)
+
+
+def toned(gradient: Gradient, settings: Settings, measure: Measure = rms) -> Gradient:
+    """The gradient's colors and frequencies as the settings want them; `measure` says how strong a band is."""
     gradient = color_kept(gradient) if settings.keep_color else color_correlated(gradient, settings.color_correlation)
-    gradient = laplacian_normalized(gradient, settings.laplacian_levels, settings.laplacian_strength)
+    gradient = laplacian_normalized(gradient, settings.laplacian_levels, settings.laplacian_strength, measure)
     return smoothed(gradient, settings.smoothing)
+
+
+def styled(gradient: Gradient, settings: Settings, by: Callable[[Measure], Measure]) -> Gradient:
+    """The gradient's colors, frequencies and strength as the settings want them.
+
+    `by` puts another measure in the place of each that a picture is its own measure for.
+    """
+    scale = by(SCALES[settings.normalization])
+    return normalized(toned(gradient, settings, by(rms)), settings.normalization, scale)
 
 
 def around(gradient: Gradient, settings: Settings, generator: torch.Generator) -> Gradient:
@@ -166,7 +183,8 @@ def settings_for(objective: Dream) -> Settings:
 def preset_for(objective: Dream) -> str:
     """The name of the preset that suits a wish: things need more and smoother steps than textures."""
     terms = understood(objective).objective.terms
-    return "class" if any(weight > 0 and isinstance(term, ClassTerm) for weight, term in terms) else "default"
+    things = any(weight > 0 and isinstance(term, (ClassTerm, GuideTerm)) for weight, term in terms)
+    return "class" if things else "default"
 
 
 def seen_size(size: tuple[int, int], settings: Settings) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -23,6 +24,9 @@ from reverie.probe import smallest_side
 from reverie.pyramid import laplacian_merge, laplacian_split
 from reverie.resample import resize
 from reverie.types import CHANGE, IMAGE, Gradient, Image, Model, Score
+
+Measure: TypeAlias = Callable[[Image], torch.Tensor]
+"""How strong a grad, or a band of it, is: one positive number for each image of the batch, (b, 1, 1, 1)."""
 
 
 def gradient_of(model: Model, objective: Objective, photo: Image | None = None) -> Gradient:
@@ -124,17 +128,20 @@ def color_correlated(gradient: Gradient, share: float = 0.6) -> Gradient:
     return correlated if share else gradient
 
 
-def laplacian_normalized(gradient: Gradient, levels: int = 4, strength: float = 0.5) -> Gradient:
+def laplacian_normalized(
+    gradient: Gradient, levels: int = 4, strength: float = 0.5, measure: Measure | None = None
+) -> Gradient:
     """Every frequency band of the grad divided by its root mean square to the power `strength`.
 
     1 makes all bands equally strong (the TensorFlow notebook of 2016), which paints heavy light and dark; 0 changes
-    nothing.
+    nothing. `measure` says how strong a band is, finest first, where that is not its own root mean square.
     """
+    measure = measure or rms
 
     def evened(image: Image) -> tuple[Score, Image]:
         score, grad = gradient(image)
         bands = laplacian_split(grad, levels)
-        return score, laplacian_merge([band / rms(band) ** strength for band in bands])
+        return score, laplacian_merge([band / measure(band) ** strength for band in bands])
 
     return evened if levels > 1 and strength else gradient
 
@@ -149,17 +156,19 @@ def smoothed(gradient: Gradient, sigma: float) -> Gradient:
     return blurred if sigma else gradient
 
 
-def normalized(gradient: Gradient, by: str = "std") -> Gradient:
+def normalized(gradient: Gradient, by: str = "std", measure: Measure | None = None) -> Gradient:
     """The grad divided by its standard deviation ("std", the paper) or mean absolute value ("mean-abs", Google 2015).
 
-    One scale for each image of the batch, so that one step size suits every picture, layer and network.
+    One scale for each image of the batch, so that one step size suits every picture, layer and network. `measure` says
+    the scale where it is not the grad's own.
     """
     if by not in SCALES:
         raise SettingsError(f"normalization by {by!r}; expected one of {', '.join(SCALES)}")
+    scale = measure or SCALES[by]
 
     def scaled(image: Image) -> tuple[Score, Image]:
         score, grad = gradient(image)
-        return score, grad / SCALES[by](grad)
+        return score, grad / scale(grad)
 
     return scaled if by != "none" else gradient
 
@@ -180,7 +189,7 @@ def mean_abs(grad: Image) -> torch.Tensor:
     return grad.abs().mean((1, 2, 3), keepdim=True).clamp_min(TINY)
 
 
-SCALES: dict[str, Callable[[Image], torch.Tensor]] = {"std": std, "mean-abs": mean_abs, "none": torch.ones_like}
+SCALES: dict[str, Measure] = {"std": std, "mean-abs": mean_abs, "none": torch.ones_like}
 
 
 def blur(image: Float[Tensor, "b c h w"], sigma: float) -> Float[Tensor, "b c h w"]:

@@ -74,7 +74,7 @@ def mask_of(photo: Photo) -> Mask:
     return (photo.image * weights).sum(1, keepdim=True).clamp(0, 1)
 
 
-def fitted(mask: Mask, size: tuple[int, int], feather: float = 0) -> Mask:
+def fitted(mask: Mask, size: tuple[int, int], feather: float = 0) -> Float[Tensor, "1 1 _h _w"]:
     """The mask at the size of a picture, its edges blurred by a share of the longest side."""
     weights = resize(mask, size).clamp(0, 1)
     return blur(weights, feather * max(size)) if feather else weights

@@ -21,7 +21,7 @@ Resize: TypeAlias = Callable[[Image, tuple[int, int]], Resized]
 """resize(image, (height, width)) -> image"""
 
 
-def resize(image: Image, size: tuple[int, int]) -> Resized:
+def resize(image: Float[Tensor, "b c h w"], size: tuple[int, int]) -> Float[Tensor, "b c _h _w"]:
     """The image at another size (height, width): bicubic, averaged where it shrinks.
 
     Values may leave 0..1 by the overshoot of the cubic; whoever shows them clamps.

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from reverie.analysis.folder import report_folder
+from reverie.analysis.folder import fill, report_folder
 from reverie.analysis.machine import SIDE
 from reverie.cli import analyzing, main
 from reverie.errors import ReportError, ScoreError
@@ -23,6 +23,18 @@ SMALL += ["--steps", "2", "--jitter", "2"]
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(SIDE, "cpu", 64)
+
+
+@pytest.fixture
+def brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A report of two lines, for tests of where it goes: they need no figures."""
+
+    def write(plan: Any, folder: Path) -> None:
+        results = {"settings": plan.settings.as_dict(), "files": ["index.html"]}
+        fill(folder, {"index.html": b"brief", "results.json": json.dumps(results).encode()})
+
+    monkeypatch.setattr(analyzing, "analyze", lambda images, variants, plan, watch: plan)
+    monkeypatch.setattr(analyzing, "write_report", write)
 
 
 @pytest.fixture
@@ -49,7 +61,7 @@ def test_from_words_to_a_report(photo: Path, tmp_path: Path, capsys: pytest.Capt
     assert left(tmp_path) == {"sky.png", "report"}
 
 
-def test_a_report_is_replaced(photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_report_is_replaced(photo: Path, tmp_path: Path, brief: None, capsys: pytest.CaptureFixture[str]) -> None:
     target = tmp_path / "report"
     for jitter in ("1", "2"):
         assert main(["analyze", str(photo), "-o", str(target), *SMALL[:-2], "--jitter", jitter, "--quiet"]) == 0
@@ -114,9 +126,10 @@ def test_places_that_hold_no_report_are_refused(photo: Path, tmp_path: Path) -> 
     assert left(tmp_path) == {"sky.png", "notes"}
 
 
-def test_a_note_within_an_old_report_is_not_thrown_away(photo: Path, tmp_path: Path) -> None:
+def test_a_note_within_an_old_report_is_not_thrown_away(photo: Path, tmp_path: Path, brief: None) -> None:
     target = tmp_path / "report"
     assert main(["analyze", str(photo), "-o", str(target), *SMALL, "--quiet"]) == 0
+    (target / "figures").mkdir()
     (target / "figures" / "notes.txt").write_text("mine")
     assert main(["analyze", str(photo), "-o", str(target), *SMALL, "--quiet"]) == 2
     assert (target / "figures" / "notes.txt").read_text() == "mine"
@@ -132,7 +145,7 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path, monkeypatch: py
 
 
 def test_work_that_fails_leaves_nothing(
-    photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    photo: Path, tmp_path: Path, brief: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = tmp_path / "report"
     assert main(["analyze", str(photo), "-o", str(target), *SMALL, "--quiet"]) == 0

@@ -18,6 +18,7 @@ import pyvips
 import torch
 
 from reverie.analysis import Analysis, Plan, Variant, analyze, write_report
+from reverie.analysis.html import digits
 from reverie.analysis.machine import SIDE
 from reverie.errors import SettingsError
 from reverie.gradient import score_of
@@ -196,3 +197,18 @@ def test_drawing_is_imported_at_the_start_of_the_work_only() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
     code = "from reverie.analysis.style import drawing, drawn; import sys\nwith drawing(1, 1) as f: drawn(f, 'a', '')\n"
     subprocess.run([sys.executable, "-c", code + "assert 'matplotlib.pyplot' not in sys.modules"], check=True)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (239.0, "239.0"),
+        (2397.3, "2,397"),
+        (9999.9, "10,000"),
+        (37_170.2, "37,170"),
+        (0.042131, "0.04213"),
+        (0, "0.000"),
+    ],
+)
+def test_numbers_keep_their_digits(value: float, text: str) -> None:
+    assert digits(value) == text

@@ -1,4 +1,4 @@
-"""A Keras network is a model like any other: its gradient is TensorFlow's own; sizes and batches do not meet."""
+"""A Keras network is a model like any other: its gradient is TensorFlow's; sizes, batches, wishes do not meet."""
 
 from __future__ import annotations
 

@@ -8,8 +8,11 @@ from reverie.analysis.analyze import PhotoAnalysis
 from reverie.analysis.climb import Climb
 from reverie.analysis.layers import LayerStatistics
 from reverie.analysis.parameters import Parameters
-from reverie.analysis.style import COLORS, COLUMN, MARKS, Drawn, drawing, drawn, line
+from reverie.analysis.style import COLORS, COLUMN, DASHES, MARKS, Drawn, drawing, drawn, line
 from reverie.analysis.timing import Timing
+
+FEW = 50
+"""Fewer steps than these are shown as dots on their line."""
 
 
 def parameters_chart(parameters: Parameters, model: str) -> Drawn:
@@ -50,19 +53,24 @@ def shares(layer: LayerStatistics) -> list[float]:
 
 
 def climb_chart(climb: Climb, photo: str, objective: str, name: str) -> Drawn:
-    """The score against the step, one line for each octave."""
-    with drawing(COLUMN, 2.5) as figure:
-        axes = figure.add_subplot()
+    """The score against the step, a line for each octave, one after another: beside, not across each other."""
+    with drawing(COLUMN, 2.6) as figure:
+        axes, first = figure.add_subplot(), 0
         for number, octave in enumerate(climb.octaves):
             height, width = octave.size
-            axes.plot(octave.scores, label=f"{width} × {height} px", **line(number))
-        axes.set_xlabel("step")
+            steps, first = range(first, first + len(octave.scores)), first + len(octave.scores)
+            color = COLORS[number % len(COLORS)]
+            dot = "." if len(octave.scores) < FEW else ""
+            axes.plot(steps, octave.scores, dot + "-", color=color, linewidth=0.9, label=f"{width} × {height} px")
+            axes.axvline(first, color="black", linewidth=0.5, linestyle=DASHES[2])
+        axes.set_xlabel("step, octaves one after another")
         axes.set_ylabel("score")
-        axes.margins(x=0.02)
-        axes.legend(title="octave", title_fontsize=7, alignment="left")
+        axes.set_xlim(0, first)
+        axes.grid(axis="x", visible=False)
+        figure.legend(loc="outside upper center", ncols=3, handlelength=1.2, columnspacing=1.2)
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.yaxis.set_major_formatter(lambda value, place: f"{value:,.6g}")
-        caption = f"Score of {objective} on {photo} against the step, one line for each octave."
+        caption = f"Score of {objective} on {photo} against the step, one line for each octave, smallest first."
         return drawn(figure, name, caption)
 
 

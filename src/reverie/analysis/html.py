@@ -50,7 +50,7 @@ def row(cells: Sequence[str]) -> Html:
 
 def digits(value: float, count: int = 4) -> str:
     """So many digits of a number, its thousands apart: 37,170; 0.04213."""
-    text = f"{value:,.{count}g}"
+    text = f"{value:#,.{count}g}".rstrip(".")
     return f"{value:,.0f}" if "e+" in text else text
 
 

@@ -41,7 +41,7 @@ def opening(analysis: Analysis) -> Html:
     first, climb = analysis.timings[0], analysis.photos[0].climb
     numbers = [
         ("parameters", f"{analysis.parameters.total:,}", f"{analysis.parameters.trainable:,} trainable"),
-        ("score", f"{digits(climb.score_start)} → {digits(climb.score_end)}", f"{taken(analysis.photos[0])} steps"),
+        ("score", f"{digits(climb.score_start)} → {digits(climb.score_end)}", taken(analysis.photos[0])),
         ("steps a second", f"{1 / first.seconds.median:.3g}", first.variant),
     ]
     return joined(
@@ -49,7 +49,7 @@ def opening(analysis: Analysis) -> Html:
             piece("h1", f"What {analysis.model} dreams, and at what cost"),
             piece("p", f"The objective {analysis.plan.wish} on {what}.", class_="lead"),
             piece("p", INTRODUCTION),
-            piece("div", *(number(*each) for each in numbers), class_="numbers"),
+            piece("dl", *(number(*each) for each in numbers), class_="numbers"),
         ]
     )
 
@@ -66,7 +66,8 @@ def number(name: str, value: str, small: str) -> Html:
 
 def taken(photo: PhotoAnalysis) -> str:
     """How many steps of how many octaves."""
-    return f"{sum(len(octave.scores) for octave in photo.climb.octaves):,}"
+    octaves = photo.climb.octaves
+    return f"{sum(len(octave.scores) for octave in octaves):,} steps, octaves: {len(octaves)}"
 
 
 def network(analysis: Analysis, figures: Figures) -> Html:

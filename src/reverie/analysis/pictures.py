@@ -95,7 +95,7 @@ def drawing_grid(rows: int, columns: int, like: Image) -> Iterator[Grid]:
     """A page's width of pictures of one shape."""
     shape = like.shape[-2] / like.shape[-1]
     height = rows * cell_of(columns, shape)[1] + (rows - 1) * GAP
-    with drawing(PAGE, height, layout=None) as figure:
+    with drawing(PAGE, height, fitted=False) as figure:
         yield Grid(figure, columns, shape)
 
 

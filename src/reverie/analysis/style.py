@@ -64,7 +64,7 @@ class Drawn:
 
 
 @contextmanager
-def drawing(width: float, height: float, layout: Any = "constrained") -> Iterator[Any]:
+def drawing(width: float, height: float, fitted: bool = True) -> Iterator[Any]:
     """A figure of a size in inches, in our style while it is drawn."""
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -72,7 +72,7 @@ def drawing(width: float, height: float, layout: Any = "constrained") -> Iterato
 
     settings: Any = SETTINGS  # the names are checked by matplotlib, not by us
     with matplotlib.rc_context(settings):
-        figure = Figure((width, height), layout=layout)
+        figure = Figure((width, height), layout="constrained" if fitted else None)
         FigureCanvasAgg(figure)
         yield figure
 

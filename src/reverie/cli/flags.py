@@ -77,16 +77,19 @@ def wish_of(said: Mapping[str, Any], flags: Any, preset: str | None, config: Pat
     spoken = {**file, **{name: value for name, value in words.items() if value is not None}}
     chosen = preset_of(spoken.get("preset", "default"))
     spec = spec_of(spoken.get("model", DEFAULT))
-    objective = spoken["objective"] if "objective" in spoken else chosen.objective(spec.name) or spec.objective or None
+    guides = [weighted(each) for each in spoken.get("guide", [])]
+    if spoken.get("guide_mean") and not guides:
+        raise WordingError("--guide-mean says how to look at a guide picture: name one with --guide")
+    usual = (spec.guided if guides else "") or spec.objective or None
+    objective = spoken["objective"] if "objective" in spoken else chosen.objective(spec.name) or usual
     masks = [each if isinstance(each, tuple) else mask_and_wish(each) for each in spoken.get("mask", [])]
     if said.get("objective") and masks and all(own for _, own in masks):
         raise WordingError("every mask has a wish of its own: leave out --objective, or the wish of one mask")
     if "preset" not in spoken:
-        chosen = preset_of(suiting([own or objective for _, own in masks] or [objective]))
+        chosen = preset_of(suiting([own or objective for _, own in masks] or [objective], bool(guides)))
     flagged = {name: value for name, value in vars(flags).items() if value is not None} if flags else {}
     settings = Settings.of({**chosen.settings, **spoken.get("settings", {}), **flagged})
     how = {name: spoken[name] for name in HOW if name in spoken}
-    guides = [weighted(each) for each in spoken.get("guide", [])]
     return Wish(spec.name, objective, settings, guides=guides, masks=masks, **how)
 
 
@@ -95,12 +98,11 @@ WORDS = ("model", "objective", "preset", "guide", "mask", *HOW)
 WRITTEN_BY_US = ("input", "input_sha256", "model_sha256", "version", "tile", "only_steps", "guides")
 
 
-def suiting(objectives: Sequence[str | None]) -> str:
-    """The preset that suits these wishes."""
+def suiting(objectives: Sequence[str | None], guided: bool) -> str:
+    """The preset that suits these wishes, or guides."""
     from reverie.dream import preset_for
 
-    names = {preset_for(objective) for objective in objectives if objective} - {"default"}
-    return next(iter(names), "default")
+    return "class" if guided or "class" in map(preset_for, filter(None, objectives)) else "default"
 
 
 def weighted(words: str) -> tuple[float, str]:
@@ -122,12 +124,17 @@ def mask_and_wish(words: str) -> tuple[str, str]:
     raise ImageFileError(f"no mask is called {file}: expected a picture and a wish, as in sky.png:fire8^2")
 
 
-def masks_in(table: dict[str, Any], path: Path) -> list[Any]:
-    """The masks of a file: those of `mask`, in the command line's words, and those of a recipe's `masks`."""
-    try:
-        return [*table.pop("mask", []), *((each["file"], each["objective"]) for each in table.pop("masks", []))]
-    except (KeyError, TypeError) as error:
-        raise RecipeError(f"the configuration {path} says masks that cannot be read: {error!r}") from None
+def several_in(table: dict[str, Any], path: Path) -> dict[str, Any]:
+    """What a file may say more than once, taken out of it: guides, and masks in our words or as a recipe has them."""
+    guides, masks, mean = table.pop("guide", []), table.pop("mask", []), table.pop("guide_mean", False)
+    regions = table.pop("masks", [])
+    for name, value, kind in [("guide", guides, str), ("mask", masks, str), ("masks", regions, dict)]:
+        if not isinstance(value, list) or not all(isinstance(each, kind) for each in value):
+            raise RecipeError(f"the configuration {path} says {name} = {value!r}; expected a list")
+    if not isinstance(mean, bool):
+        raise RecipeError(f"the configuration {path} says guide_mean = {mean!r}; expected true or false")
+    recalled = [(str(each.get("file", "")), str(each.get("objective", ""))) for each in regions]
+    return {"guide": guides, "mask": [*masks, *recalled], "guide_mean": mean}
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -137,8 +144,8 @@ def read_config(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or error
         raise RecipeError(f"the configuration {path} cannot be read: {reason}") from None
-    table["mask"] = masks_in(table, path)
-    if table["mask"] and not table.get("objective"):  # empty in a recipe of regions
+    several = several_in(table, path)
+    if several["mask"] and not table.get("objective"):  # empty in a recipe of regions
         table.pop("objective", None)
     names = [each.name for each in dataclasses.fields(Settings)]
     settings = table.pop("settings", {})
@@ -151,4 +158,4 @@ def read_config(path: Path) -> dict[str, Any]:
             raise UnknownName(f"setting in {path}", name, [*names, *WORDS])
         elif name in WORDS and not isinstance(value, str):
             raise RecipeError(f"the configuration {path} says {name} = {value!r}; expected a text in quotes")
-    return {**{name: table[name] for name in WORDS if name in table}, "settings": settings}
+    return {**{name: table[name] for name in WORDS if name in table}, **several, "settings": settings}

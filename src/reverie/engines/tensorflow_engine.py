@@ -61,8 +61,8 @@ class KerasModel:
         self, network: Any, name: str, preprocess: str | Callable[[Any], Any] = "tf", digest: str | None = None
     ) -> None:
         tensorflow()
-        self._digest = digest
         _calm_torch_threads(torch.get_num_threads())
+        self._digest = digest
         self.name = name
         self._network = network
         self._preprocess = preprocessing(preprocess)
@@ -141,7 +141,9 @@ class KerasModel:
         except ValueError as error:
             if "zero or negative" not in str(error):  # a sum of two maps that do not match, say
                 raise SettingsError(f"{self.name} cannot take a picture of {got} pixels: {one_line(error)}") from error
-            raise ImageTooSmall(f"a picture of {got} pixels is too small for {wanted[-1]} of {self.name}") from error
+            raise ImageTooSmall(
+                f"a picture of {got} pixels is too small for {wanted[-1]} of {self.name}; enlarge it or look lower"
+            ) from error
 
 
 class _ThroughKeras(torch.autograd.Function):

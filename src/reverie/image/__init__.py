@@ -14,16 +14,18 @@ from reverie.image.arrays import open_image
 from reverie.image.embedding import read_recipe
 from reverie.image.formats import ENDINGS, check_output
 from reverie.image.gpano import Sphere
-from reverie.image.reading import MOST_PIXELS, Photo, read_photo
+from reverie.image.reading import MOST_PIXELS, Photo, PhotoFile, read_header, read_photo
 from reverie.image.writing import save_image
 
 __all__ = [
     "ENDINGS",
     "MOST_PIXELS",
     "Photo",
+    "PhotoFile",
     "Sphere",
     "check_output",
     "open_image",
+    "read_header",
     "read_photo",
     "read_recipe",
     "save_image",

@@ -79,7 +79,7 @@ def png_with_texts(data: bytes, texts: dict[str, str]) -> bytes:
 
     libvips would write them as zTXt, whose text is Latin-1; XMP readers look for iTXt (PNG specification, 11.3.3.4).
     """
-    chunks = b"".join(_chunk(b"iTXt", key.encode() + bytes(5) + text.encode()) for key, text in texts.items())
+    chunks = b"".join(png_chunk(b"iTXt", key.encode() + bytes(5) + text.encode()) for key, text in texts.items())
     header = 8 + 25  # the signature and IHDR
     return b"".join((data[:header], chunks, memoryview(data)[header:]))
 
@@ -117,5 +117,6 @@ def _description(recipe: str, tool: bool) -> str:
     )
 
 
-def _chunk(kind: bytes, body: bytes) -> bytes:
+def png_chunk(kind: bytes, body: bytes) -> bytes:
+    """A PNG's chunk: its length, kind, body and checksum."""
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))

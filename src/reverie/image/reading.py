@@ -41,6 +41,65 @@ class Photo:
     exif: bytes | None = None
     xmp: bytes | None = None
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.image.shape[-2], self.image.shape[-1]
+
+
+@dataclass(frozen=True)
+class PhotoFile:
+    """What a picture's file says without being decoded: as `Photo`, its pixels left where they are.
+
+    `height` and `width` are upright; `opaque` says that it has no alpha; `stamp` is the file's length and time.
+    """
+
+    path: Path
+    height: int
+    width: int
+    opaque: bool
+    depth: int
+    profile: bytes | None
+    digest: str
+    stamp: tuple[int, int]
+    exif: bytes | None = None
+    xmp: bytes | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.height, self.width
+
+
+def read_header(path: str | os.PathLike[str]) -> PhotoFile:
+    """A picture's file of any size, its pixels not decoded; raises ImageFileError as `read_photo` does."""
+    path = Path(path)
+    picture = opened(path)
+    exif, xmp = _blob(picture, "exif-data"), _blob(picture, "xmp-data")
+    with as_image_error(path, DAMAGED):
+        stamp = stamp_of(path)
+        size = (picture.height, picture.width) if orientation_of(picture) < 5 else (picture.width, picture.height)
+        colors, alpha = channels(path, unpacked(picture))
+        return PhotoFile(
+            path, *size, alpha is None, depth_of(colors), profile_of(colors), digest_of(path), stamp, exif, xmp
+        )
+
+
+def stamp_of(path: Path) -> tuple[int, int]:
+    """By what it is seen that a file was changed: its length and the time it was written."""
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
+
+
+def orientation_of(picture: pyvips.Image) -> int:
+    """1 upright, 2 to 8 mirrored or turned, as EXIF counts them."""
+    number: int = picture.get("orientation") if picture.get_typeof("orientation") else 1
+    return number if 1 <= number <= 8 else 1
+
+
+def depth_of(colors: pyvips.Image) -> int:
+    return 8 if colors.format in ("uchar", "char") else 16
+
 
 def read_photo(path: str | os.PathLike[str]) -> Photo:
     """Read a picture of any format that libvips decodes, of an animation or a file of many pages the first.
@@ -57,19 +116,18 @@ def read_photo(path: str | os.PathLike[str]) -> Photo:
         )
     exif, xmp = _blob(picture, "exif-data"), _blob(picture, "xmp-data")
     with as_image_error(path, DAMAGED):
-        colors, alpha = _channels(path, _decoded(picture))
-        depth = 8 if colors.format in ("uchar", "char") else 16
+        # Every pixel in memory first: an error here rather than a picture that is gray from the middle on.
+        colors, alpha = channels(path, unpacked(picture.copy_memory().autorot()))
         image = _tensor(to_srgb(colors))
         image = image if image.shape[1] == 3 else image.repeat(1, 3, 1, 1)
         opacity = None if alpha is None else _tensor(alpha)
-        return Photo(image, opacity, depth, profile_of(colors), path, _digest(path), exif, xmp)
+        return Photo(image, opacity, depth_of(colors), profile_of(colors), path, digest_of(path), exif, xmp)
 
 
-def _decoded(picture: pyvips.Image) -> pyvips.Image:
-    """Every pixel in memory, upright; an error here rather than a picture that is gray from the middle on."""
+def unpacked(picture: pyvips.Image) -> pyvips.Image:
+    """Samples that mean what they say: as wide as their format, one number a channel."""
     narrow = picture.get("vips-loader").startswith("heif") and picture.format == "ushort"
     bits = picture.get("bits-per-sample") if narrow and picture.get_typeof("bits-per-sample") else 16
-    picture = picture.copy_memory().autorot()
     if picture.coding != "none":
         picture = picture.colourspace("rgb16")
     if bits < 16:  # libvips shifts 10 bits up and leaves zeros below: white would be 0.999
@@ -77,7 +135,7 @@ def _decoded(picture: pyvips.Image) -> pyvips.Image:
     return picture
 
 
-def _channels(path: Path, picture: pyvips.Image) -> tuple[pyvips.Image, pyvips.Image | None]:
+def channels(path: Path, picture: pyvips.Image) -> tuple[pyvips.Image, pyvips.Image | None]:
     """The color channels and the alpha channel."""
     if "complex" in picture.format:
         raise ImageFileError(f"{printable(path)} holds complex numbers; expected a picture")
@@ -106,7 +164,8 @@ def _blob(picture: pyvips.Image, field: str) -> bytes | None:
     return value if isinstance(value, bytes) else None
 
 
-def _digest(path: Path) -> str:
+def digest_of(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while piece := file.read(1 << 20):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,7 @@ from reverie.image.embedding import packet_with, png_with_texts
 from reverie.image.formats import AVIF, JPEG, PNG, TIFF, Format, format_of
 from reverie.image.opening import as_image_error, printable, quiet
 from reverie.image.profiles import FIELD, from_srgb, is_srgb
-from reverie.image.reading import Photo
+from reverie.image.reading import Photo, PhotoFile
 from reverie.types import Image
 
 _JPEG_XMP = 60_000  # bytes of XMP that libvips puts into a JPEG, whose segments end at 64 kB; of more it writes nothing
@@ -47,13 +49,12 @@ def save_image(
     _check_image(image, path, form)
     if quality is not None and not 1 <= quality <= 100:
         raise SettingsError(f"quality is {quality}; expected 1 to 100")
-    packet = _packet(path, form, recipe, like)
+    packet = packet_for(path, form, recipe, like)
     quiet()
     with as_image_error(path, "cannot be written"):
         data = _encoded(_picture(image, form, like), form, quality, None if form is PNG else packet)
     if form is PNG:
-        texts = {"XML:com.adobe.xmp": packet.decode() if packet else None, "parameters": recipe}
-        data = png_with_texts(data, {key: text for key, text in texts.items() if text is not None})
+        data = png_with_texts(data, png_texts(packet, recipe))
     _write_whole(path, data)
 
 
@@ -63,14 +64,26 @@ def _check_image(image: Image, path: Path, form: Format) -> None:
         raise ImageFileError(f"{printable(path)} holds one picture; got a batch of {batch}")
     if not height or not width:
         raise ImageFileError(f"{printable(path)} cannot hold a picture of {width} x {height} pixels")
-    if max(height, width) > form.longest:
-        got = f"a picture of {width} x {height} does not fit {form.ending}"
-        raise ImageFileError(f"{got}, which holds at most {form.longest} a side; write .png or .tif")
+    check_size((height, width), form)
     if not torch.isfinite(image).all():
         raise ImageFileError(f"{printable(path)} is not written: the image holds values that are not numbers")
 
 
-def _packet(path: Path, form: Format, recipe: str | None, like: Photo | None) -> bytes | None:
+def check_size(size: tuple[int, int], form: Format) -> None:
+    """Raises ImageFileError for a picture (height, width) that a format cannot hold."""
+    if max(size) > form.longest:
+        got = f"a picture of {size[1]} x {size[0]} does not fit {form.ending}"
+        raise ImageFileError(f"{got}, which holds at most {form.longest} a side; write .png or .tif")
+
+
+def png_texts(packet: bytes | None, recipe: str | None) -> dict[str, str]:
+    """What a PNG holds as texts: the XMP packet, and the recipe where galleries look."""
+    texts = {"XML:com.adobe.xmp": packet.decode() if packet else None, "parameters": recipe}
+    return {key: text for key, text in texts.items() if text is not None}
+
+
+def packet_for(path: Path, form: Format, recipe: str | None, like: Photo | PhotoFile | None) -> bytes | None:
+    """The XMP packet of a file; raises ImageFileError where its format cannot hold it."""
     packet = packet_with(recipe, like.xmp if like else None)
     if packet and form is JPEG and len(packet) > _JPEG_XMP:
         packet = packet_with(recipe)  # without the photograph's own
@@ -92,10 +105,10 @@ def _picture(image: Image, form: Format, like: Photo | None) -> pyvips.Image:
         picture = from_srgb(_samples(image, 16), profile, depth)
     if alpha is not None:
         picture = picture.bandjoin(_samples(alpha, depth))
-    return _with_metadata(picture, like)
+    return with_metadata(picture, like)
 
 
-def _with_metadata(picture: pyvips.Image, like: Photo | None) -> pyvips.Image:
+def with_metadata(picture: pyvips.Image, like: Photo | PhotoFile | None) -> pyvips.Image:
     picture = picture.copy()
     picture.remove(FIELD)
     for name, blob in ((FIELD, like and like.profile), ("exif-data", like and like.exif)):
@@ -125,6 +138,14 @@ def _samples(tensor: Float[Tensor, "1 c h w"], depth: int) -> pyvips.Image:
 
 
 def _encoded(picture: pyvips.Image, form: Format, quality: int | None, packet: bytes | None) -> bytes:
+    if packet:
+        picture.set_type(pyvips.GValue.blob_type, "xmp-data", packet)
+    data: bytes = picture.write_to_buffer(form.ending, **options_for(picture, form, quality))
+    return data
+
+
+def options_for(picture: pyvips.Image, form: Format, quality: int | None) -> dict[str, object]:
+    """How libvips is told to write a picture."""
     options: dict[str, object] = dict(form.options)
     if form.quality is not None:
         options["Q"] = quality or form.quality
@@ -133,21 +154,27 @@ def _encoded(picture: pyvips.Image, form: Format, quality: int | None, packet: b
     if form is TIFF:
         size = picture.width * picture.height * picture.bands * (1 if picture.format == "uchar" else 2)
         options["bigtiff"] = size > 2**31  # offsets of 32 bits end at 4 GB, and noise deflates to more than itself
-    if packet:
-        picture.set_type(pyvips.GValue.blob_type, "xmp-data", packet)
-    data: bytes = picture.write_to_buffer(form.ending, **options)
-    return data
+    return options
 
 
 def _write_whole(path: Path, data: bytes) -> None:
-    """To a hidden name beside the target, onto the disk, and only then under the name: never half a picture."""
+    with drafted(path) as draft:
+        draft.write_bytes(data)
+
+
+@contextmanager
+def drafted(path: Path) -> Iterator[Path]:
+    """A hidden name beside the target to write to: then onto the disk, and only then under the name. Never half a file.
+
+    Raises ImageFileError where the disk does not want it.
+    """
     try:
         target = path.resolve()  # through a link to what it stands for
         draft = target.with_name(f".{secrets.token_hex(8)}{target.suffix}")
         try:
-            with draft.open("xb") as file:
-                file.write(data)
-                file.flush()
+            draft.open("xb").close()
+            yield draft
+            with draft.open("rb") as file:
                 os.fsync(file.fileno())
             if target.exists():
                 shutil.copymode(target, draft)
@@ -155,6 +182,8 @@ def _write_whole(path: Path, data: bytes) -> None:
         except BaseException:
             draft.unlink(missing_ok=True)
             raise
+    except ImageFileError:
+        raise
     except (OSError, ValueError, RuntimeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ImageFileError(f"{printable(path)} cannot be written: {reason}") from None
