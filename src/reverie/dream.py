@@ -29,6 +29,7 @@ from reverie.gradient import (
     rms,
     smoothed,
 )
+from reverie.guides import GuideTerm
 from reverie.memory import parse_memory, tile_for
 from reverie.nearness import kept, weight_of_keep
 from reverie.objectives import Objective
@@ -182,7 +183,8 @@ def settings_for(objective: Dream) -> Settings:
 def preset_for(objective: Dream) -> str:
     """The name of the preset that suits a wish: things need more and smoother steps than textures."""
     terms = understood(objective).objective.terms
-    return "class" if any(weight > 0 and isinstance(term, ClassTerm) for weight, term in terms) else "default"
+    things = any(weight > 0 and isinstance(term, (ClassTerm, GuideTerm)) for weight, term in terms)
+    return "class" if things else "default"
 
 
 def seen_size(size: tuple[int, int], settings: Settings) -> tuple[int, int]:

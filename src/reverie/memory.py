@@ -5,7 +5,9 @@ Tiles follow from a budget, not from a number the user must guess: what a step k
 
 from __future__ import annotations
 
+import ctypes
 import re
+from contextlib import suppress
 
 import psutil
 import torch
@@ -37,6 +39,12 @@ def parse_memory(text: str) -> int:
 def available_memory() -> int:
     """The bytes that can be had without pushing other programs out."""
     return int(psutil.virtual_memory().available)
+
+
+def give_back() -> None:
+    """Hands memory that was freed back to the system. glibc keeps it, in pieces too small for the next block."""
+    with suppress(OSError, AttributeError, TypeError):  # other C libraries have no such call
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def step_bytes_per_pixel(model: Model, objective: Objective, side: int = 384) -> float:

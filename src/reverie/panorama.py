@@ -8,11 +8,12 @@ from __future__ import annotations
 import logging
 import math
 from dataclasses import replace
+from typing import TypeVar
 
 import torch
 
 from reverie.errors import SettingsError
-from reverie.image import Photo, Sphere
+from reverie.image import Photo, PhotoFile, Sphere
 from reverie.resample import sampled_around
 from reverie.settings import Settings
 from reverie.sphere import check_sphere
@@ -20,13 +21,15 @@ from reverie.types import Image, Resized
 
 log = logging.getLogger("reverie")
 
+AnyPhoto = TypeVar("AnyPhoto", Photo, PhotoFile)
 
-def settled(settings: Settings, photo: Photo) -> Settings:
+
+def settled(settings: Settings, photo: Photo | PhotoFile) -> Settings:
     """The settings with "auto" decided: "on" where the photo's file says that it is a whole sphere.
 
     Raises `SettingsError` for a panorama, said with "on", that is a part of a sphere or not twice as wide as high.
     """
-    height, width = photo.image.shape[-2:]
+    height, width = photo.size
     sphere = Sphere.read(photo.xmp, width, height)
     if settings.panorama == "on":
         check_sphere(height, width)
@@ -54,14 +57,15 @@ def fits(height: int, width: int) -> bool:
     return True
 
 
-def labeled(photo: Photo, settings: Settings, size: tuple[int, int]) -> Photo:
+def labeled(photo: AnyPhoto, settings: Settings, size: tuple[int, int]) -> AnyPhoto:
     """The photo to save a dream of `size` (height, width) like: its XMP says that the dream is a sphere, if it is."""
     height, width = size
-    sphere = Sphere.read(photo.xmp, photo.image.shape[-1], photo.image.shape[-2])
+    own_height, own_width = photo.size
+    sphere = Sphere.read(photo.xmp, own_width, own_height)
     if settings.around:
         sphere = Sphere.of(width, height)
     elif sphere:
-        sphere = sphere.resized(width / photo.image.shape[-1], height / photo.image.shape[-2])
+        sphere = sphere.resized(width / own_width, height / own_height)
     return replace(photo, xmp=sphere.written(photo.xmp)) if sphere else photo
 
 

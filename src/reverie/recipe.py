@@ -6,19 +6,19 @@ It is written into every picture as a TOML text and read back by `reverie run`.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from importlib import metadata, resources
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import tomli_w
 
 from reverie.dream import dream_gradient, dream_steps, finished, resize_of, sized
 from reverie.errors import ImageFileError, RecipeError, ReverieError, SettingsError, nearest
 from reverie.guides import moved
-from reverie.image import Photo, read_photo, read_recipe
+from reverie.image import Photo, PhotoFile, read_header, read_photo, read_recipe
 from reverie.models import load_model
 from reverie.objectives import Objective
 from reverie.panorama import settled
@@ -65,6 +65,8 @@ class Recipe:
     version: str = VERSION
     tile: int | None = None
     """The side of the windows it was computed in, in pixels; unset: all at once."""
+    block: int | None = None
+    """The side of the blocks that a picture larger than memory was dreamed in, in pixels; unset: it was not."""
     only_steps: int | None = None
     """Set where the dream was stopped after so many of its steps, all octaves counted."""
     guides: dict[str, str] = field(default_factory=dict)
@@ -75,7 +77,7 @@ class Recipe:
     @classmethod
     def of(
         cls,
-        photo: Photo,
+        photo: Photo | PhotoFile,
         name: str,
         model: Model,
         wish: Objective | Sequence[tuple[str, Objective]],
@@ -187,7 +189,7 @@ def run(recipe: Recipe, photo: Photo | None = None) -> Image:
 def wish_of(recipe: Recipe) -> Objective | Regions:
     """What a recipe dreams of, its guides and masks found unchanged; raises `RecipeError` where they are not."""
     for name, digest in recipe.guides.items():
-        unchanged("guide", name, Path(name), digest)
+        unchanged("guide", name, Path(name), digest, "", read_photo)
     if not recipe.masks:
         return objective_in_words(recipe.objective)
     return Regions(tuple(region for each in recipe.masks for region in region_of(each).regions))
@@ -196,7 +198,9 @@ def wish_of(recipe: Recipe) -> Objective | Regions:
 def region_of(wish: RegionWish) -> Regions:
     """A mask, read, and the objective there."""
     try:
-        return masked(wish.objective, mask_of(unchanged("mask", wish.file, Path(wish.file), wish.sha256)))
+        return masked(
+            wish.objective, mask_of(unchanged("mask", wish.file, Path(wish.file), wish.sha256, "", read_photo))
+        )
     except SettingsError as error:
         raise ImageFileError(f"{wish.file}: {error}") from None
 
@@ -221,7 +225,13 @@ def located(recipe: Recipe, beside: Path) -> Recipe:
 def photo_of(recipe: Recipe, beside: Path | None = None) -> Photo:
     """The recipe's input: where it was, or beside the picture that holds the recipe. Its digest is checked."""
     path = found(recipe.input, beside)
-    return unchanged("input", recipe.input, path, recipe.input_sha256, ", or say where it is with --input")
+    return unchanged("input", recipe.input, path, recipe.input_sha256, ELSEWHERE, read_photo)
+
+
+def header_of(recipe: Recipe, beside: Path | None = None) -> PhotoFile:
+    """The same of an input that does not fit into memory: what its file says, no pixels."""
+    path = found(recipe.input, beside)
+    return unchanged("input", recipe.input, path, recipe.input_sha256, ELSEWHERE, read_header)
 
 
 def found(name: str, beside: Path | None = None) -> Path | None:
@@ -232,11 +242,16 @@ def found(name: str, beside: Path | None = None) -> Path | None:
     return next((place for place in places if place.is_file()), None)
 
 
-def unchanged(what: str, name: str, path: Path | None, digest: str, or_else: str = "") -> Photo:
+ELSEWHERE = ", or say where it is with --input"
+
+Read = TypeVar("Read", Photo, PhotoFile)
+
+
+def unchanged(what: str, name: str, path: Path | None, digest: str, or_else: str, read: Callable[[Path], Read]) -> Read:
     """The picture at a path, of that digest; raises `RecipeError` where it is gone or another."""
     if path is None or not path.is_file():
         raise RecipeError(f"the {what} {name} is gone: put it back{or_else}")
-    photo = read_photo(path)
+    photo = read(path)
     if photo.digest != digest:
         raise RecipeError(
             f"the {what} {path} changed since (sha256 {photo.digest[:12]}..., expected {digest[:12]}...): "

@@ -22,7 +22,7 @@ app = App(
     name="reverie",
     help="Makes trained networks dream.",
     version=lambda: version("reverie"),
-    help_format="rst",
+    help_format="plaintext",
     suppress_keyboard_interrupt=False,  # it is ours to answer
 )
 for command in (

@@ -12,8 +12,8 @@ from reverie.analysis import Plan, analyze, load_variants, write_report
 from reverie.analysis.analyze import AT, TURNS, require_matplotlib
 from reverie.analysis.climb import Watch
 from reverie.analysis.folder import report_folder
-from reverie.cli.dreaming import Manner, speak
 from reverie.cli.flags import Wish
+from reverie.cli.manner import Manner, speak
 from reverie.cli.progress import watched
 from reverie.cli.targets import free
 from reverie.dream import image_size

@@ -81,7 +81,8 @@ def dream(
     said |= {"guide": guide, "guide_mean": guide_mean or None, "mask": mask}
     said |= {"device": device, "precision": precision, "memory": memory}
     wish = wish_of(said, settings, preset, config)
-    from reverie.cli.dreaming import Manner, dream_all
+    from reverie.cli.dreaming import dream_all
+    from reverie.cli.manner import Manner
 
     return dream_all(list(photos), output, wish, Manner(quiet=quiet, json=json, snapshots=snapshots))
 
@@ -107,7 +108,8 @@ def run(
     json
         Print what was done as one JSON object.
     """
-    from reverie.cli.dreaming import Manner, dream_again
+    from reverie.cli.dreaming import dream_again
+    from reverie.cli.manner import Manner
 
     return dream_again(picture, output, input, Manner(quiet=quiet, json=json))
 
@@ -206,7 +208,7 @@ def analyze(
     said: dict[str, object] = {"model": model, "objective": objective, "weights": weights}
     wish = wish_of(said, settings, preset, config)
     from reverie.cli.analyzing import Compared, analyze_all
-    from reverie.cli.dreaming import Manner
+    from reverie.cli.manner import Manner
 
     compared = Compared(
         engine or [wish.engine], device or [wish.device], precision or [wish.precision], at=at, turns=turns

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import math
 import sys
 import time
@@ -14,33 +13,22 @@ from typing import Any
 
 from reverie.analysis.memory import peak_memory
 from reverie.cli.flags import Wish
+from reverie.cli.large import LargeRun, dream_large, larger_than
+from reverie.cli.manner import Manner, speak
 from reverie.cli.progress import watched
 from reverie.cli.targets import free, jobs_of
 from reverie.dream import image_size, resize_of, seen_size, size_with, sized, whole
-from reverie.errors import ImageFileError, ImageTooSmall, ReverieError, ScoreError, SettingsError
+from reverie.errors import ImageFileError, ImageTooSmall, ReverieError, ScoreError
 from reverie.gradient import layers_of, score_of
 from reverie.guides import guided
-from reverie.image import Photo, check_output, read_photo, save_image
+from reverie.image import Photo, PhotoFile, check_output, read_header, read_photo, save_image
 from reverie.memory import parse_memory, tile_for
 from reverie.models import default_objective, load_model
 from reverie.objectives import Objective
 from reverie.panorama import labeled
-from reverie.recipe import Recipe, located, model_of, photo_of, steps_of, wish_of
+from reverie.recipe import Recipe, header_of, located, model_of, photo_of, steps_of, wish_of
 from reverie.types import Image, Model, Step
 from reverie.wording import objective
-
-
-@dataclass(frozen=True)
-class Manner:
-    """How a run speaks, and what it writes beside its picture."""
-
-    quiet: bool = False
-    json: bool = False
-    snapshots: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.snapshots is not None and self.snapshots < 1:
-            raise SettingsError(f"snapshots is {self.snapshots}; expected at least 1")
 
 
 @dataclass(frozen=True)
@@ -66,12 +54,15 @@ def dream_all(photos: list[Path], output: Path | None, wish: Wish, manner: Manne
     code = 0
     for job in jobs:
         try:
-            photo = read_photo(job.path)
-            recipe = Recipe.of(photo, job.name, model, wished, wish.settings)
-            size = seen_size(size_with(image_size(photo.image), wish.settings.size), recipe.settings)
-            tile = tile_for(model, whole_wish(wished), budget, size)
-            recipe = replace(recipe, engine=wish.engine, weights=wish.weights, tile=tile)
-            code = max(code, dream_one(Run(recipe, photo, model, job.target, manner)))
+            header = read_header(job.path)
+            recipe = Recipe.of(header, job.name, model, wished, wish.settings)
+            recipe = replace(recipe, engine=wish.engine, weights=wish.weights)
+            if larger_than(budget, header, recipe, model, whole_wish(wished)):
+                code = max(code, dream_large(LargeRun(recipe, header, model, job.target, manner), budget))
+                continue
+            size = seen_size(size_with(header.size, wish.settings.size), recipe.settings)
+            recipe = replace(recipe, tile=tile_for(model, whole_wish(wished), budget, size))
+            code = max(code, dream_one(Run(recipe, read_photo(job.path), model, job.target, manner)))
         except ReverieError as error:
             if len(jobs) == 1:
                 raise
@@ -91,14 +82,16 @@ def check_words(wish: Wish) -> None:
 
 
 def wishes(wish: Wish, default: str) -> Objective | list[tuple[str, Objective]]:
-    """What to dream of, in the whole picture or by each mask's file: where there are guides, of their features."""
-    words = [own for _, own in wish.masks] or [""]
-    objectives = [objective(own or wish.objective or default) for own in words]
-    if wish.guides:
-        objectives = [guided(each, wish.guides, wish.guide_mean) for each in objectives]
+    """What to dream of, in the whole picture or by each mask's file: where there are guides, of their features.
+
+    A mask with words of its own says its own guides.
+    """
+    whole = objective(wish.objective or default)
+    if wish.guides and not (wish.masks and all(own for _, own in wish.masks)):
+        whole = guided(whole, wish.guides, wish.guide_mean)
     if not wish.masks:
-        return objectives[0]
-    return [(file, each) for (file, _), each in zip(wish.masks, objectives, strict=True)]
+        return whole
+    return [(file, objective(own) if own else whole) for file, own in wish.masks]
 
 
 def whole_wish(wished: Objective | list[tuple[str, Objective]]) -> Objective:
@@ -117,10 +110,14 @@ def dream_again(picture: Path, output: Path | None, moved: Path | None, manner: 
     """Dreams again what made a picture. Returns the exit code."""
     speak(manner)
     recipe = located(Recipe.from_file(picture), beside=picture)
-    photo = photo_of(recipe if moved is None else replace(recipe, input=str(moved)), beside=picture)
+    recipe = recipe if moved is None else replace(recipe, input=str(moved))
+    photo = header_of(recipe, picture) if recipe.block else photo_of(recipe, picture)
     target = output or free(Path(), f"{picture.stem}-again", picture.suffix if picture.suffix != ".toml" else ".png")
     check_output(target, [picture, photo.path, *map(Path, recipe.guides), *(Path(each.file) for each in recipe.masks)])
-    return dream_one(Run(recipe, photo, model_of(recipe), target, manner))
+    model = model_of(recipe)
+    if isinstance(photo, PhotoFile):
+        return dream_large(LargeRun(recipe, photo, model, target, manner))
+    return dream_one(Run(recipe, photo, model, target, manner))
 
 
 def dream_one(run: Run) -> int:
@@ -210,12 +207,3 @@ def tell(run: Run, report: dict[str, Any]) -> None:
         scores = (report["score_start"], report["score_end"])
         start, end = ("none" if each is None else f"{each:.4g}" for each in scores)
         print(f"{report['output']}: score {start} -> {end}, {report['seconds']:.1f} s", file=sys.stderr)
-
-
-def speak(manner: Manner) -> None:
-    """The package's words of warning go to the terminal, each on a line."""
-    handler = logging.NullHandler() if manner.quiet else logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("reverie: %(message)s"))
-    logging.getLogger("reverie").handlers = [handler]
-    logging.getLogger("reverie").setLevel(logging.INFO)  # how far a download is
-    logging.getLogger("reverie").propagate = False

@@ -77,16 +77,19 @@ def wish_of(said: Mapping[str, Any], flags: Any, preset: str | None, config: Pat
     spoken = {**file, **{name: value for name, value in words.items() if value is not None}}
     chosen = preset_of(spoken.get("preset", "default"))
     spec = spec_of(spoken.get("model", DEFAULT))
-    objective = spoken["objective"] if "objective" in spoken else chosen.objective(spec.name) or spec.objective or None
+    guides = [weighted(each) for each in spoken.get("guide", [])]
+    if spoken.get("guide_mean") and not guides:
+        raise WordingError("--guide-mean says how to look at a guide picture: name one with --guide")
+    usual = (spec.guided if guides else "") or spec.objective or None
+    objective = spoken["objective"] if "objective" in spoken else chosen.objective(spec.name) or usual
     masks = [each if isinstance(each, tuple) else mask_and_wish(each) for each in spoken.get("mask", [])]
     if said.get("objective") and masks and all(own for _, own in masks):
         raise WordingError("every mask has a wish of its own: leave out --objective, or the wish of one mask")
     if "preset" not in spoken:
-        chosen = preset_of(suiting([own or objective for _, own in masks] or [objective]))
+        chosen = preset_of(suiting([own or objective for _, own in masks] or [objective], bool(guides)))
     flagged = {name: value for name, value in vars(flags).items() if value is not None} if flags else {}
     settings = Settings.of({**chosen.settings, **spoken.get("settings", {}), **flagged})
     how = {name: spoken[name] for name in HOW if name in spoken}
-    guides = [weighted(each) for each in spoken.get("guide", [])]
     return Wish(spec.name, objective, settings, guides=guides, masks=masks, **how)
 
 
@@ -95,12 +98,11 @@ WORDS = ("model", "objective", "preset", "guide", "mask", *HOW)
 WRITTEN_BY_US = ("input", "input_sha256", "model_sha256", "version", "tile", "only_steps", "guides")
 
 
-def suiting(objectives: Sequence[str | None]) -> str:
-    """The preset that suits these wishes."""
+def suiting(objectives: Sequence[str | None], guided: bool) -> str:
+    """The preset that suits these wishes, or guides."""
     from reverie.dream import preset_for
 
-    names = {preset_for(objective) for objective in objectives if objective} - {"default"}
-    return next(iter(names), "default")
+    return "class" if guided or "class" in map(preset_for, filter(None, objectives)) else "default"
 
 
 def weighted(words: str) -> tuple[float, str]:

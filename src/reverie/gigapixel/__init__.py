@@ -27,13 +27,15 @@ from torch import Tensor
 from reverie.dream import dream_gradient, dream_steps, size_with
 from reverie.errors import ImageTooSmall, SettingsError
 from reverie.gigapixel.octave import Octave
+from reverie.gigapixel.parts import refuse_uneven
 from reverie.gigapixel.raster import Raster, Span, drafted, rectangles
 from reverie.gigapixel.resampling import resized, window
 from reverie.gigapixel.source import pictured
 from reverie.gigapixel.work import Work, told
 from reverie.image import PhotoFile
+from reverie.image.reading import digest_of
 from reverie.image.streaming import Output, check_streamed, save_rows
-from reverie.memory import IMAGE_BYTES, step_bytes_per_pixel
+from reverie.memory import IMAGE_BYTES, give_back, step_bytes_per_pixel
 from reverie.objectives import Objective
 from reverie.pyramid import octave_sizes
 from reverie.settings import Settings
@@ -52,7 +54,8 @@ FIXED_BYTES = 150_000_000
 class Job:
     """A dream on disk: the photograph, where the dream goes, the network, what it shall dream of, and how.
 
-    `block` is the side of the blocks in pixels, their margins included; with the rest it decides every pixel.
+    `block` is the side of the blocks in pixels, their margins included; with the rest it decides every pixel. `within`
+    chooses it.
     `recipe` is the text to be embedded in the output.
     """
 
@@ -82,6 +85,7 @@ class Job:
             "model": [self.model.name, self.model.digest, self.model.precision],
             "objective": str(self.objective),
             "settings": self.settings.as_dict(),
+            "files": {name: digest_of(Path(name)) for name in self.objective.files},
         }
         return Work.beside(self.target, dream, self.block)
 
@@ -92,6 +96,11 @@ class Job:
         written in rows.
         """
         check_streamed(self.target, self.size, memory)
+        if self.settings.around:
+            raise SettingsError(
+                "a panorama larger than memory cannot be dreamed around: give it more --memory, or --size"
+            )
+        refuse_uneven(self.objective.resolved(self.model))
         each = step_bytes_per_pixel(self.model, self.objective) + IMAGE_BYTES
         side = int(math.sqrt(max(0, memory - FIXED_BYTES) / each))
         if side < LEAST_BLOCK:
@@ -147,9 +156,11 @@ def dream_file(job: Job) -> Iterator[Progress]:
 def octave_steps(octave: Octave, octaves: int) -> Iterator[Progress]:
     """The blocks of an octave, one after the other."""
     total = len(octave.windows)
+    give_back()
     yield Progress(octave.number, octaves, 0, total, 0)
     for done, place in enumerate(octave.places(), 1):
         octave.dream(*place)
+        give_back()
         yield Progress(octave.number, octaves, done, total, done / total)
 
 
@@ -176,10 +187,10 @@ def detail_of(work: Work, number: int, sizes: list[tuple[int, int]]) -> Raster:
 
 def dream_small(job: Job, picture: Raster, detail: Raster, sizes: list[tuple[int, int]]) -> None:
     """The octaves that fit into one block, as any picture is dreamed, into the detail of the last of them."""
-    base = window(picture, detail.size, (0, detail.height), (0, detail.width))[:, :3].clamp(0, 1)
-    base = base.to(job.model.device)
+    reduced = at_size(picture, detail.size, len(sizes) - 1)
+    base = reduced.read((0, detail.height), (0, detail.width))[:, :3].to(job.model.device)
     settings = replace(job.settings, octaves=len(sizes), larger_octaves=0, size=None)
-    steps = dream_steps(base, dream_gradient(job.model, job.objective, settings), settings)
+    steps = dream_steps(base, dream_gradient(job.model, job.objective, settings, photo=base), settings)
     dreamed = base
     try:
         dreamed = deque(steps, maxlen=1)[0].image
@@ -187,15 +198,20 @@ def dream_small(job: Job, picture: Raster, detail: Raster, sizes: list[tuple[int
         log.warning("%d small octaves skipped: %s", len(sizes), error)
     with drafted(detail) as draft:
         draft.write((0, detail.height), (0, detail.width), dreamed - base)
+    forget(job.work, len(sizes) - 1)
 
 
 def octave_of(job: Job, picture: Raster, before: Raster | None, number: int) -> Octave:
     """An octave ready to be dreamed in blocks, its photograph on disk."""
-    work, size = job.work, job.octaves[number]
-    base = picture
-    if size != picture.size:
-        base = resized(picture, Raster(work.path(f"{number:02d}-base.raw"), *size))
-    return Octave.of(number, (base, before), work, (job.model, job.objective), job.settings)
+    base = at_size(picture, job.octaves[number], number)
+    return Octave.of(number, (base, before), job.work, (job.model, job.objective.resolved(job.model)), job.settings)
+
+
+def at_size(picture: Raster, size: tuple[int, int], number: int) -> Raster:
+    """The photograph at the size of an octave, on disk."""
+    if size == picture.size:
+        return picture
+    return resized(picture, Raster(picture.path.with_name(f"{number:02d}-base.raw"), *size))
 
 
 def forget(work: Work, number: int) -> None:

@@ -33,7 +33,7 @@ class Blocks:
 
     @property
     def margin(self) -> int:
-        return max(1, math.ceil(MARGIN_SHARE * self.side / self.step)) * self.step
+        return max(2, int(MARGIN_SHARE * self.side / self.step)) * self.step
 
     @property
     def rows(self) -> list[Window]:

@@ -21,10 +21,11 @@ from reverie.gigapixel.parts import Parts, recording, replaying, sample, shifts,
 from reverie.gigapixel.raster import Raster, Span, drafted, rectangles
 from reverie.gigapixel.resampling import window
 from reverie.gigapixel.work import Work, write_whole
+from reverie.nearness import kept, weight_of_keep
 from reverie.objectives import Objective
 from reverie.settings import Settings
 from reverie.tiling import Window
-from reverie.types import Image, Model
+from reverie.types import CHANGE, Image, Model
 
 Scales = list[list[float]]
 """For every step what its gradient was measured by: each frequency band, then the whole."""
@@ -47,12 +48,22 @@ class Octave:
     work: Work
     parts: Parts
     settings: Settings
+    keep: float = 0
+    """How strongly every block stays near to the photograph."""
 
     @classmethod
-    def of(cls, number: int, rasters: tuple[Raster, Raster | None], work: Work, wish: tuple[Model, Objective],
-           settings: Settings) -> Octave:  # fmt: skip
-        parts = Parts.of(*wish, rasters[0].size, settings.jitter)
-        return cls(number, *rasters, work, parts, settings)
+    def of(
+        cls,
+        number: int,
+        rasters: tuple[Raster, Raster | None],
+        work: Work,
+        wish: tuple[Model, Objective],
+        settings: Settings,
+    ) -> Octave:
+        """An octave from the photograph at its size, and the detail of the one before."""
+        model, objective = wish
+        parts = Parts.of(model, objective.without(CHANGE), rasters[0].size, settings.jitter)
+        return cls(number, *rasters, work, parts, settings, weight_of_keep(objective))
 
     @property
     def prefix(self) -> str:
@@ -110,6 +121,7 @@ class Octave:
         canvas = torch.cat([self.start(*pair) for pair in pairs])
         gradient = together([self.parts.gradient(*pair, self.shifts()) for pair in pairs])
         gradient = styled(gradient, self.style, recording(scales, 0 if pairs == self.windows else 1 / 8))
+        gradient = kept(gradient, torch.cat([self.base_at(*pair) for pair in pairs]), self.keep)
         share = canvas.shape[0] * canvas.shape[2] * canvas.shape[3] / (self.base.height * self.base.width)
         for step in ascend(canvas, gradient, self.settings.steps, self.settings.step_size):
             yield scales.copy()
@@ -139,8 +151,10 @@ class Octave:
         """What is dreamed in a window: the canvas after all steps, less the photograph."""
         gradient = self.parts.gradient(row, column, self.shifts())
         gradient = styled(gradient, self.style, replaying(itertools.chain.from_iterable(self.scales)))
+        base = self.base_at(row, column)
+        gradient = kept(gradient, base, self.keep)
         steps = ascend(self.start(row, column), gradient, len(self.scales), self.settings.step_size)
-        return deque(steps, maxlen=1)[0].image - self.base_at(row, column)
+        return deque(steps, maxlen=1)[0].image - base
 
     def assemble(self, detail: Raster) -> None:
         """The blocks, all there, faded into one raster."""

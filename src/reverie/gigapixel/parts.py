@@ -6,6 +6,7 @@ same on it, chance has the same seed, and what the gradient is measured by was r
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -15,10 +16,11 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from reverie.dream import nothing
 from reverie.errors import SettingsError
 from reverie.gradient import Measure, gradient_of
 from reverie.objectives import NeuronTerm, Objective, Term
-from reverie.tiling import Plan, Window
+from reverie.tiling import Plan, Window, refuse_undivided
 from reverie.types import Gradient, Image, Model, Score
 
 
@@ -57,26 +59,31 @@ class Parts:
 
     @classmethod
     def of(cls, model: Model, objective: Objective, size: tuple[int, int], jitter: int) -> Parts:
-        """Raises `SettingsError` for an objective that looks at one place only."""
-        for _, term in objective.terms:
-            if isinstance(term, NeuronTerm):
-                raise SettingsError(
-                    f"{term} looks at one place only; a picture larger than memory is dreamed everywhere alike: "
-                    "wish for the channel, or dream it smaller (--size)"
-                )
         plan = Plan.of(model, objective, 0, None)
         room = plan.step if jitter else 0
         return cls(model, objective, plan, plan.grids(model, size[0] + room, size[1] + room), room)
 
     def gradient(self, row: Window, column: Window, shifts: Iterable[tuple[int, int]]) -> Gradient:
         """The gradient of a window, the network's grid shifted by the next of `shifts` (y, x) at every step."""
-        terms = [(weight, self.part(term, row, column)) for weight, term in self.objective.terms]
-        return wandering(gradient_of(self.model, Objective(tuple(terms))), iter(shifts), self.room)
+        terms = tuple((weight, self.part(term, row, column)) for weight, term in self.objective.terms)
+        gradient = gradient_of(self.model, Objective(terms)) if terms else nothing
+        return wandering(gradient, iter(shifts), self.room)
 
     def part(self, term: Term, row: Window, column: Window) -> PartTerm:
         stride = self.plan.layers[term.layer].stride
         corner = (row.seen[0] // stride, column.seen[0] // stride) if stride else (0, 0)
         return PartTerm(term.layer, term, corner, self.grids[term.layer])
+
+
+def refuse_uneven(objective: Objective) -> None:
+    """Raises `SettingsError` for an objective that is not the same wish at every place."""
+    refuse_undivided(objective)
+    for _, term in objective.terms:
+        if isinstance(term, NeuronTerm):
+            raise SettingsError(
+                f"{term} looks at one place only; a picture larger than memory is dreamed everywhere alike: "
+                "wish for the channel, or dream it smaller (--size)"
+            )
 
 
 def wandering(gradient: Gradient, shifts: Iterator[tuple[int, int]], room: int) -> Gradient:
@@ -103,8 +110,6 @@ def shifts(seed: str, reach: int, room: int) -> Iterator[tuple[int, int]]:
 
 def seed_of(words: str) -> int:
     """A number for a generator from what a piece of work is."""
-    import hashlib
-
     return int.from_bytes(hashlib.sha256(words.encode()).digest()[:7], "big")
 
 

@@ -41,6 +41,11 @@ class Photo:
     exif: bytes | None = None
     xmp: bytes | None = None
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.image.shape[-2], self.image.shape[-1]
+
 
 @dataclass(frozen=True)
 class PhotoFile:
@@ -60,6 +65,11 @@ class PhotoFile:
     exif: bytes | None = None
     xmp: bytes | None = None
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.height, self.width
+
 
 def read_header(path: str | os.PathLike[str]) -> PhotoFile:
     """A picture's file of any size, its pixels not decoded; raises ImageFileError as `read_photo` does."""
@@ -71,7 +81,7 @@ def read_header(path: str | os.PathLike[str]) -> PhotoFile:
         size = (picture.height, picture.width) if orientation_of(picture) < 5 else (picture.width, picture.height)
         colors, alpha = channels(path, unpacked(picture))
         return PhotoFile(
-            path, *size, alpha is None, depth_of(colors), profile_of(colors), _digest(path), stamp, exif, xmp
+            path, *size, alpha is None, depth_of(colors), profile_of(colors), digest_of(path), stamp, exif, xmp
         )
 
 
@@ -111,7 +121,7 @@ def read_photo(path: str | os.PathLike[str]) -> Photo:
         image = _tensor(to_srgb(colors))
         image = image if image.shape[1] == 3 else image.repeat(1, 3, 1, 1)
         opacity = None if alpha is None else _tensor(alpha)
-        return Photo(image, opacity, depth_of(colors), profile_of(colors), path, _digest(path), exif, xmp)
+        return Photo(image, opacity, depth_of(colors), profile_of(colors), path, digest_of(path), exif, xmp)
 
 
 def unpacked(picture: pyvips.Image) -> pyvips.Image:
@@ -154,7 +164,8 @@ def _blob(picture: pyvips.Image, field: str) -> bytes | None:
     return value if isinstance(value, bytes) else None
 
 
-def _digest(path: Path) -> str:
+def digest_of(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while piece := file.read(1 << 20):

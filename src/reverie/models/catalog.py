@@ -22,6 +22,8 @@ class ModelSpec:
     """The digest of that file: "sha256:..." or "md5:...", as its makers publish it."""
     url: str = ""
     """Where the file is downloaded from; empty for one within the package."""
+    guided: str = ""
+    """The objective whose layers look for a guide's features unless told; empty: that of every other dream."""
 
 
 SPECS = {
@@ -31,6 +33,7 @@ SPECS = {
             name="squeezenet",
             about="SqueezeNet 1.1, ImageNet; 5 MB, comes with the package",
             objective="fire8^2",
+            guided="fire9",  # sees a whole flower where fire8 sees its round middle
             network="reverie.models.squeezenet:SqueezeNet",
             file="squeezenet1_1.safetensors",
             digest="sha256:6f1d074c42b7077d2eb7a20bd586697bc12ca8cefeb8726f859ec517fb9c44f8",
