@@ -55,9 +55,11 @@ if TYPE_CHECKING:
     from reverie.regions import masked as masked
     from reverie.regions import regional as regional
     from reverie.settings import Settings as Settings
+    from reverie.settings import VisualSettings as VisualSettings
     from reverie.types import Gradient as Gradient
     from reverie.types import Image as Image
     from reverie.types import Step as Step
+    from reverie.visualize import visualize as visualize
     from reverie.wording import objective as objective
 
 HOMES = {
@@ -83,8 +85,9 @@ HOMES = {
     "objectives": ("Objective", "channel", "layer", "neuron", "total_variation"),
     "recipe": ("Recipe", "run"),
     "regions": ("Regions", "masked", "regional"),
-    "settings": ("Settings",),
+    "settings": ("Settings", "VisualSettings"),
     "types": ("Gradient", "Image", "Step"),
+    "visualize": ("visualize",),
     "wording": ("objective",),
 }
 HOME_OF = {name: home for home, names in HOMES.items() for name in names}

@@ -12,7 +12,7 @@ from itertools import zip_longest
 
 from cyclopts import App, CycloptsError
 
-from reverie.cli import commands
+from reverie.cli import commands, features
 from reverie.errors import ReverieError
 from reverie.settings import PANORAMAS
 
@@ -30,6 +30,8 @@ for command in (
     commands.run,
     commands.show,
     commands.caption,
+    features.visualize,
+    features.atlas,
     commands.analyze,
     commands.models,
     commands.layers,

@@ -155,9 +155,9 @@ def show(picture: Path) -> None:
     picture
         A picture written by Reverie.
     """
-    from reverie.recipe import Recipe
+    from reverie.recipe import shown
 
-    print(Recipe.from_file(picture).to_toml(), end="")
+    print(shown(picture), end="")
 
 
 def analyze(
