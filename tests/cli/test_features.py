@@ -90,7 +90,9 @@ def test_a_sheet_goes_on_where_it_was(folder: Path, reverie: Command, monkeypatc
         return whole(model, wishes, settings)
 
     monkeypatch.setattr(mapping, "visualize", counted)
-    assert reverie(*CHANNELS).code == 130
+    stopped = reverie(*CHANNELS)
+    assert stopped.code == 130
+    assert "goes on from here" in stopped.err
     assert not Path("sheet.png").exists()
     assert reverie(*CHANNELS).code == 0
     assert asked == [8, -1, 3]
@@ -129,6 +131,17 @@ def test_a_photo_is_dreamed_by_every_layer(folder: Path, reverie: Command) -> No
     assert "fire5^2" in reverie("show", "cell.png").out
     with PIL.Image.open("cell.png") as cell:
         assert cell.size == (100, 67)
+
+
+def test_a_page_of_someone_else_is_not_written_over(folder: Path, reverie: Command) -> None:
+    Path("sheet.html").write_text("<p>mine</p>")
+    answer = reverie(*CHANNELS)
+    assert answer.code == 2
+    assert "sheet.html" in answer.err
+    assert Path("sheet.html").read_text() == "<p>mine</p>"
+    Path("sheet.html").unlink()
+    for _ in range(2):
+        assert reverie(*CHANNELS[:4], "1:3", *CHANNELS[5:]).code == 0
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from typing import Any
 from reverie.atlas import numbers_of, sheet
 from reverie.classes import names_of
 from reverie.cli.manner import Manner, speak
-from reverie.cli.page import Entry, page
+from reverie.cli.page import MADE_HERE, Entry, page
 from reverie.cli.targets import free
 from reverie.cli.visualizing import command_of, recipe_of
 from reverie.dream import finished, sized
@@ -168,7 +168,15 @@ def place_for(asked: Sheet, stem: str, read: list[Path]) -> Path:
     """Where the sheet goes; raises `ImageFileError` where it cannot."""
     target = asked.output or free(Path(), stem, ".png")
     check_output(target, read)
+    beside = page_of(target)
+    if beside.exists() and MADE_HERE not in beside.read_text("utf-8", "replace"):
+        raise ImageFileError(f"{beside} is there already and no page of an atlas: name another picture with -o")
     return target
+
+
+def page_of(target: Path) -> Path:
+    """Where the page beside a sheet goes."""
+    return target.with_suffix(".html")
 
 
 def work_folder(target: Path) -> Path:
@@ -181,16 +189,20 @@ def drawn(cells: Sequence[Cell], make: Make, at_once: int, target: Path, asked: 
     left = [cell for cell in cells if not cell.path.exists()]
     if len(left) < len(cells):
         tell(asked, f"{len(cells) - len(left)} of {len(cells)} pictures are there already")
-    for some in batches(left, at_once):
-        made(some, make)
-        tell(asked, f"{cells.index(some[-1]) + 1} of {len(cells)}: {some[-1].label}")
+    try:
+        for some in batches(left, at_once):
+            made(some, make)
+            tell(asked, f"{cells.index(some[-1]) + 1} of {len(cells)}: {some[-1].label}")
+    except KeyboardInterrupt:
+        tell(asked, f"interrupted; the same command with -o {target} goes on from here")
+        raise
     done = [cell for cell in cells if cell.path.exists()]
     if not done:
         raise SettingsError("none of the layers could be shown: a larger size may do")
     pictures = [open_image(cell.path) for cell in done]
     save_image(sheet(pictures, [cell.label for cell in done], asked.columns), target)
     entries = [Entry(cell.label, cell.command, cell.path) for cell in done]
-    beside = target.with_suffix(".html")
+    beside = page_of(target)
     with drafted(beside) as draft:
         draft.write_text(page(target.stem, entries), "utf-8")
     shutil.rmtree(work_folder(target))

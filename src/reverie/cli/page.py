@@ -21,6 +21,9 @@ class Entry:
     path: Path
 
 
+MADE_HERE = '<meta name="generator" content="Reverie atlas">'
+"""What tells our pages from others, which are not to be written over."""
+
 STYLE = """
 :root { color-scheme: light dark; font: 15px/1.4 system-ui, sans-serif; }
 body { margin: 1.5rem; }
@@ -47,6 +50,7 @@ def page(title: str, entries: Sequence[Entry]) -> str:
 <html lang="en">
 <head>
 <meta charset="utf-8">
+{MADE_HERE}
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{escape(title)}</title>
 <style>{STYLE}</style>
