@@ -60,9 +60,9 @@ def dream_all(photos: list[Path], output: Path | None, wish: Wish, manner: Manne
             if larger_than(budget, header, recipe, model, whole_wish(wished)):
                 code = max(code, dream_large(LargeRun(recipe, header, model, job.target, manner), budget))
                 continue
-            size = seen_size(size_with(header.size, wish.settings.size), recipe.settings)
-            recipe = replace(recipe, tile=tile_for(model, whole_wish(wished), budget, size))
-            code = max(code, dream_one(Run(recipe, read_photo(job.path), model, job.target, manner)))
+            photo = read_photo(job.path)
+            recipe = recipe_for((photo, job.name), model, wished, wish, budget)
+            code = max(code, dream_one(Run(recipe, photo, model, job.target, manner)))
         except ReverieError as error:
             if len(jobs) == 1:
                 raise
@@ -72,6 +72,16 @@ def dream_all(photos: list[Path], output: Path | None, wish: Wish, manner: Manne
         if code > 2:  # interrupted: the next photo is not wanted either
             break
     return code
+
+
+def recipe_for(
+    named: tuple[Photo, str], model: Model, wished: Objective | list[tuple[str, Objective]], wish: Wish, budget: int
+) -> Recipe:
+    """What is about to be dreamed of a photo and its name, in tiles where the budget, in bytes, is too small."""
+    recipe = Recipe.of(*named, model, wished, wish.settings)
+    size = seen_size(size_with(image_size(named[0].image), wish.settings.size), recipe.settings)
+    tile = tile_for(model, whole_wish(wished), budget, size)
+    return replace(recipe, engine=wish.engine, weights=wish.weights, tile=tile)
 
 
 def check_words(wish: Wish) -> None:

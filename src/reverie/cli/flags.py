@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Optional
 
@@ -68,6 +68,8 @@ class Wish:
     guide_mean: bool = False
     masks: Sequence[tuple[str, str]] = ()
     """The file of each mask, and the objective there; without words, the objective of the whole."""
+    said: Collection[str] = ()
+    """The words and settings that the user chose, by flag, preset or file: chance leaves them alone."""
 
 
 def wish_of(said: Mapping[str, Any], flags: Any, preset: str | None, config: Path | None) -> Wish:
@@ -90,6 +92,14 @@ def wish_of(said: Mapping[str, Any], flags: Any, preset: str | None, config: Pat
     flagged = {name: value for name, value in vars(flags).items() if value is not None} if flags else {}
     settings = Settings.of({**chosen.settings, **spoken.get("settings", {}), **flagged})
     how = {name: spoken[name] for name in HOW if name in spoken}
+    own = preset_of(spoken.get("preset", "default"))
+    how["said"] = {
+        *spoken,
+        *own.settings,
+        *spoken.get("settings", {}),
+        *flagged,
+        *(["objective"] if own.objectives else []),
+    }
     return Wish(spec.name, objective, settings, guides=guides, masks=masks, **how)
 
 
@@ -137,10 +147,25 @@ def several_in(table: dict[str, Any], path: Path) -> dict[str, Any]:
     return {"guide": guides, "mask": [*masks, *recalled], "guide_mean": mean}
 
 
-def read_config(path: Path) -> dict[str, Any]:
-    """A TOML file of words and settings, or a recipe, whose input and digests play no part."""
+def text_of(path: Path) -> str:
+    """The text of a file, or the recipe within a picture."""
     try:
-        table = tomllib.loads(path.read_text("utf-8"))
+        return path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        if not PICTURE.fullmatch(path.suffix):
+            raise error
+        from reverie.image import read_recipe
+
+        return read_recipe(path)
+
+
+PICTURE = re.compile(r"\.(png|jpe?g|tiff?|webp|avif)", re.IGNORECASE)
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """A TOML file of words and settings, a recipe or a picture with one, whose input and digests play no part."""
+    try:
+        table = tomllib.loads(text_of(path))
     except (OSError, ValueError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or error
         raise RecipeError(f"the configuration {path} cannot be read: {reason}") from None

@@ -60,6 +60,15 @@ KERAS = "keras"
 """The library whose networks, "keras:ResNet50", TensorFlow runs."""
 
 
+ZOO = """\
+Beside these, with the extra "zoo" (pip install 'reverie[zoo]'):
+  torchvision:NAME   any classifier of torchvision, such as torchvision:googlenet
+  timm:NAME          any network of timm, such as timm:convnext_tiny.fb_in22k
+and with the extra "tensorflow":
+  keras:NAME         any network of Keras, such as keras:ResNet50
+Unless told, they dream of the square of a block in their middle: see `reverie layers torchvision:googlenet`."""
+
+
 def spec_of(name: str) -> ModelSpec:
     """The entry of a name; raises `UnknownName` with the nearest ones.
 
