@@ -14,7 +14,7 @@ from typing import Any
 
 from reverie.atlas import numbers_of, sheet
 from reverie.classes import names_of
-from reverie.cli.dreaming import Manner, speak
+from reverie.cli.manner import Manner, speak
 from reverie.cli.page import MADE_HERE, Entry, page
 from reverie.cli.targets import free
 from reverie.cli.visualizing import command_of, recipe_of

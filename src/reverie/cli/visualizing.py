@@ -11,7 +11,7 @@ from typing import Any
 
 import tomli_w
 
-from reverie.cli.dreaming import Manner, speak
+from reverie.cli.manner import Manner, speak
 from reverie.cli.progress import place
 from reverie.cli.targets import free
 from reverie.image import check_output, save_image
