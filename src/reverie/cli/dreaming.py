@@ -26,7 +26,7 @@ from reverie.memory import parse_memory, tile_for
 from reverie.models import default_objective, load_model
 from reverie.objectives import Objective
 from reverie.panorama import labeled
-from reverie.recipe import Recipe, header_of, located, model_of, photo_of, steps_of, wish_of
+from reverie.recipe import Recipe, header_of, located, model_of, photo_of, plain, steps_of, wish_of
 from reverie.types import Image, Model, Step
 from reverie.wording import objective
 
@@ -122,6 +122,7 @@ def dream_again(picture: Path, output: Path | None, moved: Path | None, manner: 
     recipe = located(Recipe.from_file(picture), beside=picture)
     recipe = recipe if moved is None else replace(recipe, input=str(moved))
     photo = header_of(recipe, picture) if recipe.block else photo_of(recipe, picture)
+    recipe = replace(recipe, input=plain(recipe.input))
     target = output or free(Path(), f"{picture.stem}-again", picture.suffix if picture.suffix != ".toml" else ".png")
     check_output(target, [picture, photo.path, *map(Path, recipe.guides), *(Path(each.file) for each in recipe.masks)])
     model = model_of(recipe)
