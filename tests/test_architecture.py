@@ -34,7 +34,7 @@ RANKS = [  # lowest first; a folder's name stands for every module in it
     {"models", "gradient", "sphere", "wording"},
     {"tiling", "regions"},
     {"memory"},
-    {"ascent"},
+    {"ascent", "composition"},
     {"dream", "visualize"},
     {"panorama", "film", "gigapixel", "analysis", "atlas"},
     {"recipe"},

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from reverie.classes import class_number, imagenet_names, logit, names_of, probabilities
-from reverie.dream import dream, preset_for, sized
+from reverie.composition import preset_for
+from reverie.dream import dream, sized
 from reverie.engines.torch_engine import TorchModel
 from reverie.errors import UnknownName, WordingError
 from reverie.gradient import score_of

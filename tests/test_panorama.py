@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reverie.cli import main, panorama_on
-from reverie.dream import dream, dream_gradient, dream_steps
+from reverie.composition import dream_gradient
+from reverie.dream import dream, dream_steps
 from reverie.engines.torch_engine import TorchModel
 from reverie.errors import SettingsError
 from reverie.gradient import blur

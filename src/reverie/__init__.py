@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from reverie.ascent import ascend as ascend
     from reverie.classes import logit as logit
+    from reverie.composition import dream_gradient as dream_gradient
     from reverie.dream import dream as dream
-    from reverie.dream import dream_gradient as dream_gradient
     from reverie.dream import dream_steps as dream_steps
     from reverie.errors import ReverieError as ReverieError
     from reverie.features import direction as direction
@@ -65,7 +65,8 @@ if TYPE_CHECKING:
 HOMES = {
     "ascent": ("ascend",),
     "classes": ("logit",),
-    "dream": ("dream", "dream_gradient", "dream_steps"),
+    "composition": ("dream_gradient",),
+    "dream": ("dream", "dream_steps"),
     "errors": ("ReverieError",),
     "features": ("direction",),
     "gradient": (

@@ -110,7 +110,7 @@ WRITTEN_BY_US = ("input", "input_sha256", "model_sha256", "version", "tile", "on
 
 def suiting(objectives: Sequence[str | None], guided: bool) -> str:
     """The preset that suits these wishes, or guides."""
-    from reverie.dream import preset_for
+    from reverie.composition import preset_for
 
     return "class" if guided or "class" in map(preset_for, filter(None, objectives)) else "default"
 
