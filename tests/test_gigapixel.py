@@ -405,11 +405,11 @@ def test_nearness_to_the_photograph_is_kept_in_every_block(octave: Octave, tiny:
 
 @pytest.mark.bundled
 def test_the_command_line_goes_over_to_the_disk_and_does_it_again(tmp_path: Path) -> None:
-    photo = written(tmp_path / "photo.jpg", pixels(900, 1400))
-    words = [str(photo), "-o", str(tmp_path / "dream.tif"), "--memory", "300MB", "--octaves", "2", "--steps", "1"]
+    photo = written(tmp_path / "photo.jpg", pixels(1300, 1900))
+    words = [str(photo), "-o", str(tmp_path / "dream.tif"), "--memory", "450MB", "--octaves", "1", "--steps", "1"]
     assert main(["dream", *words]) == 0
     recipe = Recipe.from_file(tmp_path / "dream.tif")
-    assert recipe.block and recipe.block < 900 and not (tmp_path / ".dream.tif.reverie").exists()
+    assert recipe.block and recipe.block < 1300 and not (tmp_path / ".dream.tif.reverie").exists()
     assert main(["run", str(tmp_path / "dream.tif"), "-o", str(tmp_path / "again.tif")]) == 0
     first, second = (read_photo(tmp_path / name).image for name in ("dream.tif", "again.tif"))
     assert torch.equal(first, second)
