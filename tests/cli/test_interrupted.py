@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -93,6 +94,7 @@ def started(folder: Path) -> subprocess.Popen[str]:
 
 def test_a_real_ctrl_c(folder: Path, reverie: Command) -> None:
     process = started(folder)
+    time.sleep(0.5)  # some steps on
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130 and out == ""
