@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from reverie.classes import class_number, imagenet_names, logit, names_of, probabilities
-from reverie.dream import dream, preset_for, sized
+from reverie.composition import preset_for
+from reverie.dream import dream, sized
 from reverie.engines.torch_engine import TorchModel
 from reverie.errors import UnknownName, WordingError
 from reverie.gradient import score_of
@@ -117,6 +118,7 @@ def test_probabilities_are_the_softmax_of_the_mean_logits() -> None:
 
 def test_a_wish_for_a_class_has_a_preset_of_its_own() -> None:
     assert preset_for("class:espresso - 0.1*tv") == "class"
+    assert preset_for("guide:flowers.jpg@fire9") == "class"
     assert preset_for("fire8^2") == preset_for("fire8^2 - class:espresso") == "default"
 
 

@@ -10,7 +10,8 @@ from itertools import islice
 import pytest
 import torch
 
-from reverie.dream import dream, dream_gradient, dream_steps, finished, image_size, sized, whole
+from reverie.composition import dream_gradient
+from reverie.dream import dream, dream_steps, finished, image_size, sized, whole
 from reverie.engines.torch_engine import TorchModel
 from reverie.errors import ImageTooSmall, ScoreError, UnknownName, WordingError
 from reverie.gradient import gradient_of, normalized, score_of

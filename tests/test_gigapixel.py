@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from reverie.ascent import ascend
 from reverie.cli import main
-from reverie.dream import dream_gradient
+from reverie.composition import dream_gradient
 from reverie.engines.torch_engine import TorchModel
 from reverie.errors import ImageFileError, SettingsError
 from reverie.gigapixel import Job, dream_file, pass_of, work

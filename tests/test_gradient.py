@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from reverie.color import color_covariance
-from reverie.dream import dream_gradient
+from reverie.composition import dream_gradient
 from reverie.engines.torch_engine import TorchModel
 from reverie.errors import ImageTooSmall, SettingsError, UnknownName
 from reverie.gradient import (

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
+import pytest
+import torch
+
+from reverie.dream import dream, sized
 from reverie.errors import SettingsError, UnknownName
+from reverie.gradient import score_of
+from reverie.image import read_photo
+from reverie.models import load_model
 from reverie.models.catalog import SPECS
+from reverie.objectives import ChannelTerm, LayerTerm
 from reverie.presets import PRESETS, preset_of
 from reverie.settings import Settings
 from reverie.wording import objective
 
+DATA = Path(__file__).parent / "data"
+
 
 def test_the_presets_are_those_of_the_field() -> None:
-    assert list(PRESETS) == ["default", "paper", "google-2015", "tf-tutorial", "keras"]
+    ours, papers = ["default", "class"], ["paper"]
+    table = ["google-2015", "tf-tutorial", "keras", "tf-notebook", "tf-lapnorm", "gordic", "neural-dream"]
+    assert list(PRESETS) == ours + papers + table + ["crowson", "hvass", "hallucination-machine"]
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -34,6 +46,13 @@ def test_the_numbers_are_those_of_the_originals() -> None:
     assert tutorial.step_size == 0.005 and tutorial.normalization == "std"  # 0.01 of -1..1
     keras = Settings.of(preset_of("keras").settings)
     assert (keras.octaves, keras.octave_scale, keras.steps, keras.max_score) == (3, 1.4, 20, 15)
+    gordic = Settings.of(preset_of("gordic").settings)
+    assert (gordic.octaves, gordic.octave_scale, gordic.steps) == (4, 1.8, 10)
+    assert gordic.step_size == pytest.approx(0.02, rel=0.02)  # 0.09 of colors whose deviation is 0.22 to 0.23
+    hvass = Settings.of(preset_of("hvass").settings)
+    assert (hvass.octaves, hvass.steps, hvass.step_size) == (5, 10, 3 / 255) and hvass.octave_scale * 0.7 == 1
+    machine = Settings.of(preset_of("hallucination-machine").settings)
+    assert (machine.octaves, machine.octave_scale, machine.steps, machine.step_size) == (3, 1.8, 16, 1.5 / 255)
     paper = Settings.of(preset_of("paper").settings)
     assert (paper.octaves, paper.steps, paper.step_size) == (5, 400, 0.005)
 
@@ -43,12 +62,45 @@ def test_a_preset_without_wishes_is_for_every_network() -> None:
         assert preset_of("default").objective(model) is None
 
 
-@pytest.mark.parametrize("name", ["paper", "tf-tutorial", "keras"])
-def test_a_preset_of_another_network_says_which_it_needs(name: str) -> None:
-    preset = preset_of(name)
+def test_a_preset_of_another_network_says_which_it_needs() -> None:
+    preset = preset_of("paper")
     assert preset.objective("inception_v3") == preset.objectives["inception_v3"]
-    with pytest.raises(SettingsError, match=f"the preset {name} .* add --model inception_v3, .* --objective"):
+    with pytest.raises(SettingsError, match="the preset paper .* add --model inception_v3, .* --objective"):
         preset.objective("squeezenet")
+    with pytest.raises(SettingsError, match="the preset gordic .* add --model torchvision:vgg16, .* --objective"):
+        preset_of("gordic").objective("inception_v3")
+
+
+REPRODUCED = [name for name, preset in PRESETS.items() if preset.objectives and name != "paper"]
+
+
+@pytest.mark.bundled
+@pytest.mark.parametrize("name", REPRODUCED)
+def test_a_preset_dreams_with_the_bundled_network(name: str) -> None:
+    """A few steps at the last octave, its own numbers otherwise: the picture changes, and the score rises."""
+    model, preset = load_model(), preset_of(name)
+    wish = preset.objective("squeezenet")
+    assert wish is not None
+    settings = Settings.of({**preset.settings, "octaves": 1, "larger_octaves": 0, "steps": 5})
+    photo = sized(read_photo(DATA / "coffee.jpg").image, 96)
+    dreamed = dream(photo, model, wish, settings)
+    score = score_of(model, objective(wish), photo)
+    assert score(dreamed).item() > score(photo).item()
+    assert 0.005 < (dreamed - photo).abs().mean().item() < 0.25
+
+
+@pytest.mark.parametrize("network", ["inception_v3", "torchvision:googlenet", "torchvision:vgg16"])
+def test_the_layers_of_the_presets_are_those_of_their_networks(network: str) -> None:
+    model = load_model(network, weights="random", device="cpu", precision="float32")
+    wishes = [objective(each.objectives[network]) for each in PRESETS.values() if network in each.objectives]
+    terms = [term for wish in wishes for _, term in wish.terms]
+    found = model(
+        torch.zeros(1, 3, 96, 96), {term.layer for term in terms if isinstance(term, LayerTerm | ChannelTerm)}
+    )
+    assert terms
+    for term in terms:
+        assert isinstance(term, LayerTerm | ChannelTerm)
+        assert getattr(term, "channel", 0) < found[term.layer].shape[1]
 
 
 def test_an_unknown_preset_is_refused_with_the_nearest() -> None:

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from reverie.dream import dream, dream_gradient
+from reverie.composition import dream_gradient
+from reverie.dream import dream
 from reverie.errors import SettingsError
 from reverie.image import Photo, open_image, read_photo, save_image
 from reverie.regions import fitted, mask_of, masked

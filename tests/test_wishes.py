@@ -107,6 +107,7 @@ def test_files_are_found_beside_the_picture(folder: Path, monkeypatch: pytest.Mo
         (["--mask", "left.png:fire2^"], "expected a power"),
         (["--mask", "left.png:fire2", "--objective", "fire3"], "every mask has a wish of its own"),
         (["--guide", "gone.png"], "gone.png"),
+        (["--guide-mean"], "name one with --guide"),
         (["--guide", "guide.png", "--objective", "class:3"], "no layer for a guide"),
         (["--objective", "class:retriever"], "golden retriever (207)"),
         (["--objective", "class:expresso"], "did you mean espresso"),
@@ -135,6 +136,9 @@ def test_a_wish_for_a_class_gets_its_preset_unless_another_is_said(folder: Path)
     assert dreamed("--objective", "class:espresso").settings.smoothing > 0
     assert dreamed("--objective", "class:espresso", "--preset", "default").settings.smoothing == 0
     assert dreamed("--objective", "fire2").settings.smoothing == 0
+    guided = dreamed("--guide", "guide.png")
+    assert guided.objective == 'guide:"guide.png"@fire9'
+    assert guided.settings.smoothing > 0
 
 
 def test_keep_color_is_in_the_recipe(folder: Path) -> None:

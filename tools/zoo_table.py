@@ -1,9 +1,10 @@
 """Makes docs/zoo.md: networks of torchvision and timm, what they dream of unless told, and what a step costs.
 
-    python tools/zoo_table.py [NETWORK ...] > docs/zoo.md
+    python tools/zoo_table.py [--untimed] [NETWORK ...] > docs/zoo.md
 
 Weights are the libraries' own where they are in a cache or can be downloaded, else random: the column says which. Both
-cost the same. A step is a gradient of a picture of 448 x 448 pixels: the median of five.
+cost the same. A step is a gradient of a picture of 448 x 448 pixels: the median of five. Use --untimed on a machine
+that has other work to do: its numbers would mean nothing.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import time
 
 import torch
 
-from reverie.errors import ReverieError, WeightsError
+from reverie.errors import WeightsError
 from reverie.gradient import gradient_of
 from reverie.models import default_objective, load_model
 from reverie.probe import geometry
@@ -32,21 +33,23 @@ NETWORKS = [
 SIDE, TIMES = 448, 5
 
 
-def main(names: list[str]) -> None:
+def main(names: list[str], timed: bool) -> None:
     print(__doc__.splitlines()[0].replace("Makes docs/zoo.md: n", "# N"))
     print("\nMade by `tools/zoo_table.py`; the default is the block two thirds up the row whose stride is 16.")
-    print(f"Milliseconds for a step on {SIDE} x {SIDE} pixels (a network of one size: its own), ", end="")
-    print(f"{torch.get_num_threads()} threads of {platform.machine()}, torch {torch.__version__}.\n")
+    print("Weights are the libraries' own, or random where these could not be had: layers and costs are the same.")
+    print(machine() if timed else "Steps were not timed: the machine had other work to do.", end="\n\n")
     print("| network | weights | default layer | stride | receptive field | parameters | ms per step |")
     print("|---|---|---|---:|---:|---:|---:|")
     for name in names or NETWORKS:
-        try:
-            print("| " + " | ".join(row(name)) + " |", flush=True)
-        except ReverieError as error:
-            print(f"{name}: {error}", file=sys.stderr)
+        print("| " + " | ".join(row(name, timed)) + " |", flush=True)
 
 
-def row(name: str) -> list[str]:
+def machine() -> str:
+    threads = f"{torch.get_num_threads()} threads of {platform.machine()}, torch {torch.__version__}"
+    return f"Milliseconds for a step on {SIDE} x {SIDE} pixels (a network of one size: its own), {threads}."
+
+
+def row(name: str, timed: bool) -> list[str]:
     try:
         model, weights = load_model(name), "own"
     except WeightsError:
@@ -56,7 +59,7 @@ def row(name: str) -> list[str]:
     seen = geometry(model, [layer])[layer]
     parameters = sum(trainable for trainable, _ in model.parameters.values())
     field = str(seen.receptive_field or "all")
-    milliseconds = f"{1000 * seconds(model, wish):.0f}"
+    milliseconds = f"{1000 * seconds(model, wish):.0f}" if timed else "-"
     return [f"`{name}`", weights, f"`{layer}`", str(seen.stride), field, f"{parameters:,}", milliseconds]
 
 
@@ -82,4 +85,4 @@ def picture_size(model: Model) -> tuple[int, int]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main([name for name in sys.argv[1:] if name != "--untimed"], "--untimed" not in sys.argv)

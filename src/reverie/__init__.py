@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from reverie.ascent import ascend as ascend
     from reverie.classes import logit as logit
+    from reverie.composition import dream_gradient as dream_gradient
     from reverie.dream import dream as dream
-    from reverie.dream import dream_gradient as dream_gradient
     from reverie.dream import dream_steps as dream_steps
     from reverie.errors import ReverieError as ReverieError
     from reverie.features import direction as direction
@@ -55,15 +55,18 @@ if TYPE_CHECKING:
     from reverie.regions import masked as masked
     from reverie.regions import regional as regional
     from reverie.settings import Settings as Settings
+    from reverie.settings import VisualSettings as VisualSettings
     from reverie.types import Gradient as Gradient
     from reverie.types import Image as Image
     from reverie.types import Step as Step
+    from reverie.visualize import visualize as visualize
     from reverie.wording import objective as objective
 
 HOMES = {
     "ascent": ("ascend",),
     "classes": ("logit",),
-    "dream": ("dream", "dream_gradient", "dream_steps"),
+    "composition": ("dream_gradient",),
+    "dream": ("dream", "dream_steps"),
     "errors": ("ReverieError",),
     "features": ("direction",),
     "gradient": (
@@ -83,8 +86,9 @@ HOMES = {
     "objectives": ("Objective", "channel", "layer", "neuron", "total_variation"),
     "recipe": ("Recipe", "run"),
     "regions": ("Regions", "masked", "regional"),
-    "settings": ("Settings",),
+    "settings": ("Settings", "VisualSettings"),
     "types": ("Gradient", "Image", "Step"),
+    "visualize": ("visualize",),
     "wording": ("objective",),
 }
 HOME_OF = {name: home for home, names in HOMES.items() for name in names}

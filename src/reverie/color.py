@@ -21,3 +21,10 @@ def color_covariance() -> Float[Tensor, "3 3"]:
 def color_mix(share: float) -> Float[Tensor, "3 3"]:
     """Between the identity (0: neon) and the covariance of natural colors (1: almost gray)."""
     return share * color_covariance() + (1 - share) * torch.eye(3)
+
+
+def color_root() -> Float[Tensor, "3 3"]:
+    """From colors that vary independently to natural ones: the covariance's root, its longest column of length 1."""
+    root = torch.tensor(ROOT_OF_COVARIANCE)
+    scaled: Tensor = root / root.norm(dim=0).max()
+    return scaled

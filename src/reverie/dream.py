@@ -8,45 +8,22 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import TypeAlias
 
 import torch
 
 from reverie.ascent import ascend
-from reverie.classes import ClassTerm
+from reverie.composition import Dream, dream_gradient, seen_size, settings_for, understood
 from reverie.errors import ImageTooSmall
-from reverie.gradient import (
-    SCALES,
-    Measure,
-    color_correlated,
-    color_kept,
-    gradient_of,
-    jittered,
-    laplacian_normalized,
-    normalized,
-    rms,
-    smoothed,
-)
 from reverie.memory import parse_memory, tile_for
-from reverie.nearness import kept, weight_of_keep
-from reverie.objectives import Objective
-from reverie.presets import preset_of
 from reverie.pyramid import octave_sizes
-from reverie.regions import Regions, check_shape, measured, regional
 from reverie.resample import Resize, resize, resize_around
 from reverie.settings import Settings
-from reverie.sphere import Sheet, Turn, check_sphere, spherical
-from reverie.tiling import affordable_halo, tiled
-from reverie.types import CHANGE, Gradient, Image, Model, Resized, Score, Step
-from reverie.wording import objective as objective_in_words
+from reverie.sphere import check_sphere
+from reverie.types import Gradient, Image, Model, Resized, Step
 
 log = logging.getLogger("reverie")
-
-
-Dream: TypeAlias = Objective | Regions | str
-"""What can be dreamed of: an objective, one for each region (`masked`), or an objective in words."""
 
 
 def dream(
@@ -69,11 +46,6 @@ def dream(
     tile = tile_for(model, wish.objective, parse_memory(memory), seen_size(image_size(image), settings))
     gradient = dream_gradient(model, wish, settings, tile, image)
     return finished(dream_steps(image, gradient, settings), image, resize)
-
-
-def understood(objective: Dream) -> Objective | Regions:
-    """The wish, read if it is in words."""
-    return objective_in_words(objective) if isinstance(objective, str) else objective
 
 
 def dream_steps(image: Image, gradient: Gradient, settings: Settings | None = None) -> Iterator[Step]:
@@ -110,84 +82,6 @@ def tell(words: list[str]) -> None:
     """Each of the words once, to the log."""
     while words:
         log.warning(words.pop(0))
-
-
-def dream_gradient(
-    model: Model, objective: Dream, settings: Settings, tile: int | None = None, photo: Image | None = None
-) -> Gradient:
-    """The gradient that the settings describe, wrapped from the inside out; computed in windows of `tile` pixels.
-
-    `photo` is what `keep` keeps near to; only such a wish needs it.
-    """
-    wish = understood(objective).resolved(model)
-    generator = torch.Generator().manual_seed(settings.seed)
-    if isinstance(wish, Objective):
-        gradient = unmeasured(windowed(model, wish, tile), settings, generator)
-        gradient = around(normalized(gradient, settings.normalization), settings, generator)
-        return kept(gradient, photo, weight_of_keep(wish))
-    gradients = []
-    for own, mask in wish.regions:
-        gradient = around(unmeasured(windowed(model, own, tile), settings, generator), settings, generator)
-        gradient = measured(gradient, mask, settings.normalization, settings.feather)
-        gradients.append(kept(gradient, photo, weight_of_keep(own)))
-        if photo is not None:
-            check_shape(mask, image_size(photo))
-    return regional(gradients, [mask for _, mask in wish.regions], settings.feather)
-
-
-def windowed(model: Model, wish: Objective, tile: int | None) -> Gradient:
-    """The gradient of a wish without `keep`, which `kept` adds where jitter and normalization are done."""
-    wish = wish.without(CHANGE)
-    if not wish.terms:
-        return nothing
-    return gradient_of(model, wish) if tile is None else tiled(model, wish, tile, affordable_halo(tile))
-
-
-def unmeasured(gradient: Gradient, settings: Settings, generator: torch.Generator) -> Gradient:
-    """All that is wrapped around a gradient before it is normalized."""
-    return toned(jittered(gradient, settings.jitter, generator), settings)
-
-
-def toned(gradient: Gradient, settings: Settings, measure: Measure = rms) -> Gradient:
-    """The gradient's colors and frequencies as the settings want them; `measure` says how strong a band is."""
-    gradient = color_kept(gradient) if settings.keep_color else color_correlated(gradient, settings.color_correlation)
-    gradient = laplacian_normalized(gradient, settings.laplacian_levels, settings.laplacian_strength, measure)
-    return smoothed(gradient, settings.smoothing)
-
-
-def styled(gradient: Gradient, settings: Settings, by: Callable[[Measure], Measure]) -> Gradient:
-    """The gradient's colors, frequencies and strength as the settings want them.
-
-    `by` puts another measure in the place of each that a picture is its own measure for.
-    """
-    scale = by(SCALES[settings.normalization])
-    return normalized(toned(gradient, settings, by(rms)), settings.normalization, scale)
-
-
-def around(gradient: Gradient, settings: Settings, generator: torch.Generator) -> Gradient:
-    """The gradient on the sphere, if the picture is one."""
-    return spherical(gradient, lambda width: Turn.drawn(width, generator)) if settings.around else gradient
-
-
-def nothing(image: Image) -> tuple[Score, Image]:
-    """The gradient of no wish at all."""
-    return image.new_zeros(len(image)), torch.zeros_like(image)
-
-
-def settings_for(objective: Dream) -> Settings:
-    """How to dream of something unless told: the preset that suits it."""
-    return Settings.of(preset_of(preset_for(objective)).settings)
-
-
-def preset_for(objective: Dream) -> str:
-    """The name of the preset that suits a wish: things need more and smoother steps than textures."""
-    terms = understood(objective).objective.terms
-    return "class" if any(weight > 0 and isinstance(term, ClassTerm) for weight, term in terms) else "default"
-
-
-def seen_size(size: tuple[int, int], settings: Settings) -> tuple[int, int]:
-    """The size (height, width) of what the network sees at once of a picture of that size."""
-    return Sheet(*size).size if settings.around else size
 
 
 def resize_of(settings: Settings) -> Resize:

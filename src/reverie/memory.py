@@ -42,7 +42,7 @@ def available_memory() -> int:
 
 
 def give_back() -> None:
-    """Hands freed memory back to the system. glibc would keep it, in pieces too small for the next block."""
+    """Hands memory that was freed back to the system. glibc keeps it, in pieces too small for the next block."""
     with suppress(OSError, AttributeError, TypeError):  # other C libraries have no such call
         ctypes.CDLL(None).malloc_trim(0)
 

@@ -2,6 +2,9 @@
 
 Step sizes are on our scale of 0..1: Google's 1.5 of 255 shades, and 0.01 of the tutorials' -1..1, halved. All of them
 keep the photograph's own detail from octave to octave as Google's notebook does; the TensorFlow tutorial loses it.
+
+Where a program wishes for layers of a network that few have here, the bundled one is given its nearest: the same
+depth by receptive field, looked at. Numbers alike otherwise; what has no counterpart in `Settings` is said beside.
 """
 
 from __future__ import annotations
@@ -41,7 +44,7 @@ PRESETS = {
         Preset("default", "dogs and eyes at first sight: our own"),
         Preset(
             "class",
-            "whole things: what a wish for a class gets unless told",
+            "whole things: what a wish for a class or a guide gets unless told",
             {
                 "steps": 40,
                 "step_size": 0.007,
@@ -74,7 +77,7 @@ PRESETS = {
             "tf-tutorial",
             "TensorFlow's tutorial: five octaves about the picture's size, 100 steps",
             {"octaves": 5, "larger_octaves": 2, "steps": 100, "step_size": 0.005, "jitter": 512, **PLAIN},
-            {"inception_v3": "mixed3 + mixed5"},
+            {"inception_v3": "mixed3 + mixed5", "squeezenet": "fire6 + fire8"},
         ),
         Preset(
             "keras",
@@ -89,7 +92,114 @@ PRESETS = {
                 "max_score": 15.0,
                 **PLAIN,
             },
-            {"inception_v3": "mixed4^2 + 1.5*mixed5^2 + 2*mixed6^2 + 2.5*mixed7^2"},
+            {
+                "inception_v3": "mixed4^2 + 1.5*mixed5^2 + 2*mixed6^2 + 2.5*mixed7^2",
+                # Its scores are larger than InceptionV3's by the size of its activations: scaled, or 15 ends at once.
+                "squeezenet": "0.00004*fire6^2 + 0.00006*fire7^2 + 0.00008*fire8^2 + 0.0001*fire9^2",
+            },
+        ),
+        Preset(
+            "tf-notebook",
+            "TensorFlow's notebook of 2015: one channel, four octaves at 1.4",
+            {
+                "octaves": 4,
+                "octave_scale": 1.4,
+                "steps": 10,
+                "step_size": 1.5 / 255,
+                "jitter": 512,  # its tiles are rolled by up to their own side
+                "normalization": "mean-abs",
+                **PLAIN,
+            },
+            # Channel 139 of mixed4d_3x3_bottleneck_pre_relu grew flowers in inception5h. torchvision's googlenet was
+            # trained anew, so that its channel of that number means something else.
+            {"torchvision:googlenet": "inception4d.branch2.0.bn:139", "squeezenet": "fire8:200"},
+        ),
+        Preset(
+            "tf-lapnorm",
+            "TensorFlow's notebook, the frequencies of the gradient made equally strong",
+            {
+                "octaves": 3,
+                "octave_scale": 1.4,
+                "steps": 10,
+                # 1.0 for each of five bands of strength one, which add up to the root of five; ours to one.
+                "step_size": 5**0.5 / 255,
+                "jitter": 512,
+                "color_correlation": 0.0,
+                "laplacian_levels": 4,
+                "laplacian_strength": 1.0,
+            },
+            {"torchvision:googlenet": "inception4d.branch2.0.bn:139", "squeezenet": "fire8:200"},
+        ),
+        Preset(
+            "gordic",
+            "pytorch-deepdream: four octaves at 1.8, blurred gradients, VGG16's relu4_3",
+            {
+                "octaves": 4,
+                "octave_scale": 1.8,
+                "steps": 10,
+                "step_size": 0.09 * 0.225,  # 0.09 of colors divided by ImageNet's deviation
+                # It adds three blurs, of half, once and twice a sigma that grows from 0.7 to 2.5: one in their midst.
+                "smoothing": 1.0,
+                **PLAIN,
+            },
+            {"torchvision:vgg16": "features.22^2", "squeezenet": "fire5^2"},
+        ),
+        Preset(
+            "neural-dream",
+            "neural-dream: two octaves, 50 steps each, GoogLeNet's 4d 3x3 reduce",
+            {
+                "octaves": 2,
+                "octave_scale": 1 / 0.6,
+                # Adam moves every pixel by about its rate, 1.5 of 255: the mean absolute value comes nearest. It goes
+                # up the octaves ten times; here once, as our detail is kept.
+                "steps": 50,
+                "step_size": 1.5 / 255,
+                "normalization": "mean-abs",
+                **PLAIN,
+            },
+            {"torchvision:googlenet": "inception4d.branch2.0", "squeezenet": "fire7"},
+        ),
+        Preset(
+            "crowson",
+            "crowsonkb's deep_dream: two octaves for each doubling, small ones too",
+            {
+                # Its smallest octave is of 128 pixels, ours, unless their number is told, of about 150.
+                "octave_scale": 2**0.5,
+                "steps": 10,
+                "step_size": 1 / 255,
+                "normalization": "mean-abs",
+                **PLAIN,
+            },
+            # The layers and their weights are its user's to choose; these are of two depths.
+            {"torchvision:googlenet": "inception3b^2 + inception4c^2", "squeezenet": "0.1*fire4^2 + fire8^2"},
+        ),
+        Preset(
+            "hvass",
+            "Hvass-Labs' tutorial 14: large steps, blurred, in a low layer",
+            {
+                "octaves": 5,
+                "octave_scale": 1 / 0.7,
+                "steps": 10,
+                "step_size": 3 / 255,
+                "jitter": 400,  # its tiles lie elsewhere in each step, and are of this side
+                # Three blurs here as well, of half, once and twice a sigma that grows from 0.5 to 4.1.
+                "smoothing": 1.0,
+                **PLAIN,
+            },
+            {"torchvision:googlenet": "inception4a^2", "squeezenet": "fire6^2"},
+        ),
+        Preset(
+            "hallucination-machine",
+            "Hallucination Machine's films: three octaves at 1.8, what GoogLeNet's 4d pools",
+            {
+                "octaves": 3,
+                "octave_scale": 1.8,
+                "steps": 16,
+                "step_size": 1.5 / 255,
+                "normalization": "mean-abs",
+                **PLAIN,
+            },
+            {"torchvision:googlenet": "inception4d.branch4.0^2", "squeezenet": "fire8^2"},
         ),
     ]
 }

@@ -15,7 +15,8 @@ from typing import Any, TypeVar
 
 import tomli_w
 
-from reverie.dream import dream_gradient, dream_steps, finished, resize_of, sized
+from reverie.composition import dream_gradient
+from reverie.dream import dream_steps, finished, resize_of, sized
 from reverie.errors import ImageFileError, RecipeError, ReverieError, SettingsError, nearest
 from reverie.guides import moved
 from reverie.image import Photo, PhotoFile, read_header, read_photo, read_recipe
@@ -108,6 +109,8 @@ class Recipe:
             table = tomllib.loads(text)
         except (ValueError, RecursionError) as error:
             raise RecipeError(f"{UNREADABLE}: {error}") from None
+        if command := visualized(text):
+            raise RecipeError(f"it began as noise, not as a photo; make it again with {command}")
         return cls(**checked(table))
 
     @classmethod
@@ -143,6 +146,21 @@ def checked(table: dict[str, Any]) -> dict[str, Any]:
         return {**table, "masks": masks, "settings": Settings.of(table.get("settings", {}))}
     except (TypeError, ReverieError) as error:
         raise RecipeError(f"{UNREADABLE}: {error}") from None
+
+
+def shown(path: str | Path) -> str:
+    """What made a picture, as it is written in it: the recipe of a dream, or of a wish that was visualized."""
+    text = None if Path(path).suffix == ".toml" else read_recipe(path)
+    return text if text is not None and visualized(text) else Recipe.from_file(path).to_toml()
+
+
+def visualized(text: str) -> str | None:
+    """The command line in the recipe of a picture that began as noise; None in that of a dream."""
+    try:
+        table = tomllib.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return str(table.get("command", "reverie visualize")) if "visualize" in table else None
 
 
 def plain(name: str) -> str:

@@ -32,22 +32,26 @@ def resize(image: Float[Tensor, "b c h w"], size: tuple[int, int]) -> Float[Tens
 
 
 def resize_around(image: Image, size: tuple[int, int]) -> Resized:
-    """As `resize`, for the picture of a sphere: what lies beyond the left edge is the right one."""
-    (height, width), (rows, columns) = image.shape[-2:], size
-    if width == 1 or (height, width) == (rows, columns):
+    """As `resize`, for the picture of a sphere: what lies beyond the left edge is the right one.
+
+    Rows are periodic, so they are resized by their Fourier series. A cubic would be steeper between two old pixels than
+    at one, and at the wrap column the pixels of all octaves have their edges: what is dreamed would be roughest there.
+    """
+    (rows, columns), width = size, image.shape[-1]
+    image = resize(image, (rows, width))
+    if width == columns or width == 1:
         return resize(image, size)
-    # Whole periods of the two grids are added, so that the pixels of the larger picture lie upon those of the result.
-    common = math.gcd(width, columns)
-    periods = math.ceil(CUBIC * max(width / columns, 1) * common / width)
-    margin, cut = periods * width // common, periods * columns // common
-    wide = resize(
-        image[..., torch.arange(-margin, width + margin, device=image.device) % width], (rows, columns + 2 * cut)
-    )
-    return wide[..., cut : cut + columns]
+    waves = torch.arange(min(width, columns) // 2 + 1, device=image.device)
+    # Half a pixel of the one grid is not half a pixel of the other; and no wave is cut off sharply, lest edges ring.
+    turn = torch.polar(softly_cut(waves / (min(width, columns) / 2)), math.pi * waves * (1 / columns - 1 / width))
+    spectrum = torch.fft.rfft(image, dim=3)[..., : len(waves)] * turn
+    resized: Tensor = torch.fft.irfft(spectrum, n=columns, dim=3)
+    return resized * (columns / width)
 
 
-CUBIC = 3
-"""How many pixels, of the coarser grid, a cubic reaches to either side: two, and one for the rounding."""
+def softly_cut(frequency: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
+    """What is left of a wave, by its share of the highest that the pixels can hold: about what a cubic leaves."""
+    return torch.cos(math.pi / 2 * ((frequency - 0.6) / 0.4).clamp(0, 1)).square()
 
 
 def around(image: Image, margin: int) -> Resized:
@@ -63,6 +67,10 @@ def sampled(image: Image, x: Float[Tensor, "rows columns"], y: Float[Tensor, "ro
     height, width = image.shape[-2:]
     grid = torch.stack([(2 * x + 1) / width - 1, (2 * y + 1) / height - 1], -1).expand(image.shape[0], -1, -1, -1)
     return F.grid_sample(image, grid, mode="bicubic", padding_mode="border", align_corners=False)
+
+
+CUBIC = 3
+"""How many pixels a cubic reaches to either side: two, and one for the rounding."""
 
 
 def sampled_around(

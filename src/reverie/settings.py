@@ -13,6 +13,7 @@ from typing import Any
 from reverie.errors import SettingsError, UnknownName
 
 NORMALIZATIONS = ("std", "mean-abs", "none")
+PARAMS = ("fourier", "pixel")
 PANORAMAS = ("auto", "on", "off", "force")
 
 
@@ -73,6 +74,42 @@ class Settings:
     def as_dict(self) -> dict[str, Any]:
         """The fields that are set, in order: what a recipe writes down."""
         return {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
+
+
+@dataclass(frozen=True)
+class VisualSettings:
+    """How a wish is visualized, from noise. Raises `SettingsError` for a number outside its bounds.
+
+    Step size and decay are measured as lucid's, whose own are 0.05 and 1 at 512 steps. Smaller steps keep the colors
+    of nature for longer, more damping and stronger turns make shapes of lines.
+    """
+
+    size: int = _number(512, "sides of the picture in pixels", 16, 8192)
+    steps: int = _number(192, "gradient ascent steps", 1, 1_000_000)
+    step_size: float = _number(0.02, "change of a number of the spectrum in one step", 1e-9, 10)
+    param: str = _choice("fourier", "what the picture is made of", PARAMS)
+    decay: float = _number(1.2, "how much weaker the high frequencies of the spectrum are", 0, 4)
+    jitter: int = _number(8, "largest random shift before each step, in pixels", 0, 1_000_000)
+    rotation: float = _number(15.0, "largest random turn before each step, in degrees", 0, 180)
+    scaling: float = _number(0.2, "largest random change of size before each step, as a share", 0, 0.9)
+    seed: int = _number(0, "what chance begins from", 0, 2**63 - 1)
+
+    def __post_init__(self) -> None:
+        for each in dataclasses.fields(self):
+            object.__setattr__(self, each.name, _checked(each, getattr(self, each.name)))
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> VisualSettings:
+        """Settings from a mapping of field names; raises `UnknownName` for any other name."""
+        known = [each.name for each in dataclasses.fields(cls)]
+        for name in values:
+            if name not in known:
+                raise UnknownName("setting", name, known)
+        return cls(**values)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The fields, in order: what a recipe writes down."""
+        return dataclasses.asdict(self)
 
 
 def _checked(each: dataclasses.Field[Any], value: Any) -> Any:

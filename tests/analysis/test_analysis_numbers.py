@@ -21,7 +21,8 @@ from reverie.analysis.machine import machine, matmul_peak
 from reverie.analysis.parameters import Parameters
 from reverie.analysis.timing import STEPS_A_TURN, Sample, Spread, Timing, order_of, ratios, take_turns, timed
 from reverie.analysis.variants import Variant, load_variants
-from reverie.dream import dream_gradient, dream_steps
+from reverie.composition import dream_gradient
+from reverie.dream import dream_steps
 from reverie.errors import MissingExtra, SettingsError
 from reverie.gradient import gradient_of, score_of
 from reverie.models import load_model

@@ -167,8 +167,8 @@ def test_words_that_are_refused_before_any_work(words: str, says: str, folder: P
         ("--engine jax", "no engine is called 'jax'; known: torch, tensorflow"),
         ("--weights gone.safetensors", "cannot read weights from gone.safetensors"),
         ("--weights photo.jpg", "photo.jpg holds no weights"),
-        ("--memory 1kB", "memory is 1,000 bytes; this picture and these layers need at least"),
-        ("--size 10000000", "memory"),
+        ("--memory 1kB", "memory is 0 MB; these layers need at least "),
+        ("--size 10000000", "do not fit"),
     ],
 )
 def test_words_that_the_network_refuses(words: str, says: str, folder: Path, reverie: Command) -> None:

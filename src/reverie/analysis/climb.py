@@ -6,7 +6,8 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from reverie.dream import dream_gradient, dream_steps, image_size, sized, whole
+from reverie.composition import dream_gradient
+from reverie.dream import dream_steps, image_size, sized, whole
 from reverie.errors import SettingsError
 from reverie.gradient import score_of
 from reverie.objectives import Objective

@@ -15,7 +15,7 @@ from reverie.analysis.machine import matmul_peak, synchronize
 from reverie.analysis.memory import forget_peak, peak_since
 from reverie.analysis.variants import Variant
 from reverie.ascent import ascend
-from reverie.dream import dream_gradient
+from reverie.composition import dream_gradient
 from reverie.gradient import gradient_of
 from reverie.objectives import Objective
 from reverie.settings import Settings

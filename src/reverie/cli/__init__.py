@@ -12,7 +12,7 @@ from itertools import zip_longest
 
 from cyclopts import App, CycloptsError
 
-from reverie.cli import commands
+from reverie.cli import commands, features
 from reverie.errors import ReverieError
 from reverie.settings import PANORAMAS
 
@@ -22,7 +22,7 @@ app = App(
     name="reverie",
     help="Makes trained networks dream.",
     version=lambda: version("reverie"),
-    help_format="rst",
+    help_format="plaintext",
     suppress_keyboard_interrupt=False,  # it is ours to answer
 )
 for command in (
@@ -30,6 +30,8 @@ for command in (
     commands.run,
     commands.show,
     commands.caption,
+    features.visualize,
+    features.atlas,
     commands.analyze,
     commands.models,
     commands.layers,

@@ -33,6 +33,7 @@ def dream(
     precision: str | None = None,
     memory: str | None = None,
     snapshots: Annotated[int | None, Parameter(converter=whole_number)] = None,
+    surprise: Annotated[int | None, Parameter(converter=whole_number)] = None,
     quiet: Annotated[bool, Flag] = False,
     json: Annotated[bool, Flag] = False,
     settings: Annotated[SettingsFlags | None, Parameter(name="*")] = None,
@@ -59,7 +60,7 @@ def dream(
     preset
         A known way to dream: see `reverie presets`.
     config
-        A TOML file of these options, or a recipe.
+        A TOML file of these options, a recipe, or a picture that holds one.
     weights
         A file of weights (safetensors, Keras's .h5, a torch state dict), or random for an untrained network.
     engine
@@ -72,6 +73,8 @@ def dream(
         How much memory the dream may take, such as 2GB; auto: half of what is free.
     snapshots
         Also write the picture every so many steps of the last octave, into a folder beside the output.
+    surprise
+        So many dreams of one photo into a folder, their wishes and settings drawn by chance from --seed, and a sheet.
     quiet
         Say nothing but mistakes.
     json
@@ -84,7 +87,12 @@ def dream(
     from reverie.cli.dreaming import dream_all
     from reverie.cli.manner import Manner
 
-    return dream_all(list(photos), output, wish, Manner(quiet=quiet, json=json, snapshots=snapshots))
+    manner = Manner(quiet=quiet, json=json, snapshots=snapshots)
+    if surprise is not None:
+        from reverie.cli.surprising import surprise_all
+
+        return surprise_all(list(photos), output, wish, surprise, manner)
+    return dream_all(list(photos), output, wish, manner)
 
 
 def run(
@@ -155,9 +163,9 @@ def show(picture: Path) -> None:
     picture
         A picture written by Reverie.
     """
-    from reverie.recipe import Recipe
+    from reverie.recipe import shown
 
-    print(Recipe.from_file(picture).to_toml(), end="")
+    print(shown(picture), end="")
 
 
 def analyze(
@@ -224,21 +232,12 @@ def models(*, json: Annotated[bool, Flag] = False) -> None:
     json
         Print a JSON array.
     """
-    from reverie.models.catalog import SPECS
+    from reverie.models.catalog import SPECS, ZOO
 
     rows = [{"name": spec.name, "objective": spec.objective, "about": spec.about} for spec in SPECS.values()]
     table(rows, json)
     if not json:
         print(ZOO)
-
-
-ZOO = """\
-Beside these, with the extra "zoo" (pip install 'reverie[zoo]'):
-  torchvision:NAME   any classifier of torchvision, such as torchvision:googlenet
-  timm:NAME          any network of timm, such as timm:convnext_tiny.fb_in22k
-and with the extra "tensorflow":
-  keras:NAME         any network of Keras, such as keras:ResNet50
-Unless told, they dream of the square of a block in their middle: see `reverie layers torchvision:googlenet`."""
 
 
 def presets(*, json: Annotated[bool, Flag] = False) -> None:

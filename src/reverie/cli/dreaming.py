@@ -17,7 +17,8 @@ from reverie.cli.large import LargeRun, dream_large, larger_than
 from reverie.cli.manner import Manner, speak
 from reverie.cli.progress import watched
 from reverie.cli.targets import free, jobs_of
-from reverie.dream import image_size, resize_of, seen_size, size_with, sized, whole
+from reverie.composition import seen_size
+from reverie.dream import image_size, resize_of, size_with, sized, whole
 from reverie.errors import ImageFileError, ImageTooSmall, ReverieError, ScoreError
 from reverie.gradient import layers_of, score_of
 from reverie.guides import guided
@@ -26,7 +27,7 @@ from reverie.memory import parse_memory, tile_for
 from reverie.models import default_objective, load_model
 from reverie.objectives import Objective
 from reverie.panorama import labeled
-from reverie.recipe import Recipe, header_of, located, model_of, photo_of, steps_of, wish_of
+from reverie.recipe import Recipe, header_of, located, model_of, photo_of, plain, steps_of, wish_of
 from reverie.types import Image, Model, Step
 from reverie.wording import objective
 
@@ -60,9 +61,9 @@ def dream_all(photos: list[Path], output: Path | None, wish: Wish, manner: Manne
             if larger_than(budget, header, recipe, model, whole_wish(wished)):
                 code = max(code, dream_large(LargeRun(recipe, header, model, job.target, manner), budget))
                 continue
-            size = seen_size(size_with(header.size, wish.settings.size), recipe.settings)
-            recipe = replace(recipe, tile=tile_for(model, whole_wish(wished), budget, size))
-            code = max(code, dream_one(Run(recipe, read_photo(job.path), model, job.target, manner)))
+            photo = read_photo(job.path)
+            recipe = recipe_for((photo, job.name), model, wished, wish, budget)
+            code = max(code, dream_one(Run(recipe, photo, model, job.target, manner)))
         except ReverieError as error:
             if len(jobs) == 1:
                 raise
@@ -74,6 +75,16 @@ def dream_all(photos: list[Path], output: Path | None, wish: Wish, manner: Manne
     return code
 
 
+def recipe_for(
+    named: tuple[Photo, str], model: Model, wished: Objective | list[tuple[str, Objective]], wish: Wish, budget: int
+) -> Recipe:
+    """What is about to be dreamed of a photo and its name, in tiles where the budget, in bytes, is too small."""
+    recipe = Recipe.of(*named, model, wished, wish.settings)
+    size = seen_size(size_with(image_size(named[0].image), wish.settings.size), recipe.settings)
+    tile = tile_for(model, whole_wish(wished), budget, size)
+    return replace(recipe, engine=wish.engine, weights=wish.weights, tile=tile)
+
+
 def check_words(wish: Wish) -> None:
     """Reads every objective, before any network is loaded; raises `WordingError`."""
     for words in [wish.objective, *(own or wish.objective for _, own in wish.masks)]:
@@ -82,14 +93,16 @@ def check_words(wish: Wish) -> None:
 
 
 def wishes(wish: Wish, default: str) -> Objective | list[tuple[str, Objective]]:
-    """What to dream of, in the whole picture or by each mask's file: where there are guides, of their features."""
-    words = [own for _, own in wish.masks] or [""]
-    objectives = [objective(own or wish.objective or default) for own in words]
-    if wish.guides:
-        objectives = [guided(each, wish.guides, wish.guide_mean) for each in objectives]
+    """What to dream of, in the whole picture or by each mask's file: where there are guides, of their features.
+
+    A mask with words of its own says its own guides.
+    """
+    whole = objective(wish.objective or default)
+    if wish.guides and not (wish.masks and all(own for _, own in wish.masks)):
+        whole = guided(whole, wish.guides, wish.guide_mean)
     if not wish.masks:
-        return objectives[0]
-    return [(file, each) for (file, _), each in zip(wish.masks, objectives, strict=True)]
+        return whole
+    return [(file, objective(own) if own else whole) for file, own in wish.masks]
 
 
 def whole_wish(wished: Objective | list[tuple[str, Objective]]) -> Objective:
@@ -110,6 +123,7 @@ def dream_again(picture: Path, output: Path | None, moved: Path | None, manner: 
     recipe = located(Recipe.from_file(picture), beside=picture)
     recipe = recipe if moved is None else replace(recipe, input=str(moved))
     photo = header_of(recipe, picture) if recipe.block else photo_of(recipe, picture)
+    recipe = replace(recipe, input=plain(recipe.input))
     target = output or free(Path(), f"{picture.stem}-again", picture.suffix if picture.suffix != ".toml" else ".png")
     check_output(target, [picture, photo.path, *map(Path, recipe.guides), *(Path(each.file) for each in recipe.masks)])
     model = model_of(recipe)

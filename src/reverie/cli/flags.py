@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Optional
 
@@ -68,6 +68,8 @@ class Wish:
     guide_mean: bool = False
     masks: Sequence[tuple[str, str]] = ()
     """The file of each mask, and the objective there; without words, the objective of the whole."""
+    said: Collection[str] = ()
+    """The words and settings that the user chose, by flag, preset or file: chance leaves them alone."""
 
 
 def wish_of(said: Mapping[str, Any], flags: Any, preset: str | None, config: Path | None) -> Wish:
@@ -77,16 +79,27 @@ def wish_of(said: Mapping[str, Any], flags: Any, preset: str | None, config: Pat
     spoken = {**file, **{name: value for name, value in words.items() if value is not None}}
     chosen = preset_of(spoken.get("preset", "default"))
     spec = spec_of(spoken.get("model", DEFAULT))
-    objective = spoken["objective"] if "objective" in spoken else chosen.objective(spec.name) or spec.objective or None
+    guides = [weighted(each) for each in spoken.get("guide", [])]
+    if spoken.get("guide_mean") and not guides:
+        raise WordingError("--guide-mean says how to look at a guide picture: name one with --guide")
+    usual = (spec.guided if guides else "") or spec.objective or None
+    objective = spoken["objective"] if "objective" in spoken else chosen.objective(spec.name) or usual
     masks = [each if isinstance(each, tuple) else mask_and_wish(each) for each in spoken.get("mask", [])]
     if said.get("objective") and masks and all(own for _, own in masks):
         raise WordingError("every mask has a wish of its own: leave out --objective, or the wish of one mask")
     if "preset" not in spoken:
-        chosen = preset_of(suiting([own or objective for _, own in masks] or [objective]))
+        chosen = preset_of(suiting([own or objective for _, own in masks] or [objective], bool(guides)))
     flagged = {name: value for name, value in vars(flags).items() if value is not None} if flags else {}
     settings = Settings.of({**chosen.settings, **spoken.get("settings", {}), **flagged})
     how = {name: spoken[name] for name in HOW if name in spoken}
-    guides = [weighted(each) for each in spoken.get("guide", [])]
+    own = preset_of(spoken.get("preset", "default"))
+    how["said"] = {
+        *spoken,
+        *own.settings,
+        *spoken.get("settings", {}),
+        *flagged,
+        *(["objective"] if own.objectives else []),
+    }
     return Wish(spec.name, objective, settings, guides=guides, masks=masks, **how)
 
 
@@ -95,12 +108,11 @@ WORDS = ("model", "objective", "preset", "guide", "mask", *HOW)
 WRITTEN_BY_US = ("input", "input_sha256", "model_sha256", "version", "tile", "only_steps", "guides")
 
 
-def suiting(objectives: Sequence[str | None]) -> str:
-    """The preset that suits these wishes."""
-    from reverie.dream import preset_for
+def suiting(objectives: Sequence[str | None], guided: bool) -> str:
+    """The preset that suits these wishes, or guides."""
+    from reverie.composition import preset_for
 
-    names = {preset_for(objective) for objective in objectives if objective} - {"default"}
-    return next(iter(names), "default")
+    return "class" if guided or "class" in map(preset_for, filter(None, objectives)) else "default"
 
 
 def weighted(words: str) -> tuple[float, str]:
@@ -135,10 +147,25 @@ def several_in(table: dict[str, Any], path: Path) -> dict[str, Any]:
     return {"guide": guides, "mask": [*masks, *recalled], "guide_mean": mean}
 
 
-def read_config(path: Path) -> dict[str, Any]:
-    """A TOML file of words and settings, or a recipe, whose input and digests play no part."""
+def text_of(path: Path) -> str:
+    """The text of a file, or the recipe within a picture."""
     try:
-        table = tomllib.loads(path.read_text("utf-8"))
+        return path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        if not PICTURE.fullmatch(path.suffix):
+            raise error
+        from reverie.image import read_recipe
+
+        return read_recipe(path)
+
+
+PICTURE = re.compile(r"\.(png|jpe?g|tiff?|webp|avif)", re.IGNORECASE)
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """A TOML file of words and settings, a recipe or a picture with one, whose input and digests play no part."""
+    try:
+        table = tomllib.loads(text_of(path))
     except (OSError, ValueError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or error
         raise RecipeError(f"the configuration {path} cannot be read: {reason}") from None

@@ -17,7 +17,8 @@ from rich.progress import Progress as Bars
 
 from reverie.analysis.memory import peak_memory
 from reverie.cli.manner import Manner
-from reverie.dream import seen_size, size_with
+from reverie.composition import seen_size
+from reverie.dream import size_with
 from reverie.errors import SettingsError
 from reverie.gigapixel import Job, Progress, dream_file
 from reverie.image import MOST_PIXELS, PhotoFile

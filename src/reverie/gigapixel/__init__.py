@@ -25,7 +25,8 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
-from reverie.dream import dream_gradient, dream_steps, size_with
+from reverie.composition import dream_gradient
+from reverie.dream import dream_steps, size_with
 from reverie.errors import ImageTooSmall, SettingsError
 from reverie.gigapixel.parts import refuse_uneven
 from reverie.gigapixel.passes import PASSES, Pass, Stage

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from reverie.dream import nothing
+from reverie.composition import nothing
 from reverie.errors import SettingsError
 from reverie.gradient import Measure, gradient_of
 from reverie.objectives import NeuronTerm, Objective, Term

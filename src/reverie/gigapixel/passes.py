@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from reverie.ascent import ascend
-from reverie.dream import styled
+from reverie.composition import styled
 from reverie.gigapixel.blocks import Blocks, shared
 from reverie.gigapixel.parts import Parts, recording, replaying, sample, shifts, together
 from reverie.gigapixel.raster import Raster, Span, drafted, rectangles

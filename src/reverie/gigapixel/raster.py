@@ -91,7 +91,7 @@ class Raster:
 
     def runs(self, rows: Span, columns: Span, samples: np.ndarray) -> Iterator[tuple[int, memoryview]]:
         """Where each piece of a rectangle lies in the file, and in its samples: rows, or all where they are whole."""
-        flat = memoryview(samples.reshape(-1).view(np.uint8))  # type: ignore[arg-type]
+        flat = samples.reshape(-1).data.cast("B")
         length = (columns[1] - columns[0]) * self.pixel
         if columns == (0, self.width):
             length *= rows[1] - rows[0]

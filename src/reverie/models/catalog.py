@@ -22,6 +22,8 @@ class ModelSpec:
     """The digest of that file: "sha256:..." or "md5:...", as its makers publish it."""
     url: str = ""
     """Where the file is downloaded from; empty for one within the package."""
+    guided: str = ""
+    """The objective whose layers look for a guide's features unless told; empty: that of every other dream."""
 
 
 SPECS = {
@@ -31,6 +33,7 @@ SPECS = {
             name="squeezenet",
             about="SqueezeNet 1.1, ImageNet; 5 MB, comes with the package",
             objective="fire8^2",
+            guided="fire9",  # sees a whole flower where fire8 sees its round middle
             network="reverie.models.squeezenet:SqueezeNet",
             file="squeezenet1_1.safetensors",
             digest="sha256:6f1d074c42b7077d2eb7a20bd586697bc12ca8cefeb8726f859ec517fb9c44f8",
@@ -55,6 +58,15 @@ LIBRARIES = {"torchvision": "reverie.models.torchvision_zoo", "timm": "reverie.m
 
 KERAS = "keras"
 """The library whose networks, "keras:ResNet50", TensorFlow runs."""
+
+
+ZOO = """\
+Beside these, with the extra "zoo" (pip install 'reverie[zoo]'):
+  torchvision:NAME   any classifier of torchvision, such as torchvision:googlenet
+  timm:NAME          any network of timm, such as timm:convnext_tiny.fb_in22k
+and with the extra "tensorflow":
+  keras:NAME         any network of Keras, such as keras:ResNet50
+Unless told, they dream of the square of a block in their middle: see `reverie layers torchvision:googlenet`."""
 
 
 def spec_of(name: str) -> ModelSpec:

@@ -16,11 +16,7 @@ from reverie.errors import WeightsError
 from reverie.models.zoo import Metadata
 from reverie.models.zoo_files import from_hugging_face, from_torch_hub
 
-ANY_SIZE: tuple[dict[str, Any], ...] = (
-    {"dynamic_img_size": True, "dynamic_img_pad": True},
-    {"strict_img_size": False},
-    {},
-)
+ANY_SIZE: tuple[dict[str, Any], ...] = ({"dynamic_img_size": True}, {"strict_img_size": False}, {})
 """How timm's families are told to take pictures of any size; those that know no such word take them, or never do."""
 
 
@@ -37,8 +33,16 @@ def created(name: str, **how: Any) -> nn.Module:
     """A network for any size of picture, if it can be had."""
     for words in ANY_SIZE:
         with contextlib.suppress(TypeError):  # a word that its family does not know
-            return cast(nn.Module, timm.create_model(name, **words, **how))
+            return padding(timm.create_model(name, **words, **how))
     raise WeightsError(f"timm cannot build {name}")
+
+
+def padding(module: nn.Module) -> nn.Module:
+    """The network, whose patches now take pictures that fill no whole number of them (Swin's know no word for it)."""
+    for each in module.modules():
+        if hasattr(each, "dynamic_img_pad"):
+            each.dynamic_img_pad = cast(Any, True)
+    return module
 
 
 def metadata(name: str, module: nn.Module) -> Metadata:

@@ -1,0 +1,65 @@
+"""Do the borders of tiles show in a dream?
+
+    python benchmarks/seams.py [--size 1200] [--tiles 320 480]
+
+Dreams the example with the defaults, cut into windows, and compares how much neighboring pixels differ across the
+borders of the windows with how much they differ everywhere else (root mean square). A ratio of 1 is no seam; wanted:
+at most 1.02. The same dream uncut, measured at the same places, says what of it is the picture's own.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+import torch
+from machine import describe
+
+import reverie as rv
+from reverie.dream import finished, sized
+from reverie.recipe import EXAMPLE, path_of
+from reverie.tiling import Plan, affordable_halo
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", type=int, default=1200)
+    parser.add_argument("--tiles", type=int, nargs="+", default=[320, 480])
+    given = parser.parse_args()
+    print(describe())
+    model, wish, settings = rv.load_model("squeezenet"), rv.objective("fire8^2"), rv.Settings()
+    image = sized(rv.open_image(path_of(EXAMPLE)), given.size)
+
+    def dreamed(tile: int | None) -> torch.Tensor:
+        gradient = rv.dream_gradient(model, wish, settings, tile)
+        return finished(rv.dream_steps(image, gradient, settings), image)
+
+    whole = dreamed(None)
+    for tile in given.tiles:
+        halo = affordable_halo(tile)
+        plan = Plan.of(model, wish, tile, halo)
+        rows, columns = ([window.owned[0] for window in plan.windows(side)][1:] for side in image.shape[-2:])
+        ratio, own = (energy(picture, rows, columns) for picture in (dreamed(tile), whole))
+        cut = f"{len(rows) + 1} x {len(columns) + 1} windows of {tile}, halo {plan.before} and {plan.behind}"
+        print(f"{image.shape[3]} x {image.shape[2]} in {cut}: borders {ratio:.3f} of elsewhere (uncut: {own:.3f})")
+
+
+def energy(picture: torch.Tensor, rows: list[int], columns: list[int]) -> float:
+    """How much pixels differ across the borders, against everywhere else."""
+    across = torch.cat([part.flatten() for part in differences(picture, rows, columns, inside=True)])
+    elsewhere = torch.cat([part.flatten() for part in differences(picture, rows, columns, inside=False)])
+    return float((across.square().mean() / elsewhere.square().mean()).sqrt())
+
+
+def differences(picture: torch.Tensor, rows: list[int], columns: list[int], inside: bool) -> list[torch.Tensor]:
+    """Of neighbors: those on the two sides of a border, or all others."""
+    found = []
+    for axis, borders in ((2, rows), (3, columns)):
+        steps = picture.diff(dim=axis)
+        chosen = torch.zeros(steps.shape[axis], dtype=torch.bool)
+        chosen[torch.tensor(borders) - 1] = True
+        found.append(steps.movedim(axis, 0)[chosen if inside else ~chosen])
+    return found
+
+
+if __name__ == "__main__":
+    main()

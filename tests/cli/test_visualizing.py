@@ -1,0 +1,202 @@
+"""Pictures from noise and contact sheets at the command line: made, made again, resumed, refused in one line."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from html import unescape
+from pathlib import Path
+
+import PIL.Image
+import pytest
+import torch
+
+from conftest import Command
+from reverie.atlas import GAP, LABEL, numbers_of, sheet, written
+from reverie.cli import mapping
+from reverie.errors import SettingsError
+from reverie.image import open_image
+
+RANDOM = ("--weights", "random", "--precision", "float32", "--device", "cpu")
+QUICK = (*RANDOM, "--size", "48", "--steps", "2")
+CHANNELS = ("atlas", "--layer", "fire2", "--channels", "3:14", "-o", "sheet.png", *QUICK)
+
+
+def test_a_wish_is_visualized_and_says_how(folder: Path, reverie: Command) -> None:
+    assert reverie("visualize", "fire2:5", "-o", "neuron.png", *QUICK, "--seed", "3", "--quiet").err == ""
+    with PIL.Image.open("neuron.png") as picture:
+        assert picture.size == (48, 48)
+    recipe = reverie("show", "neuron.png").out
+    assert 'visualize = "fire2:5"' in recipe
+    assert "seed = 3" in recipe
+    command = re.search(r'^command = "(.*)"$', recipe, re.MULTILINE)
+    assert command is not None
+    words = shlex.split(command[1])
+    assert words[0] == "reverie"
+    assert reverie(*words[1:], "-o", "again.png").code == 0
+    assert Path("again.png").read_bytes() == Path("neuron.png").read_bytes()
+    refused = reverie("run", "neuron.png")
+    assert refused.code == 2
+    assert command[1] in refused.err
+
+
+def test_a_free_name_is_found(folder: Path, reverie: Command) -> None:
+    for _ in range(2):
+        assert reverie("visualize", "fire2:5 - 0.1*tv", *QUICK).code == 0
+    assert {path.name for path in folder.glob("*.png")} == {"fire2-5-0-1-tv.png", "fire2-5-0-1-tv-2.png"}
+
+
+def test_an_interrupted_picture_is_saved(folder: Path, reverie: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    from reverie.cli import visualizing
+
+    whole = visualizing.visualize_steps
+
+    def stopped(*given):  # type: ignore[no-untyped-def]
+        for step in whole(*given):
+            yield step
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(visualizing, "visualize_steps", stopped)
+    assert reverie("visualize", "fire2:5", "-o", "part.png", *QUICK).code == 130
+    assert "steps = 1" in reverie("show", "part.png").out
+
+
+def test_channels_are_put_on_a_sheet(folder: Path, reverie: Command) -> None:
+    assert reverie(*CHANNELS, "--columns", "4").code == 0
+    with PIL.Image.open("sheet.png") as picture:
+        assert picture.size == (GAP + 4 * (48 + GAP), GAP + 3 * (48 + LABEL + GAP))
+    page = Path("sheet.html").read_text()
+    assert re.findall(r"<figcaption>(.*?)</figcaption>", page) == [f"fire2:{number}" for number in range(3, 14)]
+    assert page.count("data:image/png;base64,") == 11
+    assert "<script" not in page
+    assert not list(folder.glob(".*"))
+    command = shlex.split(re.findall(r"<code>(.*?)</code>", unescape(page))[9])
+    assert command[:3] == ["reverie", "visualize", "fire2:12"]
+    assert reverie(*command[1:], "-o", "cell.png").code == 0
+    left, top = GAP + (48 + GAP), GAP + 2 * (48 + LABEL + GAP)
+    placed = open_image("sheet.png")[..., top : top + 48, left : left + 48]
+    assert float((placed - open_image("cell.png")).abs().mean()) < 0.01
+
+
+def test_a_sheet_goes_on_where_it_was(folder: Path, reverie: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    whole = mapping.visualize
+
+    def counted(model, wishes, settings):  # type: ignore[no-untyped-def]
+        if asked and len(asked) < 2:
+            asked.append(-1)
+            raise KeyboardInterrupt
+        asked.append(len(wishes))
+        return whole(model, wishes, settings)
+
+    monkeypatch.setattr(mapping, "visualize", counted)
+    stopped = reverie(*CHANNELS)
+    assert stopped.code == 130
+    assert "goes on from here" in stopped.err
+    assert not Path("sheet.png").exists()
+    assert reverie(*CHANNELS).code == 0
+    assert asked == [8, -1, 3]
+    monkeypatch.setattr(mapping, "visualize", whole)
+    resumed = open_image("sheet.png")
+    assert reverie(*CHANNELS).code == 0
+    assert torch.equal(resumed, open_image("sheet.png"))
+
+
+def test_other_settings_do_not_take_the_cells_of_these(
+    folder: Path, reverie: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    whole = mapping.visualize
+
+    def failing(model, wishes, settings):  # type: ignore[no-untyped-def]
+        asked.append(len(wishes))
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        return whole(model, wishes, settings)
+
+    monkeypatch.setattr(mapping, "visualize", failing)
+    assert reverie(*CHANNELS).code == 130
+    assert reverie(*CHANNELS, "--seed", "4").code == 0
+    assert asked == [8, 3, 8, 3]
+
+
+def test_a_photo_is_dreamed_by_every_layer(folder: Path, reverie: Command) -> None:
+    assert reverie("atlas", "photo.jpg", "-o", "layers.png", *RANDOM, "--size", "100", "--steps", "1").code == 0
+    page = Path("layers.html").read_text()
+    labels = re.findall(r"<figcaption>(.*?)</figcaption>", page)
+    assert labels[0] == "conv1"
+    assert "fire9" in labels
+    command = shlex.split(re.findall(r"<code>(.*?)</code>", unescape(page))[labels.index("fire5")])
+    assert reverie(*command[1:], "-o", "cell.png").code == 0
+    assert "fire5^2" in reverie("show", "cell.png").out
+    with PIL.Image.open("cell.png") as cell:
+        assert cell.size == (100, 67)
+
+
+def test_a_page_of_someone_else_is_not_written_over(folder: Path, reverie: Command) -> None:
+    Path("sheet.html").write_text("<p>mine</p>")
+    answer = reverie(*CHANNELS)
+    assert answer.code == 2
+    assert "sheet.html" in answer.err
+    assert Path("sheet.html").read_text() == "<p>mine</p>"
+    Path("sheet.html").unlink()
+    for _ in range(2):
+        assert reverie(*CHANNELS[:4], "1:3", *CHANNELS[5:]).code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["visualize", "fire2:"], "expected a channel"),
+        (["visualize", "fire2:999"], "the channels 0 to 127"),
+        (["visualize", "fire99:1"], "fire9"),
+        (["visualize", "keep"], "photograph"),
+        (["visualize", "fire2:1", "--size", "3"], "expected 16 to"),
+        (["visualize", "fire2:1", "--param", "oil"], "fourier, pixel"),
+        (["visualize", "class:retriever"], "golden retriever (207)"),
+        (["visualize", "fire2:1", "-o", "a.bmp"], "a.bmp"),
+        (["atlas", "--layer", "fire99"], "fire9"),
+        (["atlas", "--layer", "fire2", "--channels", "128"], "the channels 0 to 127"),
+        (["atlas", "--layer", "fire2", "--channels", "few"], "0:64"),
+        (["atlas", "--channels", "0:4"], "--layer"),
+        (["atlas", "photo.jpg", "--layer", "fire2"], "leave out photo.jpg"),
+        (["atlas", "gone.jpg"], "gone.jpg"),
+        (["atlas", "--layer", "fire2", "--columns", "0"], "at least 1"),
+        (["atlas", "photo.jpg", "-o", "photo.jpg"], "photo.jpg"),
+    ],
+)
+def test_mistakes_are_one_line(words: list[str], message: str, folder: Path, reverie: Command) -> None:
+    answer = reverie(*words, *RANDOM)
+    assert answer.code == 2
+    assert message in answer.err
+    assert answer.err.count("\n") == 1
+    assert [path.name for path in folder.iterdir()] == ["photo.jpg"]
+
+
+def test_channels_in_words() -> None:
+    assert numbers_of(None, 3) == [0, 1, 2]
+    assert numbers_of("1:3", 9) == [1, 2]
+    assert numbers_of(":2,7, 1", 9) == [0, 1, 7]
+    assert numbers_of("6:99", 9) == [6, 7, 8]
+    for wrong in ("", "a", "3:2", "-1", "9", "1:2:3", "٣٣٣٣"):
+        with pytest.raises(SettingsError):
+            numbers_of(wrong, 9)
+
+
+def test_a_sheet_reads_from_left_to_right() -> None:
+    pictures = [torch.full((1, 3, 10, 20), number / 10) for number in range(5)]
+    paper = sheet(pictures, ["a", "b <i>", "c & d", "e" * 99, ""], 2)
+    assert paper.shape == (1, 3, GAP + 3 * (10 + LABEL + GAP), GAP + 2 * (20 + GAP))
+    for number in range(5):
+        top, left = GAP + number // 2 * (10 + LABEL + GAP), GAP + number % 2 * (20 + GAP)
+        assert torch.equal(paper[..., top : top + 10, left : left + 20], pictures[number])
+        label = paper[..., top + 10 : top + 10 + LABEL, left : left + 20]
+        assert (float(label.min()) < 0.9) == (number < 4)
+
+
+def test_a_name_is_written_within_its_strip() -> None:
+    for text in ("fire8:61", "a layer with a very long name indeed", "<b>"):
+        strip = written(text, (20, 60))
+        assert strip.shape == (1, 3, 20, 60)
+        assert 0.02 < float((strip < 0.9).float().mean()) < 0.5
+        assert 0 <= float(strip.min()) <= float(strip.max()) == 1
