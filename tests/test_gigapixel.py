@@ -25,10 +25,10 @@ from reverie.cli import main
 from reverie.composition import dream_gradient
 from reverie.engines.torch_engine import TorchModel
 from reverie.errors import ImageFileError, SettingsError
-from reverie.gigapixel import Job, dream_file, octave_of, work
+from reverie.gigapixel import Job, dream_file, pass_of, work
 from reverie.gigapixel.blocks import Blocks
-from reverie.gigapixel.octave import Octave
 from reverie.gigapixel.parts import spread
+from reverie.gigapixel.passes import PASSES, Pass, Stage
 from reverie.gigapixel.raster import Raster, drafted
 from reverie.gigapixel.resampling import window
 from reverie.gigapixel.source import pictured
@@ -42,6 +42,7 @@ from reverie.types import Image
 
 HEIGHT, WIDTH = 96, 132
 FEW = Settings(octaves=2, steps=3, jitter=4, seed=7)
+LONG = replace(FEW, steps=9)
 WISH = layer("d", 2) - 0.01 * total_variation()
 
 
@@ -67,10 +68,11 @@ def job(tmp_path: Path, tiny: TorchModel) -> Job:
 
 
 @pytest.fixture
-def octave(job: Job) -> Iterator[Octave]:
-    """The last octave, nothing dreamed before."""
+def one(job: Job) -> Iterator[Pass]:
+    """The first pass over the last octave, nothing dreamed before."""
+    job = replace(job, settings=LONG)
     job.work.open(0)
-    yield octave_of(job, pictured(job.photo, job.size, job.work), None, 1)
+    yield pass_of(job, pictured(job.photo, job.size, job.work), None, Stage(3))
 
 
 def result(job: Job) -> np.ndarray:
@@ -136,9 +138,9 @@ def test_windows_of_a_resized_raster_are_those_of_resize(tmp_path: Path, size: t
 # Blocks
 
 
-@given(st.integers(1, 3000), st.integers(33, 700), st.sampled_from([1, 4, 8, 16, 32]))
-def test_fades_count_one_together(side: int, block: int, step: int) -> None:
-    blocks = Blocks((side, side), max(block, 8 * step), step)
+@given(st.integers(1, 3000), st.integers(33, 700), st.sampled_from([1, 4, 8, 16, 32]), st.integers(0, 2))
+def test_fades_count_one_together(side: int, block: int, step: int, part: int) -> None:
+    blocks = Blocks((side, side), max(block, 8 * step), step, part / PASSES)
     total = torch.zeros(side)
     for each in blocks.rows:
         total[slice(*each.seen)] += blocks.fade(each)
@@ -163,57 +165,58 @@ def test_samples_lie_within_the_picture(whole: int, side: int, count: int) -> No
     assert all(each.seen[0] >= 0 and each.seen[1] <= whole and each.seen[0] % 8 == 0 for each in windows)
 
 
-# Octaves
+# Passs
 
 
-def test_one_block_is_a_plain_pass(octave: Octave, tiny: TorchModel) -> None:
-    whole = Octave.of(1, (octave.base, None), replace(octave.work, block=1000), (tiny, WISH), replace(FEW, jitter=0))
+def test_one_block_is_a_plain_pass(one: Pass, tiny: TorchModel) -> None:
+    whole = Pass.of(
+        Stage(3), (one.base, None), replace(one.work, block=1000), (tiny, WISH), replace(FEW, jitter=0, steps=9)
+    )
     assert len(whole.windows) == 1
-    base = all_of(octave.base)
-    *_, last = ascend(base, dream_gradient(tiny, WISH, whole.settings), FEW.steps, FEW.step_size)
+    base = all_of(one.base)
+    *_, last = ascend(base, dream_gradient(tiny, WISH, whole.settings), 3, FEW.step_size)
     assert torch.allclose(whole.dreamed(*whole.windows[0]), last.image - base, atol=1e-5)
 
 
 def test_blocks_agree_where_both_see_enough(job: Job) -> None:
     """The same scales, grid and chance: where two blocks see all that a neuron sees, they dream the same."""
-    wide = replace(job, settings=replace(FEW, steps=1, laplacian_levels=0, jitter=9), block=1000)
+    wide = replace(job, settings=replace(FEW, laplacian_levels=0, jitter=9), block=1000)
     wide = replace(wide, photo=read_header(written(job.photo.path, pixels(160, 1800, deep=True))))
     wide.work.open(0)
-    octave = octave_of(wide, pictured(wide.photo, wide.size, wide.work), None, 1)
-    row, (left, right) = octave.blocks.rows[0], octave.blocks.columns
-    one, other = octave.dreamed(row, left), octave.dreamed(row, right)
+    one = pass_of(wide, pictured(wide.photo, wide.size, wide.work), None, Stage(3))
+    row, (left, right) = one.blocks.rows[0], one.blocks.columns
+    first, second = one.dreamed(row, left), one.dreamed(row, right)
     shared = range(right.seen[0] + 24, left.seen[1] - 24)
     assert len(shared) >= 40
     here = slice(shared.start - left.seen[0], shared.stop - left.seen[0])
     there = slice(shared.start - right.seen[0], shared.stop - right.seen[0])
-    assert one[..., here].abs().mean() > 0.001
-    assert torch.allclose(one[..., here], other[..., there], atol=1e-6)
+    assert first[..., here].abs().mean() > 0.001
+    assert torch.allclose(first[..., here], second[..., there], atol=1e-6)
 
 
-def test_a_block_is_the_same_whoever_dreams_it_and_when(octave: Octave) -> None:
-    places = list(octave.places())
+def test_a_block_is_the_same_whoever_dreams_it_and_when(one: Pass) -> None:
+    places = list(one.places())
     assert len(places) >= 10
     for place in places:
-        octave.dream(*place)
-    once = {place: octave.block(*place).path.read_bytes() for place in places}
-    octave.work.drop("*block*", "*scales*")
+        one.dream(*place)
+    once = {place: one.block(*place).path.read_bytes() for place in places}
+    one.work.drop("*block*", "*scales*")
     random.Random(1).shuffle(places)
-    another = replace(octave)
+    another = replace(one)
     for place in places:
         another.dream(*place)
     assert once == {place: another.block(*place).path.read_bytes() for place in places}
 
 
-def test_every_block_is_measured_by_the_same_scales(octave: Octave) -> None:
-    assert len(octave.scales) == FEW.steps
-    assert len({len(step) for step in octave.scales}) == 1 and all(
-        value > 0 for step in octave.scales for value in step
-    )
+def test_every_block_is_measured_by_the_same_scales(one: Pass) -> None:
+    assert len(one.scales) == 3
+    assert len({len(step) for step in one.scales}) == 1 and all(value > 0 for step in one.scales for value in step)
 
 
-def test_a_score_above_the_highest_ends_every_block(octave: Octave) -> None:
-    ended = replace(octave, settings=replace(FEW, max_score=-1e9))
+def test_a_score_above_the_highest_ends_every_block(one: Pass) -> None:
+    ended = replace(one, settings=replace(LONG, max_score=-1e9))
     assert len(ended.scales) == 1
+    assert replace(ended, stage=Stage(4), work=replace(ended.work)).scales == []
 
 
 # Whole dreams
@@ -390,17 +393,17 @@ def test_a_photo_that_goes_away_is_told_in_one_line(job: Job, change: str) -> No
 def test_a_raster_that_vanishes_at_the_end_is_told_in_one_line(job: Job) -> None:
     with pytest.raises(ImageFileError, match="taken away") as refusal:
         for progress in dream_file(job):
-            if progress.octave == 1 and progress.done == progress.blocks:
+            if progress.octave == 1 and progress.part == 2 and progress.done == progress.blocks:
                 job.work.path("source.raw").unlink()
     assert "\n" not in str(refusal.value)
     assert [path.name for path in job.target.parent.iterdir() if path.is_file()] == ["photo.png"]
 
 
-def test_nearness_to_the_photograph_is_kept_in_every_block(octave: Octave, tiny: TorchModel) -> None:
-    near = Octave.of(1, (octave.base, None), octave.work, (tiny, WISH + 3 * keep()), FEW)
-    window = octave.windows[0]
+def test_nearness_to_the_photograph_is_kept_in_every_block(one: Pass, tiny: TorchModel) -> None:
+    near = Pass.of(Stage(3), (one.base, None), one.work, (tiny, WISH + 3 * keep()), LONG)
+    window = one.windows[0]
     assert near.keep == 3
-    assert near.dreamed(*window).abs().mean() < 0.7 * octave.dreamed(*window).abs().mean()
+    assert near.dreamed(*window).abs().mean() < 0.7 * one.dreamed(*window).abs().mean()
 
 
 @pytest.mark.bundled

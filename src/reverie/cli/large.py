@@ -90,7 +90,7 @@ def job_of(run: LargeRun, budget: int | None) -> Job:
 
 
 def watched(steps: Iterator[Progress], name: str) -> Iterator[Progress]:
-    """The same steps, told as they pass: a bar on a terminal, a line for each octave elsewhere."""
+    """The same steps, told as they pass: a bar on a terminal, a line for each pass elsewhere."""
     if not sys.stderr.isatty():
         yield from with_lines(steps, name)
         return
@@ -111,7 +111,8 @@ def with_lines(steps: Iterator[Progress], name: str) -> Iterator[Progress]:
 
 
 def place(step: Progress) -> str:
-    return f"octave {step.octave + 1}/{step.octaves} block {step.done}/{step.blocks}"
+    part = f"pass {step.part + 1}/{step.parts} block {step.done}/{step.blocks}"
+    return f"octave {step.octave + 1}/{step.octaves} {part}"
 
 
 def report(run: LargeRun, job: Job, seconds: float) -> dict[str, Any]:

@@ -5,7 +5,8 @@
                                              detail raster <--+-- blocks faded into each other
     dream.tif <--save_rows-- source + detail of the last octave, row by row
 
-The octaves that fit into one block are dreamed as any picture is. Every later one is one pass over blocks that overlap.
+The octaves that fit into one block are dreamed as any picture is. Every later one is a few passes over blocks that
+overlap, the borders of each pass elsewhere.
 A block depends on nothing but the dream itself and where it lies; each is a file, so that after a kill at any moment
 the next call goes on with the one that was being computed. Peak memory follows the block's side, not the picture.
 """
@@ -27,8 +28,8 @@ from torch import Tensor
 from reverie.composition import dream_gradient
 from reverie.dream import dream_steps, size_with
 from reverie.errors import ImageTooSmall, SettingsError
-from reverie.gigapixel.octave import Octave
 from reverie.gigapixel.parts import refuse_uneven
+from reverie.gigapixel.passes import PASSES, Pass, Stage
 from reverie.gigapixel.raster import Raster, Span, drafted, rectangles
 from reverie.gigapixel.resampling import resized, window
 from reverie.gigapixel.source import pictured
@@ -112,13 +113,15 @@ class Job:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a dream on disk is: blocks of an octave, and the share of all the work, 0..1.
+    """How far a dream on disk is: blocks of a pass over an octave, and the share of all the work, 0..1.
 
-    `done` is 0 while an octave is prepared.
+    `done` is 0 while a pass is prepared. `octave` and `part` count from 0.
     """
 
     octave: int
     octaves: int
+    part: int
+    parts: int
     done: int
     blocks: int
     share: float
@@ -136,33 +139,39 @@ def dream_file(job: Job) -> Iterator[Progress]:
         work.open(disk_needed(job))
         picture = pictured(job.photo, job.size, work)
         sizes = job.octaves
-        whole = sum(map(math.prod, sizes))
-        begun = first_octave(job, work, sizes)
-        detail = detail_of(work, begun - 1, sizes) if begun else None
+        first = first_stage(job, work)
+        detail = detail_of(job, work, first.number - 1) if first.number else None
         if detail is not None and not detail.there:
-            dream_small(job, picture, detail, sizes[:begun])
-        for number in range(begun, len(sizes)):
-            octave = octave_of(job, picture, detail, number)
-            passed = sum(map(math.prod, sizes[:number])) / whole
-            for progress in octave_steps(octave, len(sizes)):
-                share = passed + progress.share * math.prod(sizes[number]) / whole
-                yield replace(progress, share=share)
-            detail = detail_of(work, number, sizes)
-            octave.assemble(detail)  # from here on nothing else of the octave is needed
-            forget(work, number)
+            dream_small(job, picture, detail, sizes[: first.octave])
+        for number in range(first.number, len(sizes) * PASSES):
+            stage = Stage(number)
+            if not stage.steps(job.settings.steps):
+                continue
+            one = pass_of(job, picture, detail, stage)
+            for progress in blocks_of(one, len(sizes)):
+                yield replace(progress, share=share_of(stage, progress.share, sizes))
+            detail = detail_of(job, work, number)
+            one.assemble(detail)  # from here on nothing else of the pass is needed
+            forget(work, stage)
         write(job, picture, detail)
         work.close()
 
 
-def octave_steps(octave: Octave, octaves: int) -> Iterator[Progress]:
-    """The blocks of an octave, one after the other."""
-    total = len(octave.windows)
+def blocks_of(one: Pass, octaves: int) -> Iterator[Progress]:
+    """The blocks of a pass, one after the other."""
+    start = Progress(one.stage.octave, octaves, one.stage.part, PASSES, 0, len(one.windows), 0)
     give_back()
-    yield Progress(octave.number, octaves, 0, total, 0)
-    for done, place in enumerate(octave.places(), 1):
-        octave.dream(*place)
+    yield start
+    for done, place in enumerate(one.places(), 1):
+        one.dream(*place)
         give_back()
-        yield Progress(octave.number, octaves, done, total, done / total)
+        yield replace(start, done=done, share=done / start.blocks)
+
+
+def share_of(stage: Stage, share: float, sizes: list[tuple[int, int]]) -> float:
+    """What share of all the work is done, so much of a pass being done."""
+    areas = [math.prod(size) for size in sizes]
+    return (sum(areas[: stage.octave]) + areas[stage.octave] * (stage.part + share) / PASSES) / sum(areas)
 
 
 def disk_needed(job: Job) -> int:
@@ -171,19 +180,20 @@ def disk_needed(job: Job) -> int:
     samples = (3 if photo.opaque else 4) * photo.depth // 8
     source = photo.height * photo.width * samples * (2 if job.settings.size else 1)
     largest = math.prod(job.octaves[-1])
-    return source + 18 * largest + (height * width * samples * 4) // 3
+    return source + 20 * largest + (height * width * samples * 4) // 3
 
 
-def first_octave(job: Job, work: Work, sizes: list[tuple[int, int]]) -> int:
-    """The first octave that is still to be dreamed in blocks; those before fit into one, or are finished."""
-    fit = sum(math.prod(size) <= job.block**2 for size in sizes)
-    finished = [number for number in range(fit, len(sizes)) if detail_of(work, number, sizes).there]
-    return max([fit, *(number + 1 for number in finished)])
+def first_stage(job: Job, work: Work) -> Stage:
+    """The first pass that is still to be made; the octaves that fit into one block need none."""
+    fit = sum(math.prod(size) <= job.block**2 for size in job.octaves) * PASSES
+    finished = [number for number in range(fit, len(job.octaves) * PASSES) if detail_of(job, work, number).there]
+    return Stage(max([fit, *(number + 1 for number in finished)]))
 
 
-def detail_of(work: Work, number: int, sizes: list[tuple[int, int]]) -> Raster:
-    """Where is kept what was dreamed up to an octave."""
-    return Raster(work.path(f"{number:02d}-detail.raw"), *sizes[number], 3, "int16")
+def detail_of(job: Job, work: Work, number: int) -> Raster:
+    """Where is kept what was dreamed up to a pass."""
+    stage = Stage(number)
+    return Raster(work.path(f"{stage.prefix}detail.raw"), *job.octaves[stage.octave], 3, "int16")
 
 
 def dream_small(job: Job, picture: Raster, detail: Raster, sizes: list[tuple[int, int]]) -> None:
@@ -199,25 +209,30 @@ def dream_small(job: Job, picture: Raster, detail: Raster, sizes: list[tuple[int
         log.warning("%d small octaves skipped: %s", len(sizes), error)
     with drafted(detail) as draft:
         draft.write((0, detail.height), (0, detail.width), dreamed - base)
-    forget(job.work, len(sizes) - 1)
+    forget(job.work, Stage(len(sizes) * PASSES - 1))
 
 
-def octave_of(job: Job, picture: Raster, before: Raster | None, number: int) -> Octave:
-    """An octave ready to be dreamed in blocks, its photograph on disk."""
-    base = at_size(picture, job.octaves[number], number)
-    return Octave.of(number, (base, before), job.work, (job.model, job.objective.resolved(job.model)), job.settings)
+def pass_of(job: Job, picture: Raster, before: Raster | None, stage: Stage) -> Pass:
+    """A pass ready to be made in blocks, the photograph on disk at the size of its octave."""
+    base = at_size(picture, job.octaves[stage.octave], stage.octave)
+    wish = job.model, job.objective.resolved(job.model)
+    return Pass.of(stage, (base, before), job.work, wish, job.settings)
 
 
-def at_size(picture: Raster, size: tuple[int, int], number: int) -> Raster:
+def at_size(picture: Raster, size: tuple[int, int], octave: int) -> Raster:
     """The photograph at the size of an octave, on disk."""
     if size == picture.size:
         return picture
-    return resized(picture, Raster(picture.path.with_name(f"{number:02d}-base.raw"), *size))
+    return resized(picture, Raster(picture.path.with_name(f"base-{octave:02d}.raw"), *size))
 
 
-def forget(work: Work, number: int) -> None:
-    """Deletes what an octave needed, once its detail is there."""
-    work.drop(f"{number:02d}-b*", f"{number:02d}-scales*", f"{number - 1:02d}-detail*")
+def forget(work: Work, stage: Stage) -> None:
+    """Deletes what a pass needed, once its detail is there."""
+    work.drop(f"{stage.prefix}block*", f"{stage.prefix}scales*")
+    for number in range(stage.number):
+        work.drop(f"{Stage(number).prefix}detail*")
+    if stage.part == PASSES - 1:
+        work.drop(f"base-{stage.octave:02d}*")
 
 
 def write(job: Job, picture: Raster, detail: Raster | None) -> None:

@@ -3,6 +3,10 @@
 A block owns a share of the picture and sees a margin around it. Half of the margin on either side of a border is the
 fade, in which one block's dream goes over into its neighbor's; the rest, where the network lacked what lies beyond the
 block, is thrown away. The margin is measured so that a block sees at most a quarter more than it owns.
+
+Two neighbors dream differently where they meet, the more so the more steps they take apart; the fade blurs what they
+disagree on. So an octave is dreamed in a few passes, each with its borders elsewhere: what one pass blurred lies inside
+the blocks of the next, and in the last the neighbors have not had the time to disagree.
 """
 
 from __future__ import annotations
@@ -24,12 +28,14 @@ MARGIN_SHARE = 0.048
 class Blocks:
     """The blocks of a picture (height, width): squares of at most `side` pixels, their margins included.
 
-    They begin at multiples of `step`, so that the grids of network and pyramid lie the same in all of them.
+    They begin at multiples of `step`, so that the grids of network and pyramid lie the same in all of them. `offset`,
+    0..1, moves their borders by that share of a block.
     """
 
     size: tuple[int, int]
     side: int
     step: int
+    offset: float = 0
 
     @property
     def margin(self) -> int:
@@ -49,14 +55,15 @@ class Blocks:
             return [Window((0, side), (0, side), side)]
         own = max(self.step, (self.side - 2 * self.margin) // self.step * self.step)
         own = math.ceil(side / math.ceil(side / own) / self.step) * self.step
-        starts = range(0, side, own)
+        first = int(self.offset * own / self.step) * self.step
+        starts = sorted({0, *range(first, side, own)})
         return [
             Window(
-                (max(0, start - self.margin), min(side, start + own + self.margin)),
-                (start, min(side, start + own)),
+                (max(0, start - self.margin), min(side, end + self.margin)),
+                (start, end),
                 side,
             )
-            for start in starts
+            for start, end in zip(starts, [*starts[1:], side], strict=True)
         ]
 
     def fade(self, window: Window) -> Float[Tensor, n]:

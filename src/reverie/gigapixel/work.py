@@ -16,7 +16,7 @@ from reverie.errors import ImageFileError
 from reverie.image.opening import printable
 
 MANIFEST = "manifest.json"
-WAY = 1
+WAY = 2
 """Counts the ways in which blocks were ever computed: another way's blocks are of no use."""
 
 

@@ -1,11 +1,10 @@
-"""One octave of a picture on disk: one pass over its blocks, each dreamed through all steps, then faded together."""
+"""One pass over an octave of a picture on disk: every block through all its steps, then faded into each other."""
 
 from __future__ import annotations
 
 import itertools
 import json
 import math
-from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -33,18 +32,45 @@ Scales = list[list[float]]
 SAMPLES = 3
 """The scales are recorded on so many windows a side, spread over the picture: together they cost as much as a block."""
 
+PASSES = 3
+"""In how many passes the steps of an octave are taken: see `blocks`."""
+
 LEAST_SAMPLE = 128
 """Pixels a side below which a window says little about a picture."""
 
 
-@dataclass(frozen=True, eq=False)
-class Octave:
-    """What is needed to dream any block of one octave: the same pixels, whoever does it and when."""
+@dataclass(frozen=True)
+class Stage:
+    """A pass over an octave: which of all passes it is, and that octave's number; both count from 0."""
 
     number: int
+
+    @property
+    def octave(self) -> int:
+        return self.number // PASSES
+
+    @property
+    def part(self) -> int:
+        return self.number % PASSES
+
+    @property
+    def prefix(self) -> str:
+        """What the names of its files begin with."""
+        return f"{self.number:03d}-"
+
+    def steps(self, whole: int) -> int:
+        """How many of an octave's steps it takes."""
+        return whole * (self.part + 1) // PASSES - whole * self.part // PASSES
+
+
+@dataclass(frozen=True, eq=False)
+class Pass:
+    """What is needed to dream any block of one pass: the same pixels, whoever does it and when."""
+
+    stage: Stage
     base: Raster
     before: Raster | None
-    """The detail of the octave before, at its own size; None where nothing was dreamed yet."""
+    """The detail of the pass before, at its own size; None where nothing was dreamed yet."""
     work: Work
     parts: Parts
     settings: Settings
@@ -54,25 +80,25 @@ class Octave:
     @classmethod
     def of(
         cls,
-        number: int,
+        stage: Stage,
         rasters: tuple[Raster, Raster | None],
         work: Work,
         wish: tuple[Model, Objective],
         settings: Settings,
-    ) -> Octave:
-        """An octave from the photograph at its size, and the detail of the one before."""
+    ) -> Pass:
+        """A pass from the photograph at the octave's size, and the detail of the pass before."""
         model, objective = wish
         parts = Parts.of(model, objective.without(CHANGE), rasters[0].size, settings.jitter)
-        return cls(number, *rasters, work, parts, settings, weight_of_keep(objective))
+        return cls(stage, *rasters, work, parts, settings, weight_of_keep(objective))
 
     @property
-    def prefix(self) -> str:
-        return f"{self.number:02d}-"
+    def steps(self) -> int:
+        return self.stage.steps(self.settings.steps)
 
     @cached_property
     def blocks(self) -> Blocks:
         grid = math.lcm(self.parts.plan.step, 2 ** min(4, max(0, self.settings.laplacian_levels - 1)))
-        return Blocks(self.base.size, self.work.block, grid)
+        return Blocks(self.base.size, self.work.block, grid, self.stage.part / PASSES)
 
     @cached_property
     def windows(self) -> list[tuple[Window, Window]]:
@@ -94,7 +120,7 @@ class Octave:
         return replace(self.settings, laplacian_levels=min(self.settings.laplacian_levels, bands))
 
     def shifts(self) -> Iterator[tuple[int, int]]:
-        return shifts(f"{self.settings.seed} {self.number}", self.settings.jitter, self.parts.room)
+        return shifts(f"{self.settings.seed} {self.stage.number}", self.settings.jitter, self.parts.room)
 
     def base_at(self, row: Window, column: Window) -> Image:
         return self.base.read(row.seen, column.seen)[:, :3].to(self.parts.model.device)
@@ -109,7 +135,7 @@ class Octave:
     @cached_property
     def scales(self) -> Scales:
         """Recorded once, on the samples advanced together as if they were the picture; read back afterwards."""
-        path = self.work.path(f"{self.prefix}scales.json")
+        path = self.work.path(f"{self.stage.prefix}scales.json")
         if not path.exists():
             write_whole(path, json.dumps(list(self.record())))
         found: Scales = json.loads(path.read_text("utf-8"))
@@ -123,16 +149,19 @@ class Octave:
         gradient = styled(gradient, self.style, recording(scales, 0 if pairs == self.windows else 1 / 8))
         gradient = kept(gradient, torch.cat([self.base_at(*pair) for pair in pairs]), self.keep)
         share = canvas.shape[0] * canvas.shape[2] * canvas.shape[3] / (self.base.height * self.base.width)
-        for step in ascend(canvas, gradient, self.settings.steps, self.settings.step_size):
+        for step in ascend(canvas, gradient, self.steps, self.settings.step_size):
+            ended = self.settings.max_score is not None and float(step.score.sum()) / share > self.settings.max_score
+            if ended and self.stage.part:  # the pass before ended with that step
+                break
             yield scales.copy()
             scales.clear()
-            if self.settings.max_score is not None and float(step.score.sum()) / share > self.settings.max_score:
+            if ended:
                 break
 
     def block(self, row: int, column: int) -> Raster:
         """Where the detail of a block is kept."""
         y, x = self.blocks.rows[row].seen, self.blocks.columns[column].seen
-        path = self.work.path(f"{self.prefix}block-{row:04d}-{column:04d}.raw")
+        path = self.work.path(f"{self.stage.prefix}block-{row:04d}-{column:04d}.raw")
         return Raster(path, y[1] - y[0], x[1] - x[0], 3, "int16")
 
     def places(self) -> Iterable[tuple[int, int]]:
@@ -151,10 +180,11 @@ class Octave:
         """What is dreamed in a window: the canvas after all steps, less the photograph."""
         gradient = self.parts.gradient(row, column, self.shifts())
         gradient = styled(gradient, self.style, replaying(itertools.chain.from_iterable(self.scales)))
-        base = self.base_at(row, column)
+        base, canvas = self.base_at(row, column), self.start(row, column)
         gradient = kept(gradient, base, self.keep)
-        steps = ascend(self.start(row, column), gradient, len(self.scales), self.settings.step_size)
-        return deque(steps, maxlen=1)[0].image - base
+        for step in ascend(canvas, gradient, len(self.scales), self.settings.step_size):
+            canvas = step.image
+        return canvas - base
 
     def assemble(self, detail: Raster) -> None:
         """The blocks, all there, faded into one raster."""
