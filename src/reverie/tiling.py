@@ -102,7 +102,9 @@ class Plan:
         needed = [needs(each) for each in layers.values()]
         before, behind = max(each[0] for each in needed), max(each[1] for each in needed)
         if halo is not None:
-            before, behind = min(before, halo), min(behind, halo)
+            full, before, behind = behind, min(before, halo), min(behind, halo)
+            while behind < full and not holds(model, names, layers, step, behind):
+                behind = min(full, behind + step)  # with less, a window has no neuron for some of the pixels it owns
         before = math.ceil(before / step) * step
         return cls(layers, step, before, behind, tile)
 
@@ -168,6 +170,15 @@ def affordable_halo(tile: int) -> int:
 
 ROUGHNESS = Geometry(channels=3, stride=1, receptive_field=2, first=0)
 """What a place of the picture itself sees: total variation compares it with its right and its lower neighbor."""
+
+
+def holds(model: Model, names: list[str], layers: dict[str, Geometry], step: int, behind: int) -> bool:
+    """Whether a window that sees `behind` more pixels than it owns has a neuron of each layer for all that it owns."""
+    own = 8 * step
+    narrow = max(smallest_side(model, names) or 1, step) if names else 1
+    with torch.no_grad():
+        strip = model(torch.zeros(1, 3, narrow, own + behind, device=model.device), names) if names else {}
+    return all(strip[name].shape[3] >= own // layers[name].stride for name in names)
 
 
 def needs(layer: Geometry) -> Span:

@@ -1,0 +1,91 @@
+"""Windows add up to the whole: the same score, the same gradient, every activation counted once."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import torch
+
+import reverie as rv
+from reverie.memory import parse_memory, step_bytes_per_pixel, tile_for
+from reverie.tiling import Plan, affordable_halo, tiled
+
+WISHES = [
+    "fire8^2",
+    "fire5:12 + fire3",
+    "fire3^2 - 0.1*tv",
+    "fire8:3@",
+    "fire5:7@2,3",
+    "conv10:967",
+    "pool3",
+    "conv1",
+    "tv",
+]
+
+
+@pytest.fixture(scope="module")
+def model() -> rv.Model:
+    return rv.load_model("squeezenet", precision="float32", device="cpu")
+
+
+def noise(*size: int) -> torch.Tensor:
+    return torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.bundled
+@pytest.mark.parametrize("words", WISHES)
+def test_with_the_full_halo_windows_are_the_whole(model: rv.Model, words: str) -> None:
+    wish, image = rv.objective(words), noise(301, 417)  # sizes that no stride divides
+    assert len(Plan.of(model, wish, 288, None).windows(417)) > 1
+    whole, cut = rv.gradient_of(model, wish)(image), tiled(model, wish, 288)(image)
+    torch.testing.assert_close(cut[0], whole[0], rtol=1e-5, atol=1e-6)
+    assert float((cut[1] - whole[1]).abs().max()) <= 1e-5 * float(whole[1].abs().max())
+
+
+@pytest.mark.bundled
+@pytest.mark.parametrize("halo", [0, 5, 16, 48])
+def test_with_less_than_the_full_halo_the_gradient_still_points_the_same_way(model: rv.Model, halo: int) -> None:
+    wish, image = rv.objective("fire8^2"), noise(400, 400)
+    whole, cut = rv.gradient_of(model, wish)(image), tiled(model, wish, 240, halo)(image)
+    assert float(torch.cosine_similarity(whole[1].flatten(), cut[1].flatten(), dim=0)) > 0.5
+
+
+@pytest.mark.bundled
+def test_the_affordable_halo_costs_about_a_quarter(model: rv.Model) -> None:
+    plan = Plan.of(model, rv.objective("fire8^2"), 1200, affordable_halo(1200))
+    seen = sum(each.seen[1] - each.seen[0] for each in plan.windows(6000)) ** 2
+    assert 6000**2 < seen <= 1.27 * 6000**2  # a quarter, and the rounding to strides
+
+
+@pytest.mark.bundled
+@pytest.mark.parametrize("side", [100, 287, 288, 289, 1000, 1601])
+def test_windows_own_every_pixel_once(model: rv.Model, side: int) -> None:
+    windows = Plan.of(model, rv.objective("fire8^2 + fire3"), 288, None).windows(side)
+    assert windows[0].owned[0] == 0 and windows[-1].owned[1] >= side
+    for before, after in itertools.pairwise(windows):
+        assert before.owned[1] == after.owned[0]
+    assert all(each.seen[1] - each.seen[0] <= 288 or len(windows) == 1 for each in windows)
+
+
+@pytest.mark.bundled
+def test_tiles_follow_from_the_budget(model: rv.Model) -> None:
+    wish = rv.objective("fire8^2")
+    each = step_bytes_per_pixel(model, wish)
+    assert tile_for(model, wish, parse_memory("20GB"), (1000, 1000)) is None
+    tiles = [tile_for(model, wish, budget, (2000, 2000)) for budget in (parse_memory("900MB"), parse_memory("2GB"))]
+    assert tiles[0] is not None and tiles[1] is not None and tiles[0] < tiles[1]
+    assert each * tiles[1] ** 2 <= 2e9
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"), [("2GB", 2 * 10**9), ("512 MiB", 2**29), ("1.5g", 1_500_000_000), ("100", 100)]
+)
+def test_memory_in_words(words: str, expected: int) -> None:
+    assert parse_memory(words) == expected
+
+
+@pytest.mark.parametrize("words", ["", "GB", "-1GB", "2 apples", "nan", "0"])
+def test_memory_that_says_nothing_is_refused(words: str) -> None:
+    with pytest.raises(rv.ReverieError, match="expected something like 2GB"):
+        parse_memory(words)
