@@ -13,7 +13,6 @@ from reverie.errors import SettingsError, UnknownName, WordingError
 from reverie.types import Activations, Image
 
 PRECISIONS = ("auto", "float32", "bfloat16")
-DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 @runtime_checkable
