@@ -15,7 +15,7 @@ import reverie
 SOURCE = Path(__file__).parent.parent / "src" / "reverie"
 
 RANKS = [  # lowest first; a folder's name stands for every module in it
-    {"types", "errors"},
+    {"types", "errors", "native", "heap"},
     {"settings", "probe", "resample", "color", "models.weights", "objectives", "engines"},
     {
         "image",

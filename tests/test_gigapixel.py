@@ -409,7 +409,7 @@ def test_nearness_to_the_photograph_is_kept_in_every_block(one: Pass, tiny: Torc
 @pytest.mark.bundled
 def test_the_command_line_goes_over_to_the_disk_and_does_it_again(tmp_path: Path) -> None:
     photo = written(tmp_path / "photo.jpg", pixels(1300, 1900))
-    words = [str(photo), "-o", str(tmp_path / "dream.tif"), "--memory", "450MB", "--octaves", "1", "--steps", "1"]
+    words = [str(photo), "-o", str(tmp_path / "dream.tif"), "--memory", "400MB", "--octaves", "1", "--steps", "1"]
     assert main(["dream", *words]) == 0
     recipe = Recipe.from_file(tmp_path / "dream.tif")
     assert recipe.block and recipe.block < 1300 and not (tmp_path / ".dream.tif.reverie").exists()

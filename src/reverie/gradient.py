@@ -141,7 +141,7 @@ def laplacian_normalized(
     def evened(image: Image) -> tuple[Score, Image]:
         score, grad = gradient(image)
         bands = laplacian_split(grad, levels)
-        return score, laplacian_merge([band / measure(band) ** strength for band in bands])
+        return score, laplacian_merge(bands, [measure(band) ** -strength for band in bands])
 
     return evened if levels > 1 and strength else gradient
 
@@ -178,7 +178,8 @@ TINY = 1e-30
 
 
 def rms(grad: Image) -> torch.Tensor:
-    return grad.square().mean((1, 2, 3), keepdim=True).sqrt().clamp_min(TINY)
+    norm: Tensor = torch.linalg.vector_norm(grad, dim=(1, 2, 3), keepdim=True)
+    return (norm / math.sqrt(grad[0].numel())).clamp_min(TINY)
 
 
 def std(grad: Image) -> torch.Tensor:

@@ -67,7 +67,8 @@ class LayerTerm(Term):
     power: int = 1
 
     def excitement(self, activations: Float[Tensor, "b c h w"]) -> Float[Tensor, "b h w"]:
-        return raised(activations, self.power).mean(1)
+        in_memory_order = activations.permute(0, 2, 3, 1)  # channels last: else the way back reads across it
+        return raised(in_memory_order, self.power).mean(3)
 
     def __str__(self) -> str:
         return quoted(self.layer) + power_word(self.power)

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from reverie.models.layers import Convolution, answered, average_pool, max_pool, relu
+from reverie.models.layers import Convolution, answered, average_pool, relu, relu_max_pool
 
 CHANNELS_LAST = torch.channels_last
 SIZES = [(1, 1), (1, 4), (2, 2), (3, 3), (5, 8), (9, 7)]
@@ -101,9 +101,11 @@ def test_convolution_in_bfloat16_is_the_plain_one() -> None:
 def test_relu_before_a_pool_is_the_relu_after_it(dtype: torch.dtype) -> None:
     ours = convolution((3, 3), dtype=dtype)
     at = planes(1, 4, 13, 13, dtype=dtype)
-    cheap = answer_and_grad(lambda at: relu(max_pool(ours(at, "relu, pool"))), at)
-    usual = answer_and_grad(lambda at: max_pool(ours(at, "relu")), at)
-    torch.testing.assert_close(cheap, usual, rtol=1e-6, atol=1e-6)
+    cheap = answer_and_grad(lambda at: relu_max_pool(ours(at, "relu, pool")), at)
+    usual = answer_and_grad(lambda at: F.max_pool2d(ours(at, "relu"), 3, 2), at)
+    # Where several maxima are one place's, bfloat16 rounds torch's sum after each of them, and ours once.
+    close = 1e-6 if dtype == torch.float32 else 0.05
+    torch.testing.assert_close(cheap, usual, rtol=close, atol=close)
 
 
 def test_packed_weights_follow_the_weights() -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Protocol, cast, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
+from reverie import heap, native
 from reverie.errors import SettingsError, UnknownName, WordingError
 from reverie.types import Activations, Image
 
@@ -42,6 +44,8 @@ class TorchModel:
         module = cast(nn.Module, network)
         self.name, self.digest, self.layers = name, digest, network.LAYERS
         self.device = chosen_device(device)
+        if self.device.type == "cpu":
+            heap.keep()
         self.dtype = chosen_precision(precision, self.device)
         self.precision = str(self.dtype).removeprefix("torch.")
         self.parameters = parameters or counted(module)
@@ -58,8 +62,7 @@ class TorchModel:
         for layer in layers:
             if layer not in self.layers:
                 raise UnknownName(f"layer of {self.name}", layer, self.layers)
-        x = torch.addcmul(self.shift, image, self.scale)
-        x = x.to(self.dtype, memory_format=torch.channels_last)
+        x = prepared(image, self.scale, self.shift, self.dtype)
         return cast("Activations", self.network(x, frozenset(layers)))
 
     def logits(self, image: Image) -> Float[Tensor, "b n"]:
@@ -72,6 +75,26 @@ class TorchModel:
 
     def __repr__(self) -> str:
         return f"<{self.name}: {len(self.layers)} layers, {self.precision}, {self.device}>"
+
+
+def prepared(image: Image, scale: Tensor, shift: Tensor, dtype: torch.dtype) -> Image:
+    """image * scale + shift, in the precision and with the memory format of the network."""
+    if native.takes_photograph(image, dtype):
+        planes: Tensor = _Prepare.apply(image, scale, shift, dtype)
+        return planes
+    return torch.addcmul(shift, image, scale).to(dtype, memory_format=torch.channels_last)
+
+
+class _Prepare(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, image: Tensor, scale: Tensor, shift: Tensor, dtype: torch.dtype) -> Tensor:
+        ctx.scale = scale
+        return native.to_places(image, scale, shift, dtype)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:
+        return native.to_planes(grad, ctx.scale), None, None, None
 
 
 def mean_over_places(planes: Float[Tensor, "b n h w"]) -> Float[Tensor, "b n"]:

@@ -34,10 +34,11 @@ from reverie.gigapixel.raster import Raster, Span, drafted, rectangles
 from reverie.gigapixel.resampling import resized, window
 from reverie.gigapixel.source import pictured
 from reverie.gigapixel.work import Work, told
+from reverie.heap import give_back
 from reverie.image import PhotoFile
 from reverie.image.reading import digest_of
 from reverie.image.streaming import Output, check_streamed, save_rows
-from reverie.memory import IMAGE_BYTES, give_back, step_bytes_per_pixel
+from reverie.memory import IMAGE_BYTES, step_bytes_per_pixel
 from reverie.objectives import Objective
 from reverie.pyramid import octave_sizes
 from reverie.settings import Settings

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from reverie.errors import UnknownName
 from reverie.models.inception_plan import Branch, Conv, blocks
 from reverie.models.inception_weights import canonical, count, fold, untrained
-from reverie.models.layers import Convolution, answered, average_pool, max_pool, relu
+from reverie.models.layers import Convolution, answered, average_pool, relu, relu_max_pool
 
 Folded = Mapping[str, tuple[Tensor, Tensor]]
 BEFORE_POOL = ("conv3", "conv5")
@@ -99,8 +99,8 @@ class _Way(nn.Module):
 
     def forward(self, planes: Float[Tensor, "b c h w"], pooled: bool) -> Float[Tensor, "b d i j"]:
         if self.pool:
-            planes = average_pool(planes) if self.pool == "average" else max_pool(planes)
-        if self.share or self.pool == "max":
+            planes = average_pool(planes) if self.pool == "average" else relu_max_pool(planes)
+        if self.share:
             planes = relu(planes)
         for stage in self.stages:
             answers = [convolution(planes, "relu, pool" if pooled else "relu") for convolution in stage.children()]

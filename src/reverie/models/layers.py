@@ -8,6 +8,7 @@ What the profile of a plain step shows besides the convolutions, and what is don
 - A 3x3 average at stride 1 is its own transpose up to the border's counts: its backward is an average pool again.
 - Convolutions are brought into oneDNN's own weight layout once, not at every call; at stride 1 the backward of one is
   a convolution with its kernel turned around.
+- torch's max pool keeps eight bytes for each maximum and goes its way back on one thread. Ours is compiled.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+
+from reverie import native
 
 Planes = Float[Tensor, "b c h w"]
 Answer = Float[Tensor, "b d i j"]
@@ -45,8 +48,8 @@ class Convolution(nn.Module):
     def forward(self, planes: Planes, then: str = "") -> Answer:
         """The convolution (b, out, h', w'); `then` is "relu" for the ReLU of it, or "relu, pool".
 
-        After "relu, pool" must come `relu(max_pool(...))` and nothing else: these send back to positive places only, so
-        that the ReLU's own backward, which has four times the work here, is left out.
+        After "relu, pool" must come `relu_max_pool` and nothing else: it sends back to positive places only, so that
+        the ReLU's own backward, which has four times the work here, is left out.
         """
         if (
             not torch.is_grad_enabled()
@@ -221,6 +224,27 @@ def _share(height: int, width: int, dtype: torch.dtype, device: torch.device) ->
     return (3 / inside[0])[:, None] * (3 / inside[1])
 
 
-def max_pool(planes: Planes) -> Answer:
-    """The maximum of 3x3 places, at stride 2, without padding."""
-    return F.max_pool2d(planes, 3, 2)
+def relu_max_pool(planes: Planes) -> Answer:
+    """The maximum of 3x3 places, at stride 2, without padding, of planes that are never negative; and a ReLU of it.
+
+    The ReLU changes no answer, only the way back: a maximum of 0 sends nothing.
+    """
+    if not (torch.is_grad_enabled() and native.pools(planes)):
+        return relu(F.max_pool2d(planes, 3, 2))
+    out: Tensor = _MaxPool.apply(planes)
+    return out
+
+
+class _MaxPool(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, planes: Tensor) -> Tensor:
+        out, at = native.max_pool(planes)
+        ctx.size = (planes.shape[2], planes.shape[3])
+        ctx.save_for_backward(at)
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        (at,) = ctx.saved_tensors
+        return native.max_pool_backward(grad, at, ctx.size)

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from reverie.errors import UnknownName, WeightsError
-from reverie.models.layers import Convolution, answered, max_pool, relu
+from reverie.models.layers import Convolution, answered, relu_max_pool
 
 # The channels that a fire module squeezes to, and that each of its two expanding convolutions answers with.
 FIRES = {
@@ -101,7 +101,7 @@ class Pool(nn.Module):
     """The maximum of 3x3 places at stride 2, and the ReLU whose backward was left out before it."""
 
     def forward(self, planes: Float[Tensor, "b c h w"], then: str) -> Float[Tensor, "b c i j"]:
-        return relu(max_pool(planes))
+        return relu_max_pool(planes)
 
 
 class Logits(nn.Module):
