@@ -6,6 +6,8 @@ from collections.abc import Collection
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reverie.color import color_covariance
 from reverie.composition import dream_gradient
@@ -18,6 +20,7 @@ from reverie.gradient import (
     jittered,
     laplacian_normalized,
     normalized,
+    rolled,
     score_of,
     smoothed,
 )
@@ -282,3 +285,9 @@ class Broken:
 def test_a_failing_network_is_not_taken_for_a_small_picture() -> None:
     with pytest.raises(RuntimeError, match="out of luck"):
         gradient_of(Broken(), layer("a"))(torch.rand(1, 3, 64, 64))
+
+
+@given(st.integers(-50, 50), st.integers(-50, 50))
+def test_rolling_is_torchs(down: int, right: int) -> None:
+    image = torch.arange(2.0 * 3 * 7 * 9).view(2, 3, 7, 9)
+    assert torch.equal(rolled(image, down, right), torch.roll(image, (down, right), (2, 3)))

@@ -11,7 +11,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from reverie import native, pyramid
+from reverie import gradient, native, pyramid
 from reverie.engines import torch_engine
 from reverie.models import layers
 
@@ -113,3 +113,18 @@ def test_the_environment_leaves_them_out() -> None:
     environment = {"REVERIE_NATIVE": "0", "PATH": str(Path(sys.executable).parent)}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+@EITHER
+def test_strengths(chosen: bool) -> None:
+    grad = 1e-7 * (noise(3, 3, 41, 53) + torch.tensor([0.0, 5.0, -300.0]).view(3, 1, 1, 1))
+    numbers = grad.double().flatten(1)
+    wanted = {
+        "rms": numbers.square().mean(1).sqrt(),
+        "std": numbers.std(1, correction=0),
+        "mean_abs": numbers.abs().mean(1),
+    }
+    for name, strength in wanted.items():
+        got = getattr(gradient, name)(grad)
+        assert got.shape == (3, 1, 1, 1) and got.dtype == torch.float32
+        torch.testing.assert_close(got.flatten().double(), strength, rtol=1e-4, atol=0)

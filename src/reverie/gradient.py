@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from reverie import native
 from reverie.color import color_mix
 from reverie.errors import ImageTooSmall, SettingsError, SizeRefused, UnknownName
 from reverie.objectives import Objective
@@ -98,10 +99,21 @@ def jittered(gradient: Gradient, reach: int, generator: torch.Generator) -> Grad
 
     def shifted(image: Image) -> tuple[Score, Image]:
         y, x = torch.randint(-reach, reach + 1, (2,), generator=generator).tolist()
-        score, grad = gradient(torch.roll(image, (y, x), (2, 3)))
-        return score, torch.roll(grad, (-y, -x), (2, 3))
+        score, grad = gradient(rolled(image, y, x))
+        return score, rolled(grad, -y, -x)
 
     return shifted if reach else gradient
+
+
+def rolled(image: Image, down: int, right: int) -> Image:
+    """The image shifted around its edges. torch's own roll goes over it once for each direction."""
+    down, right = down % image.shape[2], right % image.shape[3]
+    out = torch.empty_like(image, memory_format=torch.contiguous_format)
+    for to_row, from_row in ((slice(down, None), slice(None, -down or None)), (slice(down), slice(-down, None))):
+        for to, at in ((slice(right, None), slice(None, -right or None)), (slice(right), slice(-right, None))):
+            if to != slice(0) and to_row != slice(0):
+                out[..., to_row, to] = image[..., from_row, at]
+    return out
 
 
 def color_kept(gradient: Gradient) -> Gradient:
@@ -177,17 +189,27 @@ def normalized(gradient: Gradient, by: str = "std", measure: Measure | None = No
 TINY = 1e-30
 
 
-def rms(grad: Image) -> torch.Tensor:
-    norm: Tensor = torch.linalg.vector_norm(grad, dim=(1, 2, 3), keepdim=True)
-    return (norm / math.sqrt(grad[0].numel())).clamp_min(TINY)
+def rms(grad: Image) -> Tensor:
+    if native.takes_planes(grad):
+        _, squares, _ = native.moments(grad)
+        return scale_of(squares.sqrt())
+    norm: Tensor = torch.linalg.vector_norm(grad, dim=(1, 2, 3))
+    return scale_of(norm / math.sqrt(grad[0].numel()))
 
 
-def std(grad: Image) -> torch.Tensor:
-    return grad.std((1, 2, 3), keepdim=True, correction=0).clamp_min(TINY)
+def std(grad: Image) -> Tensor:
+    if native.takes_planes(grad):
+        mean, squares, _ = native.moments(grad)
+        return scale_of((squares - mean * mean).clamp_min(0).sqrt())
+    return scale_of(grad.std((1, 2, 3), correction=0))
 
 
-def mean_abs(grad: Image) -> torch.Tensor:
-    return grad.abs().mean((1, 2, 3), keepdim=True).clamp_min(TINY)
+def mean_abs(grad: Image) -> Tensor:
+    return scale_of(native.moments(grad)[2] if native.takes_planes(grad) else grad.abs().mean((1, 2, 3)))
+
+
+def scale_of(strength: Float[Tensor, " b"]) -> Float[Tensor, "b 1 1 1"]:
+    return strength.float().clamp_min(TINY)[:, None, None, None]
 
 
 SCALES: dict[str, Measure] = {"std": std, "mean-abs": mean_abs, "none": torch.ones_like}

@@ -8,6 +8,7 @@ REVERIE_NATIVE=0 in the environment leaves them out.
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 from functools import cache
 from pathlib import Path
@@ -84,7 +85,7 @@ def to_planes(grad: Float[Tensor, "b 3 h w"], scale: Float[Tensor, "1 3 1 1"]) -
 
 
 def takes_planes(*images: Tensor) -> bool:
-    """Whether `halve` and `beside` take these pictures."""
+    """Whether `halve`, `beside` and `moments` take these pictures."""
     return available() and all(
         each.device.type == "cpu" and each.dtype == torch.float32 and each.is_contiguous() for each in images
     )
@@ -111,6 +112,14 @@ def beside(
     return out
 
 
+def moments(planes: Float[Tensor, "b c h w"]) -> Float[Tensor, "3 b"]:
+    """The mean of the numbers of each image, of their squares and of their absolute values, float64."""
+    batch, *lines, width = planes.shape
+    sums = torch.empty(batch, math.prod(lines), 3, dtype=torch.float64)
+    _run("sums", _Moments, planes, sums, batch * sums.shape[1], width)
+    return sums.sum(1).T / (sums.shape[1] * width)
+
+
 class _Pool(ctypes.Structure):
     _fields_ = (
         ("run", ctypes.c_void_p),
@@ -130,6 +139,7 @@ def _job(pointers: str, sizes: str) -> Any:
 _Pooling = _job("input at output", "batch height width rows columns channels bytes")
 _Photograph = _job("scale shift planes places", "batch height width bytes")
 _Pyramid = _job("fine coarse share output", "planes height width")
+_Moments = _job("planes sums", "lines width")
 
 
 def _run(name: str, job: Any, *fields: Any) -> None:

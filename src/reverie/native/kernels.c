@@ -301,3 +301,36 @@ static void beside_part(void *data) {
 }
 
 void beside(pyramid *job) { in_parallel(&job->pool, beside_part, job); }
+
+/* ---- how strong planes are ---- */
+
+typedef struct {
+    pool pool;
+    const float *planes;
+    double *sums; /* (lines, 3): of the numbers, of their squares, of their sizes */
+    size lines, width;
+} moments;
+
+FOR_EVERY_PROCESSOR static void moments_lines(const moments *job, size from, size to) {
+    for (size line = from; line < to; line++) {
+        const float *restrict x = job->planes + line * job->width;
+        double sum = 0, squares = 0, sizes = 0;
+#pragma omp simd reduction(+ : sum, squares, sizes)
+        for (size i = 0; i < job->width; i++) {
+            double value = x[i];
+            sum += value;
+            squares += value * value;
+            sizes += __builtin_fabs(value);
+        }
+        job->sums[3 * line] = sum, job->sums[3 * line + 1] = squares, job->sums[3 * line + 2] = sizes;
+    }
+}
+
+static void moments_part(void *data) {
+    moments *job = data;
+    size from, to;
+    shared(&job->pool, job->lines, &from, &to);
+    moments_lines(job, from, to);
+}
+
+void sums(moments *job) { in_parallel(&job->pool, moments_part, job); }
