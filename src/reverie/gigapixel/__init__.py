@@ -161,11 +161,14 @@ def dream_file(job: Job) -> Iterator[Progress]:
 def blocks_of(one: Pass, octaves: int) -> Iterator[Progress]:
     """The blocks of a pass, one after the other."""
     start = Progress(one.stage.octave, octaves, one.stage.part, PASSES, 0, len(one.windows), 0)
-    give_back()
     yield start
-    for done, place in enumerate(one.places(), 1):
+    last = None
+    # What blocks of one size have freed fits the next of them, and nothing else.
+    for done, place in enumerate(sorted(one.places(), key=lambda place: one.block(*place).size), 1):
+        if (size := one.block(*place).size) != last:
+            give_back()
+        last = size
         one.dream(*place)
-        give_back()
         yield replace(start, done=done, share=done / start.blocks)
 
 
