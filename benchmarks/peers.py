@@ -3,9 +3,10 @@
     python benchmarks/peers.py [--rounds 3] [--size 512]
 
 The picture of one channel from noise, in Fourier space, by the same network (SqueezeNet 1.1, channel 61 of fire8), of
-the same size, without random scaling and rotating: what a further step takes, that is, the difference between a long
-run and a short one. Each runs in a process of its own, turn by turn. Wants torchvision, and of the others what is
-installed: torch-lucent, horama, dreamlens; what is not is left out, and said.
+the same size, without random scaling and rotating: what one more look at the picture takes, that is, the difference
+between a long run and a short one, by their looks (horama takes at least two a step). Each runs in a process of its
+own, turn by turn. Wants torchvision, and of the others what is installed: torch-lucent, horama, dreamlens; what is not
+is left out, and said.
 """
 
 from __future__ import annotations
@@ -99,9 +100,9 @@ def horama(size: int) -> Callable[[int], object]:
 
     module = network()
     below = module.features[: LAYER + 1]
-    options = {"image_size": size, "model_input_size": size, "crops_per_iteration": 1, "device": "cpu"}
+    options = {"image_size": size, "model_input_size": size, "crops_per_iteration": 2, "device": "cpu"}
     wish = lambda images: below(images)[:, CHANNEL].mean()  # noqa: E731
-    return lambda steps: fourier(wish, total_steps=steps, **options)
+    return lambda steps: fourier(wish, total_steps=steps // 2, **options)  # two looks a step are its least
 
 
 def dreamlens(size: int) -> Callable[[int], object]:

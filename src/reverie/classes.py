@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
+from typing import cast
 
 import torch
 from jaxtyping import Float
@@ -17,7 +18,7 @@ from torch import Tensor
 
 from reverie.errors import UnknownName, WordingError
 from reverie.objectives import ChannelTerm, Objective, Term, quoted, single
-from reverie.types import Image, Model
+from reverie.types import Classifier, Image, Model
 
 
 @dataclass(frozen=True)
@@ -28,10 +29,10 @@ class ClassTerm(Term):
     wanted: str | int = 0
 
     def resolved(self, model: Model) -> Objective:
-        names = names_of(model)
+        classes, names = classifier_of(model).classes, names_of(model)
         number = self.wanted if isinstance(self.wanted, int) else class_number(self.wanted, names)
         # A number needs no names: a network may have any count of classes.
-        return single(LogitTerm(class_layer(model), number, 1, str(self), len(names) * isinstance(self.wanted, str)))
+        return single(LogitTerm(classes, number, 1, str(self), len(names) * isinstance(self.wanted, str)))
 
     def __str__(self) -> str:
         return f"class:{self.wanted if isinstance(self.wanted, int) else quoted(self.wanted)}"
@@ -66,12 +67,11 @@ def logit(wanted: str | int) -> Objective:
     return single(ClassTerm(wanted=wanted))
 
 
-def class_layer(model: Model) -> str:
-    """The layer whose channels are the classes; raises `UnknownName` where the network has no classifier."""
-    layer: str | None = getattr(model, "classes", None)
-    if layer is None:
+def classifier_of(model: Model) -> Classifier:
+    """The model as a classifier; raises `WordingError` where it is none."""
+    if getattr(model, "classes", None) is None:
         raise WordingError(f"{model.name} has no classifier, so no classes: wish for a layer or one of its channels")
-    return layer
+    return cast("Classifier", model)
 
 
 def names_of(model: Model) -> Sequence[str]:
@@ -87,10 +87,8 @@ def imagenet_names() -> tuple[str, ...]:
 
 def probabilities(model: Model, image: Image) -> Float[Tensor, "b n"]:
     """How probable a classifier takes each of its classes to be; together 1."""
-    class_layer(model)
     with torch.no_grad():
-        logits: Tensor = model.logits(image)  # type: ignore[attr-defined]
-        return logits.float().softmax(1)
+        return classifier_of(model).logits(image).float().softmax(1)
 
 
 def class_number(word: str, names: Sequence[str]) -> int:

@@ -70,8 +70,8 @@ class Classifier(Model, Protocol):
     """A model that ends in a classifier."""
 
     @property
-    def classes(self) -> str | None:
-        """The layer whose channels are the classes, before any ReLU; None where the network has none."""
+    def classes(self) -> str:
+        """The layer whose channels are the classes, before any ReLU."""
 
     @property
     def class_names(self) -> Sequence[str] | None:

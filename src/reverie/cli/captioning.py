@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,16 @@ SEEN_SIDE = 384
 """The longest side that a picture is looked at with, in pixels: classifiers are trained on about 224."""
 
 
-def captions(picture: Path, model: str | None, top: int) -> dict[str, Any]:
-    """The likeliest classes of a picture ("after"), and of the photo that its recipe names ("before")."""
+def captions(picture: Path, network: Mapping[str, Any] | None, top: int) -> dict[str, Any]:
+    """The likeliest classes of a picture ("after"), and of the photo that its recipe names ("before").
+
+    `network` is what `load_model` takes; None: that of the recipe, or the bundled one.
+    """
     if top < 1:
         raise SettingsError(f"top is {top}; expected at least 1")
     photo = read_photo(picture)
     recipe = recipe_in(picture)
-    seer = model_of(recipe) if recipe is not None and model is None else load_model(model or DEFAULT)
+    seer = load_model(**network) if network else model_of(recipe) if recipe else load_model(DEFAULT)
     said: dict[str, Any] = {"model": seer.name}
     if recipe is not None:
         try:

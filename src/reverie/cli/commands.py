@@ -5,11 +5,11 @@ from __future__ import annotations
 import json as json_module
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from cyclopts import Parameter
 
-from reverie.cli.flags import SettingsFlags, whole_number, wish_of
+from reverie.cli.flags import Network, SettingsFlags, network_of, said, whole_number, wish_of
 from reverie.presets import PRESETS
 
 Output = Annotated[Path | None, Parameter(name=["--output", "-o"], help="the picture to write, or a folder for many")]
@@ -20,22 +20,18 @@ Words = Annotated[str | None, Parameter(allow_leading_hyphen=True)]
 def dream(
     *photos: Path,
     output: Output = None,
-    model: str | None = None,
     objective: Words = None,
     guide: Annotated[list[str] | None, Flag] = None,
     guide_mean: Annotated[bool, Flag] = False,
     mask: Annotated[list[str] | None, Flag] = None,
     preset: str | None = None,
     config: Path | None = None,
-    weights: str | None = None,
-    engine: str | None = None,
-    device: str | None = None,
-    precision: str | None = None,
     memory: str | None = None,
     snapshots: Annotated[int | None, Parameter(converter=whole_number)] = None,
     surprise: Annotated[int | None, Parameter(converter=whole_number)] = None,
     quiet: Annotated[bool, Flag] = False,
     json: Annotated[bool, Flag] = False,
+    network: Network = None,
     settings: Annotated[SettingsFlags | None, Parameter(name="*")] = None,
 ) -> int:
     """Dream a photo, or many.
@@ -44,8 +40,6 @@ def dream(
     ----------
     photos
         Pictures to dream; none: the astronaut that comes with Reverie.
-    model
-        The network: see `reverie models`.
     objective
         What to dream of, such as "fire8^2 + 0.5*fire5:12 - 0.1*tv" or "class:espresso": see `reverie layers`.
     guide
@@ -61,14 +55,6 @@ def dream(
         A known way to dream: see `reverie presets`.
     config
         A TOML file of these options, a recipe, or a picture that holds one.
-    weights
-        A file of weights (safetensors, Keras's .h5, a torch state dict), or random for an untrained network.
-    engine
-        What runs the network: torch or tensorflow.
-    device
-        auto, cpu, cuda or mps.
-    precision
-        auto, float32 or bfloat16.
     memory
         How much memory the dream may take, such as 2GB; auto: half of what is free.
     snapshots
@@ -80,10 +66,8 @@ def dream(
     json
         Print what was done as one JSON object a picture.
     """
-    said: dict[str, Any] = {"model": model, "objective": objective, "weights": weights, "engine": engine}
-    said |= {"guide": guide, "guide_mean": guide_mean or None, "mask": mask}
-    said |= {"device": device, "precision": precision, "memory": memory}
-    wish = wish_of(said, settings, preset, config)
+    words = {"objective": objective, "guide": guide, "guide_mean": guide_mean or None, "mask": mask, "memory": memory}
+    wish = wish_of(said(network) | words, settings, preset, config)
     from reverie.cli.dreaming import dream_all
     from reverie.cli.manner import Manner
 
@@ -125,18 +109,18 @@ def run(
 def caption(
     picture: Path,
     *,
-    model: str | None = None,
     top: int = 5,
     json: Annotated[bool, Flag] = False,
+    network: Network = None,
 ) -> None:
     """Say what a network sees in a picture, and, where Reverie dreamed it, what it saw before.
+
+    Unless told, it is the network of the picture's recipe, or the bundled one.
 
     Parameters
     ----------
     picture
         Any picture.
-    model
-        The network: that of the picture's recipe unless told, or the bundled one.
     top
         How many classes to name.
     json
@@ -144,14 +128,14 @@ def caption(
     """
     from reverie.cli.captioning import captions
 
-    said = captions(picture, model, top)
+    found = captions(picture, network_of(network) if said(network) else None, top)
     if json:
-        print(json_module.dumps(said, indent=2))
+        print(json_module.dumps(found, indent=2))
         return
     for when in ("before", "after"):
-        if when in said:
-            print(f"{said[when]['picture']}")
-            for each in said[when]["classes"]:
+        if when in found:
+            print(f"{found[when]['picture']}")
+            for each in found[when]["classes"]:
                 print(f"  {each['probability']:6.1%}  {each['class']} ({each['number']})")
 
 
@@ -213,8 +197,7 @@ def analyze(
     quiet
         Say nothing but mistakes.
     """
-    said: dict[str, object] = {"model": model, "objective": objective, "weights": weights}
-    wish = wish_of(said, settings, preset, config)
+    wish = wish_of({"model": model, "objective": objective, "weights": weights}, settings, preset, config)
     from reverie.cli.analyzing import Compared, analyze_all
     from reverie.cli.manner import Manner
 

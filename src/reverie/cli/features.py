@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from cyclopts import Parameter
 
 from reverie.cli.commands import Flag, Output
-from reverie.cli.flags import flag_of, whole_number
-from reverie.models.catalog import DEFAULT
+from reverie.cli.flags import Network, flag_of, network_of, said, whole_number
 from reverie.settings import VisualSettings
 
 VisualFlags = dataclasses.make_dataclass(
@@ -25,12 +24,8 @@ def visualize(
     objective: Wish,
     *,
     output: Output = None,
-    model: str = DEFAULT,
-    weights: str | None = None,
-    engine: str = "torch",
-    device: str = "auto",
-    precision: str = "auto",
     quiet: Annotated[bool, Flag] = False,
+    network: Network = None,
     settings: Annotated[VisualFlags | None, Parameter(name="*")] = None,
 ) -> int:
     """Show what a channel, a neuron, a class or any other wish looks like to a network, from noise.
@@ -39,23 +34,12 @@ def visualize(
     ----------
     objective
         What to show, such as "fire8:61", "fire8:61@", "class:espresso" or "fire8:3 + fire8:61": see `reverie layers`.
-    model
-        The network: see `reverie models`.
-    weights
-        A file of weights (safetensors, Keras's .h5, a torch state dict), or random for an untrained network.
-    engine
-        What runs the network: torch or tensorflow.
-    device
-        auto, cpu, cuda or mps.
-    precision
-        auto, float32 or bfloat16.
     quiet
         Say nothing but mistakes.
     """
     from reverie.cli.visualizing import visualize_one
 
-    how = {"weights": weights, "engine": engine, "device": device, "precision": precision}
-    return visualize_one(objective, output, {"name": model, **how}, said(settings), quiet)
+    return visualize_one(objective, output, network_of(network), said(settings), quiet)
 
 
 def atlas(
@@ -68,12 +52,8 @@ def atlas(
     size: Annotated[int | None, Parameter(converter=whole_number)] = None,
     steps: Annotated[int | None, Parameter(converter=whole_number)] = None,
     seed: Annotated[int | None, Parameter(converter=whole_number)] = None,
-    model: str = DEFAULT,
-    weights: str | None = None,
-    engine: str = "torch",
-    device: str = "auto",
-    precision: str = "auto",
     quiet: Annotated[bool, Flag] = False,
+    network: Network = None,
 ) -> int:
     """Show at once what there is to wish for: a photo dreamed by every layer, or every channel of one layer.
 
@@ -96,27 +76,11 @@ def atlas(
         Gradient ascent steps: for the photo in each octave. [default: 15, 96 for a channel]
     seed
         What chance begins from.
-    model
-        The network: see `reverie models`.
-    weights
-        A file of weights (safetensors, Keras's .h5, a torch state dict), or random for an untrained network.
-    engine
-        What runs the network: torch or tensorflow.
-    device
-        auto, cpu, cuda or mps.
-    precision
-        auto, float32 or bfloat16.
     quiet
         Say nothing but mistakes.
     """
     from reverie.cli.mapping import Sheet, map_channels, map_layers
 
-    how = {"name": model, "weights": weights, "engine": engine, "device": device, "precision": precision}
     values = {name: value for name, value in (("size", size), ("steps", steps), ("seed", seed)) if value is not None}
-    sheet = Sheet(output, how, values, columns, quiet)
+    sheet = Sheet(output, network_of(network), values, columns, quiet)
     return map_layers(photo, channels, sheet) if layer is None else map_channels(layer, channels, photo, sheet)
-
-
-def said(flags: Any) -> dict[str, Any]:
-    """The settings that were said."""
-    return {name: value for name, value in vars(flags).items() if value is not None} if flags else {}

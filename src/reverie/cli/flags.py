@@ -51,6 +51,45 @@ SettingsFlags = dataclasses.make_dataclass(
 
 
 @dataclasses.dataclass(frozen=True)
+class NetworkFlags:
+    """Which network, and how it runs; None is what nobody said.
+
+    Parameters
+    ----------
+    model
+        The network: see `reverie models`.
+    weights
+        A file of weights (safetensors, Keras's .h5, a torch state dict), or random for an untrained network.
+    engine
+        What runs the network: torch or tensorflow. [default: torch]
+    device
+        auto, cpu, cuda or mps. [default: auto]
+    precision
+        auto, float32 or bfloat16. [default: auto]
+    """
+
+    model: str | None = None
+    weights: str | None = None
+    engine: str | None = None
+    device: str | None = None
+    precision: str | None = None
+
+
+Network = Annotated[Optional[NetworkFlags], Parameter(name="*")]  # noqa: UP045
+
+
+def said(flags: Any) -> dict[str, Any]:
+    """The flags of a group that were said, by name."""
+    return {name: value for name, value in vars(flags).items() if value is not None} if flags else {}
+
+
+def network_of(flags: NetworkFlags | None) -> dict[str, Any]:
+    """What `load_model` takes: the network by name, and how it shall run."""
+    how = said(flags)
+    return {"name": how.pop("model", DEFAULT), **how}
+
+
+@dataclasses.dataclass(frozen=True)
 class Wish:
     """What the words came to: the network, what it shall dream of, and how."""
 
@@ -72,10 +111,10 @@ class Wish:
     """The words and settings that the user chose, by flag, preset or file: chance leaves them alone."""
 
 
-def wish_of(said: Mapping[str, Any], flags: Any, preset: str | None, config: Path | None) -> Wish:
+def wish_of(words: Mapping[str, Any], flags: Any, preset: str | None, config: Path | None) -> Wish:
     """Puts together the words said (`WORDS`), the flags, preset and file."""
     file = read_config(config) if config else {}
-    words = {"preset": preset, **said}
+    words = {"preset": preset, **words}
     spoken = {**file, **{name: value for name, value in words.items() if value is not None}}
     chosen = preset_of(spoken.get("preset", "default"))
     spec = spec_of(spoken.get("model", DEFAULT))
@@ -85,11 +124,11 @@ def wish_of(said: Mapping[str, Any], flags: Any, preset: str | None, config: Pat
     usual = (spec.guided if guides else "") or spec.objective or None
     objective = spoken["objective"] if "objective" in spoken else chosen.objective(spec.name) or usual
     masks = [each if isinstance(each, tuple) else mask_and_wish(each) for each in spoken.get("mask", [])]
-    if said.get("objective") and masks and all(own for _, own in masks):
+    if words.get("objective") and masks and all(own for _, own in masks):
         raise WordingError("every mask has a wish of its own: leave out --objective, or the wish of one mask")
     if "preset" not in spoken:
         chosen = preset_of(suiting([own or objective for _, own in masks] or [objective], bool(guides)))
-    flagged = {name: value for name, value in vars(flags).items() if value is not None} if flags else {}
+    flagged = said(flags)
     settings = Settings.of({**chosen.settings, **spoken.get("settings", {}), **flagged})
     how = {name: spoken[name] for name in HOW if name in spoken}
     own = preset_of(spoken.get("preset", "default"))

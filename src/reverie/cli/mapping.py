@@ -25,6 +25,7 @@ from reverie.image import check_output, open_image, save_image
 from reverie.image.reading import read_photo
 from reverie.image.writing import drafted
 from reverie.models import load_model
+from reverie.models.catalog import DEFAULT
 from reverie.objectives import layer as whole_layer
 from reverie.objectives import quoted
 from reverie.recipe import EXAMPLE, Recipe, path_of, steps_of
@@ -94,7 +95,7 @@ def map_layers(photo: Path | None, channels: str | None, asked: Sheet) -> int:
 
     def recipe(words: str) -> Recipe:
         made = Recipe.of(opened, name, model, objective(words), settings)
-        return replace(made, engine=asked.network["engine"], weights=asked.network["weights"])
+        return replace(made, **{name: asked.network[name] for name in ("engine", "weights") if name in asked.network})
 
     def make(cells: Sequence[Cell]) -> list[Image]:
         steps = [steps_of(Recipe.from_toml(cell.recipe), image, model) for cell in cells]
@@ -119,8 +120,8 @@ def dream_command(name: str, words: str, asked: Sheet, settings: Settings) -> st
 
 
 def network_flags(network: Mapping[str, Any]) -> list[str]:
-    usual = {"name": "squeezenet", "engine": "torch", "device": "auto", "precision": "auto", "weights": None}
-    said = [(name, value) for name, value in network.items() if value != usual[name]]
+    usual = {"name": DEFAULT, "engine": "torch", "device": "auto", "precision": "auto"}
+    said = [(name, value) for name, value in network.items() if value != usual.get(name)]
     return [f"--{'model' if name == 'name' else name} {shlex.quote(str(value))}" for name, value in said]
 
 
