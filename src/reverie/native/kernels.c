@@ -32,10 +32,18 @@ INLINE void shared(const pool *pool, size rows, size *from, size *to) {
     *to = rows * (number + 1) / count;
 }
 
-INLINE void in_parallel(const pool *pool, void (*part)(void *), void *job) {
-    if (pool->run) pool->run(part, job, pool->threads, 0);
-    else part(job);
-}
+/* A function NAME(job) that has every thread go over its share of the job's ROWS rows. */
+#define SHARED(NAME, JOB, ROWS, LINES)                                                                                \
+    static void NAME##_part(void *data) {                                                                             \
+        const JOB *job = data;                                                                                        \
+        size from, to;                                                                                                \
+        shared(&job->pool, ROWS, &from, &to);                                                                         \
+        (LINES)(job, from, to);                                                                                       \
+    }                                                                                                                 \
+    void NAME(JOB *job) {                                                                                             \
+        if (job->pool.run) job->pool.run(NAME##_part, job, job->pool.threads, 0);                                     \
+        else NAME##_part(job);                                                                                        \
+    }
 
 INLINE float as_float(uint32_t bits) { float value; memcpy(&value, &bits, 4); return value; }
 INLINE uint32_t as_bits(float value) { uint32_t bits; memcpy(&bits, &value, 4); return bits; }
@@ -77,14 +85,7 @@ typedef struct {
 MAX_POOL(max_pool_16, int16_t)
 MAX_POOL(max_pool_32, int32_t)
 
-static void max_pool_part(void *data) {
-    pooling *job = data;
-    size from, to;
-    shared(&job->pool, job->batch * job->rows, &from, &to);
-    (job->bytes == 2 ? max_pool_16 : max_pool_32)(job, from, to);
-}
-
-void max_pool(pooling *job) { in_parallel(&job->pool, max_pool_part, job); }
+SHARED(max_pool, pooling, job->batch * job->rows, job->bytes == 2 ? max_pool_16 : max_pool_32)
 
 /* What a window sends back to a place: its grad, if it found its maximum there. */
 typedef struct {
@@ -117,9 +118,9 @@ GATHERED(gathered_16, GATHER_16)
 GATHERED(gathered_32, GATHER_32)
 
 #define MAX_POOL_BACKWARD(NAME, GATHERED)                                                                             \
-    FOR_EVERY_PROCESSOR static void NAME(const pooling *job, const uint32_t *grad, size from, size to) {              \
+    FOR_EVERY_PROCESSOR static void NAME(const pooling *job, size from, size to) {                                    \
         size numbers = job->channels * job->bytes / 4, width = job->width, rows = job->rows, columns = job->columns;  \
-        const uint32_t *at = job->at;                                                                                 \
+        const uint32_t *grad = job->in, *at = job->at;                                                                \
         uint32_t *out = (uint32_t *)job->out + from * width * numbers;                                                \
         for (size line = from; line < to; line++) {                                                                   \
             size first = line / job->height * rows, y = line % job->height;                                           \
@@ -140,14 +141,7 @@ GATHERED(gathered_32, GATHER_32)
 MAX_POOL_BACKWARD(max_pool_backward_16, gathered_16)
 MAX_POOL_BACKWARD(max_pool_backward_32, gathered_32)
 
-static void max_pool_backward_part(void *data) {
-    pooling *job = data;
-    size from, to;
-    shared(&job->pool, job->batch * job->height, &from, &to);
-    (job->bytes == 2 ? max_pool_backward_16 : max_pool_backward_32)(job, job->in, from, to);
-}
-
-void max_pool_backward(pooling *job) { in_parallel(&job->pool, max_pool_backward_part, job); }
+SHARED(max_pool_backward, pooling, job->batch * job->height, job->bytes == 2 ? max_pool_backward_16 : max_pool_backward_32)
 
 /* ---- a photograph as the network wants it, and the grad back as a photograph's ---- */
 
@@ -198,22 +192,8 @@ PHOTOGRAPH(to_places_32, lines_to_places, 4)
 PHOTOGRAPH(to_planes_16, lines_to_planes, 2)
 PHOTOGRAPH(to_planes_32, lines_to_planes, 4)
 
-static void to_places_part(void *data) {
-    photograph *job = data;
-    size from, to;
-    shared(&job->pool, job->batch * job->height, &from, &to);
-    (job->bytes == 2 ? to_places_16 : to_places_32)(job, from, to);
-}
-
-static void to_planes_part(void *data) {
-    photograph *job = data;
-    size from, to;
-    shared(&job->pool, job->batch * job->height, &from, &to);
-    (job->bytes == 2 ? to_planes_16 : to_planes_32)(job, from, to);
-}
-
-void to_places(photograph *job) { in_parallel(&job->pool, to_places_part, job); }
-void to_planes(photograph *job) { in_parallel(&job->pool, to_planes_part, job); }
+SHARED(to_places, photograph, job->batch * job->height, job->bytes == 2 ? to_places_16 : to_places_32)
+SHARED(to_planes, photograph, job->batch * job->height, job->bytes == 2 ? to_planes_16 : to_planes_32)
 
 /* ---- the Laplacian pyramid: planes at half the size, and enlarged beside finer ones ---- */
 
@@ -253,14 +233,7 @@ FOR_EVERY_PROCESSOR static void halve_lines(const pyramid *job, size from, size 
     }
 }
 
-static void halve_part(void *data) {
-    pyramid *job = data;
-    size from, to;
-    shared(&job->pool, job->planes * ((job->height + 1) / 2), &from, &to);
-    halve_lines(job, from, to);
-}
-
-void halve(pyramid *job) { in_parallel(&job->pool, halve_part, job); }
+SHARED(halve, pyramid, job->planes * ((job->height + 1) / 2), halve_lines)
 
 /* A share of the fine planes, and one of the coarse ones enlarged: between two places of the coarse lie two of the
  * fine, at a quarter and at three quarters of the way. */
@@ -293,14 +266,7 @@ FOR_EVERY_PROCESSOR static void beside_lines(const pyramid *job, size from, size
     }
 }
 
-static void beside_part(void *data) {
-    pyramid *job = data;
-    size from, to;
-    shared(&job->pool, job->planes * job->height, &from, &to);
-    beside_lines(job, from, to);
-}
-
-void beside(pyramid *job) { in_parallel(&job->pool, beside_part, job); }
+SHARED(beside, pyramid, job->planes * job->height, beside_lines)
 
 /* ---- how strong planes are ---- */
 
@@ -326,11 +292,4 @@ FOR_EVERY_PROCESSOR static void moments_lines(const moments *job, size from, siz
     }
 }
 
-static void moments_part(void *data) {
-    moments *job = data;
-    size from, to;
-    shared(&job->pool, job->lines, &from, &to);
-    moments_lines(job, from, to);
-}
-
-void sums(moments *job) { in_parallel(&job->pool, moments_part, job); }
+SHARED(sums, moments, job->lines, moments_lines)
