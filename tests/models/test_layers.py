@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from reverie.models.layers import Convolution, answered, average_pool, relu, relu_max_pool
+from reverie.models.chain import Chain, Layer, Tape
+from reverie.models.layers import AveragePool, Convolution, MaxPool, Relu
 
 CHANNELS_LAST = torch.channels_last
 SIZES = [(1, 1), (1, 4), (2, 2), (3, 3), (5, 8), (9, 7)]
@@ -21,11 +22,26 @@ def planes(*shape: int, dtype: torch.dtype = torch.float64, seed: int = 0) -> Te
     return made.to(dtype).to(memory_format=CHANNELS_LAST)
 
 
-def answer_and_grad(layer: Callable[[Tensor], Tensor], at: Tensor, seed: int = 7) -> tuple[Tensor, Tensor]:
+def seeded(answer: Tensor, seed: int = 7) -> Tensor:
+    return planes(*answer.shape, dtype=answer.dtype, seed=seed)
+
+
+def answer_and_grad(layer: Callable[[Tensor], Tensor], at: Tensor) -> tuple[Tensor, Tensor]:
     at = at.detach().requires_grad_(True)
     answer = layer(at)
-    grad = planes(*answer.shape, dtype=answer.dtype, seed=seed)
-    return answer.detach(), torch.autograd.grad(answer, at, grad)[0]
+    return answer.detach(), torch.autograd.grad(answer, at, seeded(answer))[0]
+
+
+def answered_and_pulled(layer: Layer, at: Tensor, masked: bool = True) -> tuple[Tensor, Tensor]:
+    """The same by a layer's own ways; nothing may stay on the tape, and neither planes nor grad be written to."""
+    before, tape = at.clone(), list[Tensor]()
+    answer = layer.answer(at, tape, masked)
+    grad = seeded(answer)
+    pulled = layer.pull(grad, tape, masked)
+    assert tape == [] and torch.equal(at, before) and torch.equal(grad, seeded(answer))
+    with torch.no_grad():
+        torch.testing.assert_close(layer.answer(at, None), answer, rtol=2e-2, atol=2e-2)
+    return answer, pulled
 
 
 def plain_average(at: Tensor) -> Tensor:
@@ -35,32 +51,35 @@ def plain_average(at: Tensor) -> Tensor:
 @pytest.mark.parametrize("size", SIZES)
 def test_average_pool_is_the_plain_one(size: tuple[int, int]) -> None:
     at = planes(2, 3, *size)
-    ours, plain = answer_and_grad(average_pool, at), answer_and_grad(plain_average, at)
+    ours, plain = answered_and_pulled(AveragePool(), at), answer_and_grad(plain_average, at)
     torch.testing.assert_close(ours, plain, rtol=1e-14, atol=1e-15)
-    assert torch.autograd.gradcheck(average_pool, at.clone().requires_grad_(True))
 
 
 def test_average_pool_leaves_the_border_out_of_the_count() -> None:
-    assert torch.equal(average_pool(torch.ones(1, 1, 4, 5)), torch.ones(1, 1, 4, 5))
+    assert torch.equal(AveragePool().answer(torch.ones(1, 1, 4, 5), None), torch.ones(1, 1, 4, 5))
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_relu_is_the_plain_one(dtype: torch.dtype) -> None:
     at = planes(2, 5, 6, 7, dtype=dtype)
     at[0, 0, 0, :3] = torch.tensor([0.0, -0.0, 1e-38])
-    for ours, plain in zip(answer_and_grad(relu, at), answer_and_grad(F.relu, at), strict=True):
+    for ours, plain in zip(answered_and_pulled(Relu(), at), answer_and_grad(F.relu, at), strict=True):
         assert torch.equal(ours, plain)
 
 
 def convolution(
-    kernel: tuple[int, int], stride: int = 1, same: bool = True, dtype: torch.dtype = torch.float32
+    kernel: tuple[int, int],
+    stride: int = 1,
+    same: bool = True,
+    dtype: torch.dtype = torch.float32,
+    relu: bool = True,
 ) -> Convolution:
     weight, bias = planes(6, 4, *kernel, dtype=dtype, seed=3), planes(6, 1, 1, 1, dtype=dtype, seed=4).flatten()
     padding = (kernel[0] // 2, kernel[1] // 2) if same else (0, 0)
-    return Convolution(weight, bias, stride, padding)
+    return Convolution(weight, bias, stride, padding, relu)
 
 
-@pytest.mark.parametrize("then", ["", "relu"])
+@pytest.mark.parametrize("relu", [False, True])
 @pytest.mark.parametrize("memory", [torch.contiguous_format, CHANNELS_LAST])
 @pytest.mark.parametrize(
     ("kernel", "stride", "same"),
@@ -74,18 +93,18 @@ def convolution(
     ],
 )
 def test_convolution_is_the_plain_one(
-    kernel: tuple[int, int], stride: int, same: bool, memory: torch.memory_format, then: str
+    kernel: tuple[int, int], stride: int, same: bool, memory: torch.memory_format, relu: bool
 ) -> None:
     """At the first call of a size, at the next, which uses packed weights, and back at another size."""
-    ours = convolution(kernel, stride, same)
+    ours = convolution(kernel, stride, same, relu=relu)
 
     def plain(at: Tensor) -> Tensor:
         found = F.conv2d(at, ours.weight, ours.bias, ours.stride, ours.padding)
-        return found.relu() if then else found
+        return found.relu() if relu else found
 
     for size in (11, 11, 11, 8, 8, 11):
         at = planes(2, 4, size, size + 2, dtype=torch.float32, seed=size).contiguous(memory_format=memory)
-        got = answer_and_grad(lambda at: ours(at, then), at)
+        got = answered_and_pulled(ours, at)
         torch.testing.assert_close(got, answer_and_grad(plain, at), rtol=1e-5, atol=1e-5)
 
 
@@ -94,37 +113,95 @@ def test_convolution_in_bfloat16_is_the_plain_one() -> None:
     at = planes(1, 4, 9, 9, dtype=torch.bfloat16)
     plain = answer_and_grad(lambda at: F.conv2d(at, ours.weight, ours.bias, 1, 1).relu(), at)
     for _ in range(3):
-        torch.testing.assert_close(answer_and_grad(lambda at: ours(at, "relu"), at), plain, rtol=2e-2, atol=2e-2)
+        torch.testing.assert_close(answered_and_pulled(ours, at), plain, rtol=2e-2, atol=2e-2)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_relu_before_a_pool_is_the_relu_after_it(dtype: torch.dtype) -> None:
     ours = convolution((3, 3), dtype=dtype)
     at = planes(1, 4, 13, 13, dtype=dtype)
-    cheap = answer_and_grad(lambda at: relu_max_pool(ours(at, "relu, pool")), at)
-    usual = answer_and_grad(lambda at: F.max_pool2d(ours(at, "relu"), 3, 2), at)
+    tape: Tape = []
+    pool = MaxPool()
+    answer = pool.answer(ours.answer(at, tape, False), tape)
+    cheap = answer, ours.pull(pool.pull(seeded(answer), tape), tape, False)
+    plain = lambda at: F.max_pool2d(F.conv2d(at, ours.weight, ours.bias, 1, 1).relu(), 3, 2)  # noqa: E731
+    usual = answer_and_grad(plain, at)
     # Where several maxima are one place's, bfloat16 rounds torch's sum after each of them, and ours once.
     close = 1e-6 if dtype == torch.float32 else 0.05
     torch.testing.assert_close(cheap, usual, rtol=close, atol=close)
 
 
 def test_packed_weights_follow_the_weights() -> None:
-    ours = convolution((3, 3))
+    ours = convolution((3, 3), relu=False)
     at = planes(1, 4, 9, 9, dtype=torch.float32)
-    before = [ours(at) for _ in range(3)][-1]
+    before = [ours.answer(at, []) for _ in range(3)][-1]
     other = copy.deepcopy(ours)
-    torch.testing.assert_close(other(at), before)
+    torch.testing.assert_close(other.answer(at, []), before)
     ours.double().float()
     ours.weight.mul_(2)
     ours.bias.zero_()
-    torch.testing.assert_close(ours(at), 2 * (before - other.bias[:, None, None]), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(ours.answer(at, []), 2 * (before - other.bias[:, None, None]), rtol=1e-4, atol=1e-4)
 
 
-def test_answers_are_float32_and_their_gradient_is_laid_out_as_the_planes_are() -> None:
-    at = planes(1, 3, 4, 5, dtype=torch.bfloat16).requires_grad_(True)
-    answer = answered(at)
-    assert answer.dtype == torch.float32
-    (grad,) = torch.autograd.grad(answer.mean(), at)
+def test_a_gradient_is_added_to_another_in_its_place() -> None:
+    ours, at = convolution((3, 3)), planes(1, 4, 9, 9, dtype=torch.float32)
+    for _ in range(3):
+        _, alone = answered_and_pulled(ours, at)
+        tape: Tape = []
+        grad, other = seeded(ours.answer(at, tape)), planes(1, 4, 9, 9, dtype=torch.float32, seed=9)
+        onto = other.clone()
+        assert ours.pull(grad, tape, True, onto).data_ptr() == onto.data_ptr()
+        torch.testing.assert_close(onto, alone + other, rtol=1e-5, atol=1e-5)
+
+
+class Three(Chain):
+    """Two convolutions and a pool between them."""
+
+    LAYERS = ("low", "pool", "high")
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        super().__init__()
+        high = planes(5, 6, 3, 3, dtype=dtype, seed=5), planes(5, 1, 1, 1, dtype=dtype, seed=6).flatten()
+        blocks = {"low": convolution((3, 3), dtype=dtype), "pool": MaxPool(), "high": Convolution(*high)}
+        self.blocks = torch.nn.ModuleDict(blocks)
+
+    def plainly(self, at: Tensor) -> dict[str, Tensor]:
+        low, _, high = self.blocks.children()
+        found = {"low": F.conv2d(at, low.weight, low.bias, padding=1).relu()}
+        found["pool"] = F.max_pool2d(found["low"], 3, 2)
+        found["high"] = F.conv2d(found["pool"], high.weight, high.bias).relu()
+        return found
+
+
+@pytest.mark.parametrize("asked", [["high"], ["low"], ["low", "high"], ["pool", "high"], ["high", "pool", "low"]])
+def test_a_chain_is_its_layers_one_after_another(asked: list[str]) -> None:
+    chain, at = Three(torch.float32), planes(1, 4, 13, 15, dtype=torch.float32).requires_grad_(True)
+    for _ in range(3):
+        found, plain = chain(at, asked), chain.plainly(at)
+        assert set(found) == set(asked)
+        grads = [
+            torch.autograd.grad(sum((answers[name] * seeded(answers[name])).sum() for name in asked), at)[0]
+            for answers in (found, plain)
+        ]
+        for name in asked:
+            torch.testing.assert_close(found[name], plain[name], rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(grads[0], grads[1], rtol=1e-4, atol=1e-4)
+
+
+def test_a_chain_answers_in_float32_without_a_graph_where_none_is_wanted() -> None:
+    chain, at = Three(torch.bfloat16), planes(1, 4, 13, 15, dtype=torch.bfloat16)
+    with torch.no_grad():
+        found = chain(at.requires_grad_(True), ["pool"])["pool"]
+    assert found.dtype == torch.float32 and not found.requires_grad
+    assert chain(at, []) == {}
+    answer = chain(at, ["low"])["low"]
+    assert answer.requires_grad and answer.dtype == torch.float32
+    (grad,) = torch.autograd.grad(answer.mean(), at)  # one number for all: laid out as nothing is
     assert grad.dtype == torch.bfloat16
-    assert grad.is_contiguous(memory_format=CHANNELS_LAST)
-    assert torch.equal(grad, torch.full_like(grad, 1 / 60))
+
+
+def test_what_is_no_number_is_handed_on_in_a_single_look() -> None:
+    at = planes(1, 4, 13, 13, dtype=torch.float32)
+    at[0, 0, 3, 3] = torch.nan
+    with torch.no_grad():
+        assert bool(Three(torch.float32)(at, ["pool"])["pool"].isnan().any())

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 
-from reverie.errors import UnknownName
+from reverie.models.chain import Answer, Chain, Layer, Planes, Tape, of
 from reverie.models.inception_plan import Branch, Conv, blocks
 from reverie.models.inception_weights import canonical, count, fold, untrained
-from reverie.models.layers import Convolution, answered, average_pool, relu, relu_max_pool
+from reverie.models.layers import AveragePool, Convolution, MaxPool, Relu
 
 Folded = Mapping[str, tuple[Tensor, Tensor]]
-BEFORE_POOL = ("conv3", "conv5")
 
 
-class InceptionV3(nn.Module):
+class InceptionV3(Chain):
     """Activations of `conv1` ... `mixed10`, each after its ReLU; batch norm is folded into the convolutions.
 
     An image smaller than 75 pixels a side leaves nothing for `mixed10`.
@@ -46,26 +44,9 @@ class InceptionV3(nn.Module):
         """Untrained: the same network for the same seed."""
         return cls(untrained(seed))
 
-    def forward(self, image: Float[Tensor, "b 3 h w"], layers: Collection[str]) -> dict[str, Tensor]:
-        """The activations (b, c, h', w') of `layers`; `image` is normalised by MEAN and STD already.
 
-        Computes nothing above the highest of `layers`. Raises UnknownName.
-        """
-        for unknown in sorted(set(layers) - set(self.LAYERS)):
-            raise UnknownName("layer", unknown, self.LAYERS)
-        found: dict[str, Tensor] = {}
-        planes = image
-        for name, block in self.blocks.named_children():
-            if len(found) == len(set(layers)):
-                break
-            planes = block(planes, pooled=name in BEFORE_POOL and name not in layers)
-            if name in layers:
-                found[name] = answered(planes)
-        return found
-
-
-class Block(nn.Module):
-    """Branches side by side, their answers joined.
+class Block(Layer):
+    """Branches side by side, their answers joined along the channels.
 
     A 1x1 convolution and an average pool can change places. So every branch that starts with a 1x1 convolution takes
     its share of one convolution of the input, and the pool averages its few channels instead of all of the input's.
@@ -75,44 +56,86 @@ class Block(nn.Module):
         super().__init__()
         shares = [_starts_with_1x1(branch) and len(branches) > 1 for branch in branches]
         starts = [branch.stages[0][0] for branch, share in zip(branches, shares, strict=True) if share]
-        self.start = _convolution(starts, folded) if starts else None
+        self.start = _convolution(starts, folded, relu=False) if starts else None
         self.widths = [conv.kernel[0] for conv in starts]
-        self.branches = nn.ModuleList(
-            _Way(branch, share, folded) for branch, share in zip(branches, shares, strict=True)
-        )
+        self.ways = nn.ModuleList(_Way(branch, share, folded) for branch, share in zip(branches, shares, strict=True))
 
-    def forward(self, planes: Float[Tensor, "b c h w"], pooled: bool = False) -> Float[Tensor, "b d i j"]:
-        """The answers of the branches, joined along the channels; `pooled`: a max pool is all that will read them."""
-        shares = list(self.start(planes).split(self.widths, 1)) if self.start is not None else []
-        answers = [way(shares.pop(0) if way.share else planes, pooled) for way in self.branches]
-        return answers[0] if len(answers) == 1 else torch.cat(answers, 1)
+    def answer(self, planes: Planes, tape: Tape | None, masked: bool = True) -> Answer:
+        shares = list(self.start.answer(planes, tape).split_with_sizes(self.widths, 1)) if self.start else []
+        return joined([way.answer(shares.pop(0) if way.share else planes, tape, masked) for way in of(self.ways, _Way)])
+
+    def pull(self, grad: Answer, tape: Tape, masked: bool = True) -> Planes:
+        ways = of(self.ways, _Way)
+        known = [way.channels for way in ways]
+        grads = grad.split_with_sizes([each or grad.shape[1] - sum(known) for each in known], 1)
+        shares: list[Tensor] = []
+        found: Tensor | None = None
+        for way, own in zip(reversed(ways), reversed(grads), strict=True):
+            pulled = way.pull(own, tape, masked)
+            if way.share:
+                shares.insert(0, pulled)
+            else:
+                found = pulled if found is None else found.add_(pulled)
+        if self.start:
+            found = self.start.pull(joined(shares), tape, True, found)
+        assert found is not None  # a block has at least one branch
+        return found
 
 
-class _Way(nn.Module):
-    """One branch; if it takes a share of its block's first convolution, what comes after that."""
+class _Way(Layer):
+    """One branch; if it takes a share of its block's first convolution, what comes after that.
+
+    `channels` it answers with; 0: as many as it was given.
+    """
 
     def __init__(self, branch: Branch, share: bool, folded: Folded) -> None:
         super().__init__()
-        self.pool, self.share = branch.pool, share
-        stages = branch.stages[1:] if share else branch.stages
-        self.stages = nn.ModuleList(nn.ModuleList(_convolution([conv], folded) for conv in stage) for stage in stages)
+        self.share, self.channels = share, branch.channels(0)
+        pools: dict[str, list[Layer]] = {"": [], "average": [AveragePool()], "max": [MaxPool()]}
+        stages = [_Stage(stage, folded) for stage in (branch.stages[1:] if share else branch.stages)]
+        self.steps = nn.ModuleList([*pools[branch.pool], *([Relu()] if share else []), *stages])
 
-    def forward(self, planes: Float[Tensor, "b c h w"], pooled: bool) -> Float[Tensor, "b d i j"]:
-        if self.pool:
-            planes = average_pool(planes) if self.pool == "average" else relu_max_pool(planes)
-        if self.share:
-            planes = relu(planes)
-        for stage in self.stages:
-            answers = [convolution(planes, "relu, pool" if pooled else "relu") for convolution in stage.children()]
-            planes = answers[0] if len(answers) == 1 else torch.cat(answers, 1)
+    def answer(self, planes: Planes, tape: Tape | None, masked: bool = True) -> Answer:
+        for number, step in enumerate(of(self.steps, Layer), 1):
+            planes = step.answer(planes, tape, masked or number < len(self.steps))
         return planes
+
+    def pull(self, grad: Answer, tape: Tape, masked: bool = True) -> Planes:
+        for number, step in reversed(list(enumerate(of(self.steps, Layer), 1))):
+            grad = step.pull(grad, tape, masked or number < len(self.steps))
+        return grad
+
+
+class _Stage(Layer):
+    """Convolutions side by side of the same planes."""
+
+    def __init__(self, convs: tuple[Conv, ...], folded: Folded) -> None:
+        super().__init__()
+        self.widths = [conv.kernel[0] for conv in convs]
+        self.convolutions = nn.ModuleList(_convolution([conv], folded) for conv in convs)
+
+    def answer(self, planes: Planes, tape: Tape | None, masked: bool = True) -> Answer:
+        return joined([each.answer(planes, tape, masked) for each in of(self.convolutions, Convolution)])
+
+    def pull(self, grad: Answer, tape: Tape, masked: bool = True) -> Planes:
+        found: Tensor | None = None
+        for each, own in zip(
+            reversed(of(self.convolutions, Convolution)), reversed(grad.split_with_sizes(self.widths, 1)), strict=True
+        ):
+            found = each.pull(own, tape, masked, found)
+        assert found is not None
+        return found
+
+
+def joined(answers: list[Tensor]) -> Answer:
+    return answers[0] if len(answers) == 1 else torch.cat(answers, 1)
 
 
 def _starts_with_1x1(branch: Branch) -> bool:
     return branch.stages != () and branch.stages[0][0].kernel[2:] == (1, 1)
 
 
-def _convolution(convs: list[Conv], folded: Folded) -> Convolution:
+def _convolution(convs: list[Conv], folded: Folded, relu: bool = True) -> Convolution:
     """Several of one kernel's size as one, their channels one after another."""
     weight, bias = (torch.cat(tensors) for tensors in zip(*(folded[conv.name] for conv in convs), strict=True))
-    return Convolution(weight, bias, convs[0].stride, convs[0].padding)
+    return Convolution(weight, bias, convs[0].stride, convs[0].padding, relu)

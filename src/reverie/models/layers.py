@@ -2,7 +2,7 @@
 
 What the profile of a plain step shows besides the convolutions, and what is done about it here:
 
-- ReLU goes into the convolution before it, and its backward needs its answer alone.
+- ReLU goes into the convolution before it, and its backward needs its answer alone; before a max pool, not even that.
 - Where a bfloat16 is not negative, its bits order as an integer's do. On a processor, torch widens every bfloat16 to
   float32 to compare it; comparing the bits takes two thirds of the time.
 - A 3x3 average at stride 1 is its own transpose up to the border's counts: its backward is an average pool again.
@@ -18,18 +18,14 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
-from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
+from torch import Tensor
 
 from reverie import native
-
-Planes = Float[Tensor, "b c h w"]
-Answer = Float[Tensor, "b d i j"]
+from reverie.models.chain import Answer, Layer, Planes, Tape
 
 
-class Convolution(nn.Module):
-    """A convolution with bias and fixed weights, differentiable in its input only.
+class Convolution(Layer):
+    """A convolution with bias and fixed weights, and the ReLU of it unless `relu` is False.
 
     weight (out, in, height, width), bias (out). Its tensors are buffers: `.to()` moves them, no optimizer finds them.
     """
@@ -37,47 +33,50 @@ class Convolution(nn.Module):
     weight: Tensor
     bias: Tensor
 
-    def __init__(self, weight: Tensor, bias: Tensor, stride: int = 1, padding: tuple[int, int] = (0, 0)) -> None:
+    def __init__(
+        self, weight: Tensor, bias: Tensor, stride: int = 1, padding: tuple[int, int] = (0, 0), relu: bool = True
+    ) -> None:
         super().__init__()
         self.register_buffer("weight", weight)
         self.register_buffer("bias", bias)
         self.stride = (stride, stride)
         self.padding = padding
-        self._packed: dict[str, tuple[torch.Size, Tensor | None]] = {}
+        self.relu = relu
+        self._packed: dict[str, tuple[torch.Size, Tensor]] = {}
 
-    def forward(self, planes: Planes, then: str = "") -> Answer:
-        """The convolution (b, out, h', w'); `then` is "relu" for the ReLU of it, or "relu, pool".
+    def answer(self, planes: Planes, tape: Tape | None, masked: bool = True) -> Answer:
+        packed = None if tape is None else self._pack("forward", planes)
+        if packed is None:
+            out = F.conv2d(planes, self.weight, self.bias, self.stride, self.padding)
+            out = out.relu_() if self.relu else out
+        else:
+            out = _pointwise(
+                planes, packed, self.bias, self.padding, self.stride, (1, 1), 1, "relu" if self.relu else "none", [], ""
+            )
+        if tape is not None:
+            tape.append(size_of(planes))
+            if self.relu and masked:
+                tape.append(out)
+        return out
 
-        After "relu, pool" must come `relu_max_pool` and nothing else: it sends back to positive places only, so that
-        the ReLU's own backward, which has four times the work here, is left out.
-        """
-        if (
-            not torch.is_grad_enabled()
-        ):  # a single look; and torch's own ReLU hands on what is no number, as a probe needs
-            return self.plain(planes, then != "")
-        answer: Tensor = _Convolve.apply(planes, self, then)
-        return answer
-
-    def answer(self, planes: Tensor, relu: bool) -> Tensor:
-        """`forward` without a graph."""
-        if (packed := self._pack("forward", planes)) is not None:
-            return _pointwise(planes, packed, self.bias, self.padding, self.stride, "relu" if relu else "none")
-        return self.plain(planes, relu)
-
-    def plain(self, planes: Tensor, relu: bool) -> Tensor:
-        """`answer` by torch's own calls."""
-        out = F.conv2d(planes, self.weight, self.bias, self.stride, self.padding)
-        return out.relu_() if relu else out
-
-    def pull(self, grad: Tensor, planes: Tensor) -> Tensor:
-        """The gradient at the input `planes`, from the one at the output."""
-        if self.stride == (1, 1) and (packed := self._pack("backward", grad)) is not None:
-            return _pointwise(grad, packed, None, self._opposite_padding, (1, 1), "none")
-        way = (self.stride, self.padding, (1, 1), False, (0, 0), 1, [True, False, False])
-        found: tuple[Tensor, ...] = torch.ops.aten.convolution_backward(
-            grad, planes, self.weight, [len(self.bias)], *way
-        )
-        return found[0]
+    def pull(self, grad: Answer, tape: Tape, masked: bool = True, onto: Planes | None = None) -> Planes:
+        """`onto`: a gradient at the same planes to which this one is added, in its place."""
+        if self.relu and masked:
+            grad = where_positive(grad, tape.pop())
+        size = tape.pop().shape[1:]
+        packed = self._pack("backward", grad) if self.stride == (1, 1) else None
+        if packed is None:
+            planes = like(grad, (len(grad), self.weight.shape[1], *size))
+            way = (self.stride, self.padding, (1, 1), False, (0, 0), 1, [True, False, False])
+            # Of the planes, only their shape plays a part here.
+            found: tuple[Tensor, ...] = torch.ops.aten.convolution_backward(
+                grad, planes, self.weight, [len(self.bias)], *way
+            )
+            return found[0] if onto is None else onto.add_(found[0])
+        turned = (packed, None, self._opposite_padding, (1, 1), (1, 1), 1)
+        if onto is None:
+            return _pointwise(grad, *turned, "none", [], "")
+        return _pointwise_added(onto, grad, *turned, "add", None, None, [], "")
 
     @property
     def _opposite_padding(self) -> tuple[int, int]:
@@ -85,17 +84,16 @@ class Convolution(nn.Module):
         return height - 1 - self.padding[0], width - 1 - self.padding[1]
 
     def _pack(self, way: str, planes: Tensor) -> Tensor | None:
-        """The weights in the layout oneDNN wants for planes of this size; None where it has no say or the size is new.
+        """The weights in the layout oneDNN wants for planes of this size; None where it has no say.
 
-        A layout made for another size can be a hundred times slower, and to make one for a size that comes once would
-        not pay: it is made when the same size comes a second time in a row.
+        A layout made for another size can be a hundred times slower. It is made anew whenever the size changes, even
+        for a single look: to compute that by other calls would round otherwise, and make a dream's pixels depend on
+        what was dreamed before.
         """
         if not _fusable(planes):
             return None
         size, packed = self._packed.get(way, (None, None))
         if size != planes.shape:
-            self._packed[way] = (planes.shape, None)
-        elif packed is None:
             turned, padding, stride = self.weight, self.padding, self.stride
             if way == "backward":
                 turned, padding, stride = turned.flip(2, 3).transpose(0, 1), self._opposite_padding, (1, 1)
@@ -103,7 +101,7 @@ class Convolution(nn.Module):
             reorder: Any = torch._C._nn.mkldnn_reorder_conv2d_weight
             packed = reorder(dense, padding, stride, (1, 1), 1, list(planes.shape))
             self._packed[way] = (planes.shape, packed)
-        return packed if size == planes.shape else None
+        return packed
 
     def _apply(self, *args: Any, **kwargs: Any) -> Convolution:
         self._packed.clear()  # made of the weights as they were
@@ -114,10 +112,15 @@ class Convolution(nn.Module):
         return self.__dict__ | {"_packed": {}}  # oneDNN's layout cannot be copied
 
 
-def _pointwise(planes: Tensor, weight: Tensor, bias: Tensor | None, padding: Any, stride: Any, then: str) -> Tensor:
-    out: Tensor = torch.ops.mkldnn._convolution_pointwise(
-        planes, weight, bias, padding, stride, (1, 1), 1, then, [], ""
-    )
+def _pointwise(*given: Any) -> Tensor:
+    """(planes, weight, bias, padding, stride, dilation, groups, what then, its scalars, its algorithm)"""
+    out: Tensor = torch.ops.mkldnn._convolution_pointwise(*given)
+    return out
+
+
+def _pointwise_added(*given: Any) -> Tensor:
+    """The same added to the first, in its place."""
+    out: Tensor = torch.ops.mkldnn._convolution_pointwise_.binary(*given)
     return out
 
 
@@ -135,56 +138,27 @@ def _processor_knows_bfloat16() -> bool:
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
-class _Convolve(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, planes: Tensor, convolution: Convolution, then: str) -> Tensor:
-        out = convolution.answer(planes, relu=then != "")
-        ctx.convolution = convolution
-        ctx.save_for_backward(planes, out if then == "relu" else None)
-        return out
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
-        planes, out = ctx.saved_tensors
-        return ctx.convolution.pull(grad if out is None else where_positive(grad, out), planes), None, None
+def size_of(planes: Planes) -> Tensor:
+    """The (height, width) of planes as something that a tape takes: a tensor of nothing (0, h, w)."""
+    return planes.new_empty((0, *planes.shape[2:]))
 
 
-def relu(planes: Planes) -> Planes:
+def like(grad: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Planes of a shape in which nothing is written: for calls that ask only for their shape."""
+    return torch.empty(shape, dtype=grad.dtype, device=grad.device, memory_format=torch.channels_last)
+
+
+class Relu(Layer):
     """max(planes, 0)."""
-    out: Tensor = _Relu.apply(planes)
-    return out
 
-
-class _Relu(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, planes: Tensor) -> Tensor:
+    def answer(self, planes: Planes, tape: Tape | None, masked: bool = True) -> Answer:
         out = planes.relu()
-        ctx.save_for_backward(out)
+        if tape is not None and masked:
+            tape.append(out)
         return out
 
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> Tensor:
-        return where_positive(grad, *ctx.saved_tensors)
-
-
-def answered(planes: Planes) -> Planes:
-    """The planes in float32; their gradient takes their own precision and memory format before it is added."""
-    out: Tensor = _Answered.apply(planes)
-    return out
-
-
-class _Answered(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, planes: Tensor) -> Tensor:
-        ctx.like = torch.empty_like(planes, device="meta")
-        return planes.float() if planes.dtype != torch.float32 else planes.view_as(planes)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> Tensor:
-        return torch.empty_like(ctx.like, device=grad.device).copy_(grad)
+    def pull(self, grad: Answer, tape: Tape, masked: bool = True) -> Planes:
+        return where_positive(grad, tape.pop()) if masked else grad
 
 
 def where_positive(grad: Planes, out: Planes) -> Planes:
@@ -196,22 +170,14 @@ def where_positive(grad: Planes, out: Planes) -> Planes:
     return kept.view(dtype)
 
 
-def average_pool(planes: Planes) -> Planes:
+class AveragePool(Layer):
     """The mean of the 3x3 places around each, at stride 1; at the border, of those that there are."""
-    out: Tensor = _AveragePool.apply(planes)
-    return out
 
-
-class _AveragePool(torch.autograd.Function):
-    @staticmethod
-    def forward(_: Any, planes: Tensor) -> Tensor:
+    def answer(self, planes: Planes, tape: Tape | None, masked: bool = True) -> Answer:
         return F.avg_pool2d(planes, 3, 1, 1, count_include_pad=False)
 
-    @staticmethod
-    @once_differentiable
-    def backward(_: Any, grad: Tensor) -> Tensor:
-        share = _share(grad.shape[2], grad.shape[3], grad.dtype, grad.device)
-        return F.avg_pool2d(grad * share, 3, 1, 1)
+    def pull(self, grad: Answer, tape: Tape, masked: bool = True) -> Planes:
+        return F.avg_pool2d(grad * _share(*grad.shape[2:], grad.dtype, grad.device), 3, 1, 1)
 
 
 @lru_cache(maxsize=16)  # a dream asks for the same few sizes at every step
@@ -224,27 +190,30 @@ def _share(height: int, width: int, dtype: torch.dtype, device: torch.device) ->
     return (3 / inside[0])[:, None] * (3 / inside[1])
 
 
-def relu_max_pool(planes: Planes) -> Answer:
-    """The maximum of 3x3 places, at stride 2, without padding, of planes that are never negative; and a ReLU of it.
+class MaxPool(Layer):
+    """The maximum of 3x3 places, at stride 2, without padding, of planes that are never negative.
 
-    The ReLU changes no answer, only the way back: a maximum of 0 sends nothing.
+    A maximum of 0 sends nothing back, as from a ReLU.
     """
-    if not (torch.is_grad_enabled() and native.pools(planes)):
-        return relu(F.max_pool2d(planes, 3, 2))
-    out: Tensor = _MaxPool.apply(planes)
-    return out
 
-
-class _MaxPool(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, planes: Tensor) -> Tensor:
-        out, at = native.max_pool(planes)
-        ctx.size = (planes.shape[2], planes.shape[3])
-        ctx.save_for_backward(at)
+    def answer(self, planes: Planes, tape: Tape | None, masked: bool = True) -> Answer:
+        if tape is None:
+            return F.max_pool2d(planes, 3, 2)
+        if native.pools(planes):
+            out, at = native.max_pool(planes)
+        else:
+            out, at = F.max_pool2d(planes, 3, 2, return_indices=True)
+            tape.append(out)
+        tape += [size_of(planes), at]
         return out
 
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> Tensor:
-        (at,) = ctx.saved_tensors
-        return native.max_pool_backward(grad, at, ctx.size)
+    def pull(self, grad: Answer, tape: Tape, masked: bool = True) -> Planes:
+        at, size = tape.pop(), tape.pop().shape[1:]
+        if at.dtype != torch.int64:  # torch's own kind
+            return native.max_pool_backward(grad, at, (size[0], size[1]))
+        grad = where_positive(grad, tape.pop())
+        planes = like(grad, (*grad.shape[:2], *size))
+        found: Tensor = torch.ops.aten.max_pool2d_with_indices_backward(
+            grad, planes, [3, 3], [2, 2], [0, 0], [1, 1], False, at
+        )
+        return found

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from reverie.errors import UnknownName, WeightsError
-from reverie.models.layers import Convolution, answered, relu_max_pool
+from reverie.errors import WeightsError
+from reverie.models.chain import Answer, Chain, Layer, Planes, Tape
+from reverie.models.layers import Convolution, MaxPool
 
 # The channels that a fire module squeezes to, and that each of its two expanding convolutions answers with.
 FIRES = {
@@ -25,10 +26,8 @@ FIRES = {
 LAYERS = ("conv1", "pool1", "fire2", "fire3", "pool3", "fire4", "fire5", "pool5", "fire6", "fire7", "fire8", "fire9")
 
 
-class SqueezeNet(nn.Module):
-    """`forward(image, layers) -> {layer: activations}`; `image` as MEAN and STD make it.
-
-    Activations are those after the ReLU, but for `conv10`, whose 1000 channels are the classes of ImageNet at each
+class SqueezeNet(Chain):
+    """Activations are those after the ReLU, but for `conv10`, whose 1000 channels are the classes of ImageNet at each
     place: their ReLU, averaged over all places, is what a class scores.
     """
 
@@ -64,70 +63,40 @@ class SqueezeNet(nn.Module):
             tensor *= (2 / tensor[0].numel()) ** 0.5 if tensor.ndim == 4 else 0.01
         return cls(tensors)
 
-    def forward(self, image: Float[Tensor, "b 3 h w"], layers: Collection[str]) -> dict[str, Tensor]:
-        """The activations (b, c, h', w') of `layers`; computes nothing above the highest. Raises UnknownName."""
-        for unknown in sorted(set(layers) - set(self.LAYERS)):
-            raise UnknownName("layer", unknown, self.LAYERS)
-        found: dict[str, Tensor] = {}
-        planes = image
-        for name, above in zip(self.LAYERS, (*self.LAYERS[1:], ""), strict=True):
-            if len(found) == len(set(layers)):
-                break
-            # The ReLU's backward has a quarter of the work after the pool, if nothing else reads what is before it.
-            pooled = above.startswith("pool") and name not in layers
-            planes = self.blocks[name](planes, "relu, pool" if pooled else "relu")
-            if name in layers:
-                found[name] = answered(planes)
-        return found
-
     def logits(self, planes: Float[Tensor, "b 1000 h w"]) -> Float[Tensor, "b 1000"]:
         """What every class scores, from `conv10`."""
         return planes.relu().mean((2, 3))
 
 
-class Fire(nn.Module):
+class Fire(Layer):
     """Squeezes the channels, then expands them by a 1x1 and a 3x3 convolution side by side."""
 
     def __init__(self, squeeze: Convolution, expand1x1: Convolution, expand3x3: Convolution) -> None:
         super().__init__()
         self.squeeze, self.expand1x1, self.expand3x3 = squeeze, expand1x1, expand3x3
 
-    def forward(self, planes: Float[Tensor, "b c h w"], then: str) -> Float[Tensor, "b d h w"]:
-        squeezed = self.squeeze(planes, "relu")
-        return torch.cat([self.expand1x1(squeezed, then), self.expand3x3(squeezed, then)], 1)
+    def answer(self, planes: Planes, tape: Tape | None, masked: bool = True) -> Answer:
+        squeezed = self.squeeze.answer(planes, tape)
+        return torch.cat([expand.answer(squeezed, tape, masked) for expand in (self.expand1x1, self.expand3x3)], 1)
+
+    def pull(self, grad: Answer, tape: Tape, masked: bool = True) -> Planes:
+        one, three = grad.chunk(2, 1)
+        squeezed = self.expand3x3.pull(three, tape, masked)
+        return self.squeeze.pull(self.expand1x1.pull(one, tape, masked, squeezed), tape)
 
 
-class Pool(nn.Module):
-    """The maximum of 3x3 places at stride 2, and the ReLU whose backward was left out before it."""
+def block(name: str, tensors: Mapping[str, Tensor]) -> Layer:
+    """The layer of a name."""
 
-    def forward(self, planes: Float[Tensor, "b c h w"], then: str) -> Float[Tensor, "b c i j"]:
-        return relu_max_pool(planes)
-
-
-class Logits(nn.Module):
-    """A convolution whose answers may be negative."""
-
-    def __init__(self, convolution: Convolution) -> None:
-        super().__init__()
-        self.convolution = convolution
-
-    def forward(self, planes: Float[Tensor, "b c h w"], then: str) -> Float[Tensor, "b d h w"]:
-        logits: Tensor = self.convolution(planes)
-        return logits
-
-
-def block(name: str, tensors: Mapping[str, Tensor]) -> nn.Module:
-    """The module of a layer."""
-
-    def convolution(key: str, stride: int = 1, padding: int = 0) -> Convolution:
-        return Convolution(tensors[f"{key}.weight"], tensors[f"{key}.bias"], stride, (padding, padding))
+    def convolution(key: str, stride: int = 1, padding: int = 0, relu: bool = True) -> Convolution:
+        return Convolution(tensors[f"{key}.weight"], tensors[f"{key}.bias"], stride, (padding, padding), relu)
 
     if name in FIRES:
         squeeze, expand1x1 = convolution(f"{name}.squeeze1x1"), convolution(f"{name}.expand1x1")
         return Fire(squeeze, expand1x1, convolution(f"{name}.expand3x3", padding=1))
     if name.startswith("pool"):
-        return Pool()
-    return Logits(convolution(name)) if name == "conv10" else convolution(name, stride=2)
+        return MaxPool()
+    return convolution(name, relu=False) if name == "conv10" else convolution(name, stride=2)
 
 
 def shapes() -> dict[str, tuple[int, ...]]:
