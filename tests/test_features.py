@@ -13,7 +13,7 @@ from reverie.errors import ImageFileError, ImageTooSmall, SettingsError, Wording
 from reverie.features import direction
 from reverie.gradient import gradient_of, normalized, score_of
 from reverie.guides import guide, guided
-from reverie.image import save_image
+from reverie.image import open_image, save_image
 from reverie.objectives import Objective
 from reverie.wording import objective
 from seer import noise, seer
@@ -73,8 +73,6 @@ def test_directions_that_cannot_be() -> None:
 @pytest.mark.parametrize("layer", ["low", "high"])
 def test_a_guide_is_the_best_match_at_every_place(layer: str, picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model, image = seer(), noise(2, 3, 24, 28)
-    from reverie.image import open_image
-
     planes, own = model(image, [layer])[layer], model(open_image(picture), [layer])[layer]
     products = torch.einsum("bchw,cn->bhwn", planes, own[0].flatten(1)) / planes.shape[1]
     wish = guide(picture, layer)
@@ -82,8 +80,14 @@ def test_a_guide_is_the_best_match_at_every_place(layer: str, picture: Path, mon
     whole = gradient_of(model, wish)(image)[1]
     monkeypatch.setattr(features, "PRODUCTS", 7 * own[0, 0].numel())  # seven places at a time
     assert torch.equal(gradient_of(model, wish)(image)[1], whole)
-    mean = guide(picture, layer, mean=True)
-    assert torch.allclose(score_of(model, mean)(image), products.mean((1, 2, 3)), rtol=1e-4)
+
+
+def test_the_mean_of_a_guide_is_a_covariance_over_the_channels(picture: Path) -> None:
+    model, image = seer(), noise(2, 3, 24, 28)
+    planes, own = (model(each, ["high"])["high"] for each in (image, open_image(picture)))
+    apart = [each.mean((2, 3)) - each.mean((1, 2, 3))[:, None] for each in (planes, own)]
+    wish = guide(picture, "high", mean=True)
+    assert torch.allclose(score_of(model, wish)(image), (apart[0] * apart[1]).mean(1), rtol=1e-4)
 
 
 def test_climbing_raises_what_is_wished(picture: Path) -> None:

@@ -1,25 +1,33 @@
 """Makes docs/zoo.md: networks of torchvision and timm, what they dream of unless told, and what a step costs.
 
-    python tools/zoo_table.py [--untimed] [NETWORK ...] > docs/zoo.md
+    python tools/zoo_table.py [--untimed] [--pictures docs/images/zoo] [NETWORK ...] > docs/zoo.md
 
 Weights are the libraries' own where they are in a cache or can be downloaded, else random: the column says which. Both
 cost the same. A step is a gradient of a picture of 448 x 448 pixels: the median of five. Use --untimed on a machine
-that has other work to do: its numbers would mean nothing.
+that has other work to do: its numbers would mean nothing. With --pictures, each network whose own weights could be had
+dreams the example, and the last column shows it.
 """
 
 from __future__ import annotations
 
+import argparse
+import os
 import platform
+import re
 import statistics
-import sys
 import time
+from pathlib import Path
 
 import torch
 
+from reverie.dream import dream, sized
 from reverie.errors import WeightsError
 from reverie.gradient import gradient_of
+from reverie.image import open_image, save_image
 from reverie.models import default_objective, load_model
 from reverie.probe import geometry
+from reverie.recipe import EXAMPLE, path_of
+from reverie.settings import Settings
 from reverie.types import Model
 from reverie.wording import objective
 
@@ -31,17 +39,32 @@ NETWORKS = [
     *("timm:" + name for name in ("vit_tiny_patch16_224.augreg_in21k", "swin_tiny_patch4_window7_224.ms_in1k")),
 ]
 SIDE, TIMES = 448, 5
+WIDTH, QUALITY = 256, 85
+DOCS = Path(__file__).parent.parent / "docs"
+COLUMNS = ["network", "weights", "default layer", "stride", "receptive field", "parameters", "ms per step"]
 
 
-def main(names: list[str], timed: bool) -> None:
+def main() -> None:
+    asked = parser().parse_args()
     print(__doc__.splitlines()[0].replace("Makes docs/zoo.md: n", "# N"))
     print("\nMade by `tools/zoo_table.py`; the default is the block two thirds up the row whose stride is 16.")
     print("Weights are the libraries' own, or random where these could not be had: layers and costs are the same.")
-    print(machine() if timed else "Steps were not timed: the machine had other work to do.", end="\n\n")
-    print("| network | weights | default layer | stride | receptive field | parameters | ms per step |")
-    print("|---|---|---|---:|---:|---:|---:|")
-    for name in names or NETWORKS:
-        print("| " + " | ".join(row(name, timed)) + " |", flush=True)
+    if asked.pictures:
+        print("Pictures are the example, dreamed by the default; a network of random weights has learned nothing to")
+        print("dream of, and has none.")
+    print("Steps were not timed: the machine had other work to do." if asked.untimed else machine(), end="\n\n")
+    print("| " + " | ".join([*COLUMNS, *(["dream"] if asked.pictures else [])]) + " |")
+    print("|---|---|---|---:|---:|---:|---:|" + ("---|" if asked.pictures else ""))
+    for name in asked.networks or NETWORKS:
+        print("| " + " | ".join(row(name, not asked.untimed, asked.pictures)) + " |", flush=True)
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("networks", nargs="*", metavar="NETWORK", help="such as torchvision:googlenet; none: a choice")
+    made.add_argument("--untimed", action="store_true", help="leave out what a step costs")
+    made.add_argument("--pictures", type=Path, metavar="FOLDER", help="dream the example into this folder")
+    return made
 
 
 def machine() -> str:
@@ -49,7 +72,7 @@ def machine() -> str:
     return f"Milliseconds for a step on {SIDE} x {SIDE} pixels (a network of one size: its own), {threads}."
 
 
-def row(name: str, timed: bool) -> list[str]:
+def row(name: str, timed: bool, pictures: Path | None) -> list[str]:
     try:
         model, weights = load_model(name), "own"
     except WeightsError:
@@ -60,13 +83,27 @@ def row(name: str, timed: bool) -> list[str]:
     parameters = sum(trainable for trainable, _ in model.parameters.values())
     field = str(seen.receptive_field or "all")
     milliseconds = f"{1000 * seconds(model, wish):.0f}" if timed else "-"
-    return [f"`{name}`", weights, f"`{layer}`", str(seen.stride), field, f"{parameters:,}", milliseconds]
+    told = [f"`{name}`", weights, f"`{layer}`", str(seen.stride), field, f"{parameters:,}", milliseconds]
+    if pictures is None:
+        return told
+    return [*told, picture(name, model, wish, pictures) if weights == "own" else ""]
+
+
+def picture(name: str, model: Model, wish: str, folder: Path) -> str:
+    """Dreams the example into the folder, and shows it as the page does."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{re.sub('[^A-Za-z0-9]+', '-', name)}.jpg"
+    height, _ = own_size(model) or (SIDE, SIDE)
+    settings = Settings(size=height, octaves=1 if own_size(model) else None)
+    dreamed = dream(open_image(path_of(EXAMPLE)), model, wish, settings)
+    save_image(sized(dreamed.cpu(), WIDTH), path, quality=QUALITY)
+    return f"![What {name} dreams of]({Path(os.path.relpath(path, DOCS)).as_posix()})"
 
 
 def seconds(model: Model, wish: str) -> float:
     """The median time of a gradient."""
     gradient = gradient_of(model, objective(wish))
-    image = torch.rand(1, 3, *picture_size(model), device=model.device)
+    image = torch.rand(1, 3, *(own_size(model) or (SIDE, SIDE)), device=model.device)
     gradient(image)
     taken = []
     for _ in range(TIMES):
@@ -76,13 +113,14 @@ def seconds(model: Model, wish: str) -> float:
     return statistics.median(taken)
 
 
-def picture_size(model: Model) -> tuple[int, int]:
+def own_size(model: Model) -> tuple[int, int] | None:
+    """The size (height, width) of the only pictures that a network takes; None: it takes any."""
     network = getattr(model, "network", None)
     if getattr(network, "any_size", True):
-        return SIDE, SIDE
+        return None
     height, width = network.pictures[0].shape[2:]
     return height, width
 
 
 if __name__ == "__main__":
-    main([name for name in sys.argv[1:] if name != "--untimed"], "--untimed" not in sys.argv)
+    main()

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Sequence
-from html import escape
 
 import numpy as np
 import pyvips
 import torch
 
 from reverie.errors import SettingsError
+from reverie.sheet import inked
 from reverie.types import Image, Resized
-
-log = logging.getLogger("reverie")
 
 GAP = 8
 """White between the pictures and around them, in pixels."""
 
 LABEL = 20
 """The height of the strip that a name is written in, in pixels."""
+
+TALL = "   |"
+"""What is as high as any letter, and as deep."""
 
 
 def sheet(pictures: Sequence[Image], labels: Sequence[str], columns: int | None = None) -> Resized:
@@ -53,11 +53,9 @@ def written(text: str, size: tuple[int, int]) -> Image:
     """Black words on a white strip (1, 3, height, width), in its middle; smaller where they would not fit."""
     height, width = size
     strip = torch.ones(1, 3, height, width)
-    try:
-        ink = pyvips.Image.text(escape(text), font="sans", dpi=96)
-    except pyvips.Error:
-        log.warning("no font was found to write %s in", text)
+    if not text:
         return strip
+    ink = lettered(text)
     shrink = min((height - 4) / ink.height, (width - 2) / ink.width, 1)
     if shrink < 1:
         ink = ink.resize(shrink)
@@ -65,6 +63,12 @@ def written(text: str, size: tuple[int, int]) -> Image:
     top, left = (height - shade.shape[0]) // 2, (width - shade.shape[1]) // 2
     strip[:, :, top : top + shade.shape[0], left : left + shade.shape[1]] -= shade
     return strip
+
+
+def lettered(text: str) -> pyvips.Image:
+    """One line, light on black, as high whatever its letters: so all names of a row stand on the same line."""
+    ink, line = inked(text, dpi=96), inked(text + TALL, dpi=96)
+    return line.crop(0, 0, min(ink.width, line.width), line.height)
 
 
 def numbers_of(words: str | None, count: int) -> list[int]:

@@ -30,7 +30,8 @@ MOST_FEATURES = 4096
 class GuideTerm(Term):
     """The features that a guide picture has at a layer, not yet seen by a network.
 
-    `mean`: only how much of each channel the whole guide has, instead of the best match for every place. Calmer.
+    `mean`: only which channels the whole guide has more of than of others, instead of the best match for every place.
+    Calmer.
     """
 
     picture: str = ""
@@ -58,7 +59,16 @@ def guide(picture: str | Path, layer: str, mean: bool = False) -> Objective:
 def seen_guide(image: Image, layer: str, model: Model, mean: bool = False, words: str = "guide") -> Objective:
     """The same for a picture in memory, seen by a network already."""
     features = guide_features(image.to(model.device), layer, model, words)
-    return single(MatchTerm(layer, features.mean(0, keepdim=True) if mean else features, words))
+    return single(MatchTerm(layer, shared(features) if mean else features, words))
+
+
+def shared(features: Float[Tensor, "n c"]) -> Float[Tensor, "1 c"]:
+    """The mean of the features, less what it has of every channel alike.
+
+    No channel is ever negative, so that most of a mean says only: more of anything. Climbed, that grows the eyes and
+    dogs that excite everything; without it the dot product is the covariance with the guide over the channels.
+    """
+    return features.mean(0, keepdim=True) - features.mean()
 
 
 def guide_features(image: Image, layer: str, model: Model, words: str) -> Float[Tensor, "n c"]:

@@ -4,7 +4,7 @@ Step sizes are on our scale of 0..1: Google's 1.5 of 255 shades, and 0.01 of the
 keep the photograph's own detail from octave to octave as Google's notebook does; the TensorFlow tutorial loses it.
 
 Where a program wishes for layers of a network that few have here, the bundled one is given its nearest: the same
-depth by receptive field, looked at. Numbers alike otherwise; what has no counterpart in `Settings` is said beside.
+depth by receptive field, looked at. Numbers alike otherwise; what has no counterpart in `Settings` is said in its note.
 """
 
 from __future__ import annotations
@@ -20,12 +20,16 @@ PLAIN = {"color_correlation": 0.0, "laplacian_levels": 0}
 
 @dataclass(frozen=True)
 class Preset:
-    """Settings by name, and what each network it is for should dream of. No objectives: any network's own."""
+    """Settings by name, and what each network it is for should dream of. No objectives: any network's own.
+
+    `note`: where its numbers and layers come from, as far as `about` does not say it.
+    """
 
     name: str
     about: str
     settings: Mapping[str, Any] = field(default_factory=dict)
     objectives: Mapping[str, str] = field(default_factory=dict)
+    note: str = ""
 
     def objective(self, model: str) -> str | None:
         """What this network should dream of; None: its own wish. `SettingsError` if the preset names other layers."""
@@ -47,7 +51,7 @@ PRESETS = {
             "whole things: what a wish for a class or a guide gets unless told",
             {
                 "steps": 40,
-                "step_size": 0.007,
+                "step_size": 0.005,
                 "smoothing": 0.7,
                 "laplacian_strength": 0.7,
                 "color_correlation": 0.8,
@@ -70,8 +74,8 @@ PRESETS = {
                 "normalization": "mean-abs",
                 **PLAIN,
             },
-            # The notebook's own layer, and the one of the bundled network that looks most like it.
             {"torchvision:googlenet": "inception4c^2", "squeezenet": "fire8^2"},
+            "The notebook's own layer, and the one of the bundled network that looks most like it.",
         ),
         Preset(
             "tf-tutorial",
@@ -94,9 +98,10 @@ PRESETS = {
             },
             {
                 "inception_v3": "mixed4^2 + 1.5*mixed5^2 + 2*mixed6^2 + 2.5*mixed7^2",
-                # Its scores are larger than InceptionV3's by the size of its activations: scaled, or 15 ends at once.
                 "squeezenet": "0.00004*fire6^2 + 0.00006*fire7^2 + 0.00008*fire8^2 + 0.0001*fire9^2",
             },
+            "The bundled network's scores are larger than InceptionV3's by the size of its activations: "
+            "scaled, or a score of 15 would end an octave at once.",
         ),
         Preset(
             "tf-notebook",
@@ -106,13 +111,14 @@ PRESETS = {
                 "octave_scale": 1.4,
                 "steps": 10,
                 "step_size": 1.5 / 255,
-                "jitter": 512,  # its tiles are rolled by up to their own side
+                "jitter": 512,
                 "normalization": "mean-abs",
                 **PLAIN,
             },
-            # Channel 139 of mixed4d_3x3_bottleneck_pre_relu grew flowers in inception5h. torchvision's googlenet was
-            # trained anew, so that its channel of that number means something else.
             {"torchvision:googlenet": "inception4d.branch2.0.bn:139", "squeezenet": "fire8:200"},
+            "Its tiles are rolled by up to their own side, 512 pixels. Channel 139 of mixed4d_3x3_bottleneck_pre_relu "
+            "grew flowers in inception5h; torchvision's googlenet was trained anew, so that its channel of that number "
+            "means something else.",
         ),
         Preset(
             "tf-lapnorm",
@@ -121,7 +127,6 @@ PRESETS = {
                 "octaves": 3,
                 "octave_scale": 1.4,
                 "steps": 10,
-                # 1.0 for each of five bands of strength one, which add up to the root of five; ours to one.
                 "step_size": 5**0.5 / 255,
                 "jitter": 512,
                 "color_correlation": 0.0,
@@ -129,6 +134,8 @@ PRESETS = {
                 "laplacian_strength": 1.0,
             },
             {"torchvision:googlenet": "inception4d.branch2.0.bn:139", "squeezenet": "fire8:200"},
+            "Its step is 1 of 255 shades for each of five bands of strength one, which add up to the root of five; "
+            "ours add up to one.",
         ),
         Preset(
             "gordic",
@@ -137,12 +144,13 @@ PRESETS = {
                 "octaves": 4,
                 "octave_scale": 1.8,
                 "steps": 10,
-                "step_size": 0.09 * 0.225,  # 0.09 of colors divided by ImageNet's deviation
-                # It adds three blurs, of half, once and twice a sigma that grows from 0.7 to 2.5: one in their midst.
+                "step_size": 0.09 * 0.225,
                 "smoothing": 1.0,
                 **PLAIN,
             },
             {"torchvision:vgg16": "features.22^2", "squeezenet": "fire5^2"},
+            "Its step is 0.09 of colors divided by ImageNet's deviation, about 0.225. It adds three blurs, of half, "
+            "once and twice a sigma that grows from 0.7 to 2.5: here one in their midst.",
         ),
         Preset(
             "neural-dream",
@@ -150,28 +158,28 @@ PRESETS = {
             {
                 "octaves": 2,
                 "octave_scale": 1 / 0.6,
-                # Adam moves every pixel by about its rate, 1.5 of 255: the mean absolute value comes nearest. It goes
-                # up the octaves ten times; here once, as our detail is kept.
                 "steps": 50,
                 "step_size": 1.5 / 255,
                 "normalization": "mean-abs",
                 **PLAIN,
             },
             {"torchvision:googlenet": "inception4d.branch2.0", "squeezenet": "fire7"},
+            "Adam moves every pixel by about its rate, 1.5 of 255: the mean absolute value comes nearest. It goes up "
+            "the octaves ten times; here once, as our detail is kept.",
         ),
         Preset(
             "crowson",
             "crowsonkb's deep_dream: two octaves for each doubling, small ones too",
             {
-                # Its smallest octave is of 128 pixels, ours, unless their number is told, of about 150.
                 "octave_scale": 2**0.5,
                 "steps": 10,
                 "step_size": 1 / 255,
                 "normalization": "mean-abs",
                 **PLAIN,
             },
-            # The layers and their weights are its user's to choose; these are of two depths.
             {"torchvision:googlenet": "inception3b^2 + inception4c^2", "squeezenet": "0.1*fire4^2 + fire8^2"},
+            "Its smallest octave is of 128 pixels; ours, unless their number is told, of about 150. The layers and "
+            "their weights are its user's to choose; these are of two depths.",
         ),
         Preset(
             "hvass",
@@ -181,12 +189,13 @@ PRESETS = {
                 "octave_scale": 1 / 0.7,
                 "steps": 10,
                 "step_size": 3 / 255,
-                "jitter": 400,  # its tiles lie elsewhere in each step, and are of this side
-                # Three blurs here as well, of half, once and twice a sigma that grows from 0.5 to 4.1.
+                "jitter": 400,
                 "smoothing": 1.0,
                 **PLAIN,
             },
             {"torchvision:googlenet": "inception4a^2", "squeezenet": "fire6^2"},
+            "Its tiles lie elsewhere in each step, and are of 400 pixels a side. Three blurs are added, of half, once "
+            "and twice a sigma that grows from 0.5 to 4.1: here one in their midst.",
         ),
         Preset(
             "hallucination-machine",

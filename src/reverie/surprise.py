@@ -74,7 +74,7 @@ def settings_by(chance: random.Random) -> dict[str, Any]:
         "steps": steps,
         "step_size": round(between(chance, 0.12, 0.24) / steps, 4),
         "jitter": one_of(chance, [8, 16, 32, 64]),
-        "color_correlation": between(chance, 0.0, 0.9),
+        "color_correlation": between(chance, 0.3, 0.9),  # of less, low layers are neon
         "laplacian_strength": between(chance, 0.2, 0.8),
     }
 

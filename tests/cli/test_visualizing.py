@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from conftest import Command
-from reverie.atlas import GAP, LABEL, numbers_of, sheet, written
+from reverie.atlas import GAP, LABEL, lettered, numbers_of, sheet, written
 from reverie.cli import mapping
 from reverie.errors import SettingsError
 from reverie.image import open_image
@@ -200,3 +200,10 @@ def test_a_name_is_written_within_its_strip() -> None:
         assert strip.shape == (1, 3, 20, 60)
         assert 0.02 < float((strip < 0.9).float().mean()) < 0.5
         assert 0 <= float(strip.min()) <= float(strip.max()) == 1
+
+
+def test_names_stand_on_the_same_line_whatever_their_letters() -> None:
+    assert len({lettered(text).height for text in ("conv1", "pool1", "stem", "g")}) == 1
+    a, below = (lettered(text).numpy() for text in ("xx", "xp"))
+    half = a.shape[1] // 2 - 2
+    assert (a[:, :half] == below[:, :half]).all()

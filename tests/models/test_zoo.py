@@ -237,3 +237,10 @@ def test_folding_never_hides_a_layer() -> None:
     network = load("torchvision:resnet18").network
     assert isinstance(network, Hooked) and network.unlike
     assert network.unlike <= set(network.LAYERS)
+
+
+def test_a_network_of_one_size_dreams_pictures_of_that_size() -> None:
+    model = load("timm:test_maxvit")
+    photo = torch.rand(1, 3, *model.network.pictures[0].shape[2:], generator=torch.Generator().manual_seed(0))
+    dreamed = rv.dream(photo, model, default_objective(model), rv.Settings(octaves=1, steps=1))
+    assert dreamed.shape == photo.shape and not torch.equal(dreamed, photo)

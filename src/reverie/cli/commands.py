@@ -46,7 +46,7 @@ def dream(
         A picture whose features shall be found in the photo, by the objective's layers; "0.5*flowers.jpg" for half as
         much. More than once for several.
     guide_mean
-        Look for what the guide has on the whole, instead of the best match for every place: calmer.
+        Look for what the whole guide has most of, instead of the best match for every place: calmer.
     mask
         A region and what to dream of there, as sky.png:"fire8^2"; without words, the objective. The region is where the
         picture is opaque, or if it is so everywhere, where it is light. More than once for several; outside of all,
