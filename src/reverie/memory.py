@@ -10,7 +10,7 @@ import re
 import psutil
 import torch
 
-from reverie.errors import SettingsError
+from reverie.errors import SettingsError, SizeRefused
 from reverie.objectives import Objective
 from reverie.tiling import Plan
 from reverie.types import CHANGE, IMAGE, Model
@@ -39,8 +39,16 @@ def available_memory() -> int:
     return int(psutil.virtual_memory().available)
 
 
-def step_bytes_per_pixel(model: Model, objective: Objective, side: int = 384) -> float:
+def step_bytes_per_pixel(model: Model, objective: Objective) -> float:
     """What one step takes for each pixel: measured on a small picture by what it keeps for its way back."""
+    try:
+        return measured_bytes(model, objective, (384, 384))
+    except SizeRefused as refusal:
+        return measured_bytes(model, objective, refusal.size)
+
+
+def measured_bytes(model: Model, objective: Objective, size: tuple[int, int]) -> float:
+    """The same, measured on a picture of that size (height, width)."""
     names = [name for name in objective.layers if name != IMAGE]
     kept: dict[int, int] = {}
 
@@ -48,12 +56,12 @@ def step_bytes_per_pixel(model: Model, objective: Objective, side: int = 384) ->
         kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
         return tensor
 
-    image = torch.zeros(1, 3, side, side, device=model.device, requires_grad=True)
+    image = torch.zeros(1, 3, *size, device=model.device, requires_grad=True)
     with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         seen = {**(model(image, names) if names else {}), IMAGE: image}
         for _, term in objective.terms:  # not the score: a neuron's place may lie beyond so small a picture
             term.excitement(seen[term.layer].float())
-    return PEAK * sum(kept.values()) / side**2
+    return PEAK * sum(kept.values()) / (size[0] * size[1])
 
 
 def tile_for(model: Model, objective: Objective, budget: int, size: tuple[int, int]) -> int | None:

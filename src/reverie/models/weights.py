@@ -82,10 +82,7 @@ def _download(url: str, known_hash: str, path: Path, progress: Progress | None) 
         look_up(url)
         pooch.retrieve(url, None, fname=path.name, path=path.parent, downloader=_downloader(known_hash, progress))
     except (requests.RequestException, OSError) as error:
-        raise WeightsError(
-            f"{path.name} could not be downloaded ({reason(error)}): put it at {path} by hand, from {url}; "
-            "the bundled network squeezenet needs no download"
-        ) from error
+        raise out_of_reach(path, url, error) from error
     except ValueError as error:  # another digest; pooch has thrown the file away
         raise WeightsError(f"{url} gives another file than expected ({known_hash}); nothing was kept") from error
 
@@ -140,6 +137,14 @@ def _ask(host: str, port: int | str, found: list[Any]) -> None:
         found += socket.getaddrinfo(host, port)
     except OSError:
         return
+
+
+def out_of_reach(path: Path, url: str, error: Exception) -> WeightsError:
+    """What is said of a file that should come to `path` and cannot."""
+    return WeightsError(
+        f"{path.name} could not be downloaded ({reason(error)}): put it at {path} by hand, from {url}; "
+        "the bundled network squeezenet needs no download"
+    )
 
 
 def reason(error: Exception) -> str:
