@@ -228,9 +228,15 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 def _read_state_dict(path: Path) -> dict[str, Tensor]:
     tensors = torch.load(path, map_location="cpu", weights_only=True)
+    if isinstance(tensors, dict):  # a checkpoint of a training keeps them beside the epoch and the like
+        tensors = next((tensors[each] for each in KEPT_AS if isinstance(tensors.get(each), dict)), tensors)
     if not isinstance(tensors, dict) or not all(isinstance(tensor, Tensor) for tensor in tensors.values()):
         raise WeightsError(f"{path} holds no state dict: expected tensors by name")
     return tensors
+
+
+KEPT_AS = ("state_dict", "model_state_dict", "model")
+"""What trainings call the state dict within their checkpoints."""
 
 
 def _read_keras(path: Path) -> dict[str, Tensor]:
