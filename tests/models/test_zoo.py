@@ -271,6 +271,11 @@ def test_other_counts_of_classes_have_no_words() -> None:
     [
         ("torchvision:resnet18", "fc", r"fc of .* is no image-like layer \(it answers with 1000 numbers\): .*layer4"),
         ("timm:test_vit", "head", r"head of .* is no image-like layer .* such as .*blocks"),
+        (
+            "torchvision:googlenet",
+            "aux1",
+            r"\(it is not called by itself\): .*such as inception4e, maxpool4, inception5a, ",
+        ),
         ("torchvision:resnet18", "layer4.2", r"no layer of .* is called 'layer4.2'; did you mean layer4.1"),
         ("torchvision:resnet18", "fire8", r"known: conv1, bn1, relu, maxpool, layer1.0, .*layer4, logits, \.\.\.$"),
         ("torchvision:googlenet", "4c", r"no layer of .* is called '4c'; did you mean inception4c"),
