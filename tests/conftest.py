@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import warnings
 from pathlib import Path
 
@@ -17,6 +19,9 @@ install_import_hook(CHECKED, "checker.checked")
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # what other packages warn about while they are imported is not ours to mend
     import torch
+
+    with contextlib.suppress(ImportError):
+        importlib.import_module("triton")  # before any test imports keras: see `reverie.engines.keras_networks`
 
 from reverie.engines.torch_engine import TorchModel  # noqa: E402
 from reverie.types import Image  # noqa: E402

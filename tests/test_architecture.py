@@ -16,7 +16,8 @@ SOURCE = Path(__file__).parent.parent / "src" / "reverie"
 
 RANKS = [  # lowest first; a folder's name stands for every module in it
     {"types", "errors", "native", "heap"},
-    {"settings", "probe", "resample", "color", "models.weights", "objectives", "engines"},
+    {"models.weights"},
+    {"settings", "probe", "resample", "color", "objectives", "engines"},
     {
         "image",
         "pyramid",

@@ -38,7 +38,7 @@ from reverie.objectives import layer, neuron, total_variation
 from reverie.recipe import Recipe
 from reverie.resample import resize
 from reverie.settings import Settings
-from reverie.types import Image
+from reverie.types import IMAGE, Image
 
 HEIGHT, WIDTH = 96, 132
 FEW = Settings(octaves=2, steps=3, jitter=4, seed=7)
@@ -225,7 +225,7 @@ def test_a_score_above_the_highest_ends_every_block(one: Pass) -> None:
 def test_a_dream_raises_the_score(job: Job, tiny: TorchModel) -> None:
     list(dream_file(job))
     before, after = read_photo(job.photo.path).image, read_photo(job.target).image
-    scores = [WISH(dict(tiny(image, ["d"])) | {"image": image}) for image in (before, after)]
+    scores = [WISH(dict(tiny(image, ["d"])) | {IMAGE: image}) for image in (before, after)]
     assert scores[1] > scores[0] * 1.2
     assert read_recipe(job.target) == 'recipe = "of this"'
     assert not list(job.target.parent.glob(".*"))

@@ -54,6 +54,10 @@ CHAINS = {
         [conv(3, 4, 3), nn.MaxPool2d(2), nn.AvgPool2d(3, 2), conv(4, 4, 1)],
         [(4, 1, 3, 0), (4, 2, 4, 0), (4, 4, 8, 0), (4, 4, 8, 0)],
     ),
+    "padding layers": (
+        [nn.ZeroPad2d((0, 1, 0, 1)), conv(3, 4, 3, 2), nn.ZeroPad2d(2), conv(4, 4, 3)],
+        [(3, 1, 1, 0), (4, 2, 3, 0), (4, 2, 3, -4), (4, 2, 7, -4)],
+    ),
     "dilated": (
         [conv(3, 4, 3, dilation=4), conv(4, 4, 3, 2, dilation=2)],
         [(4, 1, 9, 0), (4, 2, 13, 0)],

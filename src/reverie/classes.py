@@ -30,6 +30,9 @@ class ClassTerm(Term):
 
     def resolved(self, model: Model) -> Objective:
         classes, names = classifier_of(model).classes, names_of(model)
+        count = getattr(model, "class_count", None) or len(names)
+        if isinstance(self.wanted, str) and count != len(names):
+            raise WordingError(f"{self}: {model.name} has {count} classes without names: say a number, as in class:0")
         number = self.wanted if isinstance(self.wanted, int) else class_number(self.wanted, names)
         # A number needs no names: a network may have any count of classes.
         return single(LogitTerm(classes, number, 1, str(self), len(names) * isinstance(self.wanted, str)))

@@ -15,7 +15,7 @@ import torch
 
 from reverie.ascent import ascend
 from reverie.composition import Dream, dream_gradient, seen_size, settings_for, understood
-from reverie.errors import ImageTooSmall
+from reverie.errors import ImageTooSmall, SizeRefused
 from reverie.memory import parse_memory, tile_for
 from reverie.pyramid import octave_sizes
 from reverie.resample import Resize, resize, resize_around
@@ -51,7 +51,8 @@ def dream(
 def dream_steps(image: Image, gradient: Gradient, settings: Settings | None = None) -> Iterator[Step]:
     """Every step of the dream, as it is made; to stop is not to ask for the next.
 
-    An octave too small for the network is skipped, with a word to the log; if all are, `ImageTooSmall` is raised.
+    An octave too small for the network, or of a size that it does not take, is skipped with a word to the log;
+    if all are, `ImageTooSmall` or `SizeRefused` is raised.
     `SettingsError` is raised for a panorama that is not twice as wide as high, unless it is forced.
     """
     settings = settings or Settings()
@@ -71,7 +72,7 @@ def dream_steps(image: Image, gradient: Gradient, settings: Settings | None = No
                 yield replace(step, octave=octave, octaves=len(sizes))
                 if settings.max_score is not None and bool((step.score > settings.max_score).all()):
                     break
-        except ImageTooSmall as error:
+        except (ImageTooSmall, SizeRefused) as error:
             if octave == len(sizes) - 1:
                 raise
             skipped.append(f"octave {octave + 1} of {len(sizes)} skipped: {error}")

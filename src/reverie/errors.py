@@ -4,6 +4,7 @@ Each message is one line: what was got, what was expected, what to do. The comma
 
     ReverieError
      ├── UnknownName        a model, layer, channel, preset or setting that does not exist; names the nearest
+     │    └── UnknownLayer  a layer that a network does not have, or that is no image-like one
      ├── WordingError       an objective that cannot be read; says up to where it could
      ├── SettingsError      a number outside its bounds
      ├── ImageFileError     a picture that cannot be read or written
@@ -19,7 +20,7 @@ Each message is one line: what was got, what was expected, what to do. The comma
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 
@@ -35,6 +36,21 @@ class UnknownName(ReverieError, KeyError):
 
     def __str__(self) -> str:  # KeyError would print the repr
         return str(self.args[0])
+
+
+class UnknownLayer(UnknownName):
+    """A layer that a model does not have, or that answers with no grid of activations.
+
+    Of layers of the second kind the model's `other_layers` may say, by name, why that is so.
+    """
+
+    def __init__(self, model: Any, name: str) -> None:
+        super().__init__(f"layer of {model.name}", name, model.layers)
+        classes, why = getattr(model, "classes", None), getattr(model, "other_layers", {}).get(name)
+        if why is not None:
+            near = ", ".join(outermost([each for each in model.layers if each != classes], MOST_LISTED)[-4:])
+            wish = f"{near}, or for a class say class:NUMBER" if classes else near
+            self.args = (f"{name} of {model.name} is no image-like layer ({why}): take one that is, such as {wish}",)
 
 
 class WordingError(ReverieError, ValueError):
@@ -92,6 +108,18 @@ def nearest(name: str, known: Iterable[str], most: int = 3) -> str:
     """The known names nearest to a mistyped one, as the tail of a sentence: `; did you mean "fire8"?`."""
     names = list(known)
     close = difflib.get_close_matches(name, names, n=most, cutoff=0.5)
+    close = close or [each for each in names if name and name.lower() in each.lower()][:most]
     if close:
         return "; did you mean " + " or ".join(close) + "?"
-    return "; known: " + ", ".join(names[:40]) + (", ..." if len(names) > 40 else "")
+    shown = outermost(names, MOST_LISTED)
+    return "; known: " + ", ".join(shown[:MOST_LISTED]) + (", ..." if len(names) > min(len(shown), MOST_LISTED) else "")
+
+
+MOST_LISTED = 40
+
+
+def outermost(names: Sequence[str], most: int) -> list[str]:
+    """Dotted names without those that lie deepest within others, so that at most so many are left where that can be."""
+    depths = sorted({name.count(".") for name in names})
+    levels = [[name for name in names if name.count(".") <= depth] for depth in depths]
+    return max((level for level in levels if len(level) <= most), key=len, default=list(names))

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from reverie import native
 from reverie.color import color_mix
-from reverie.errors import ImageTooSmall, SettingsError, SizeRefused, UnknownName
+from reverie.errors import ImageTooSmall, SettingsError, SizeRefused, UnknownLayer
 from reverie.objectives import Objective
 from reverie.probe import smallest_side
 from reverie.pyramid import laplacian_merge, laplacian_split
@@ -70,7 +70,7 @@ def layers_of(model: Model, objective: Objective) -> list[str]:
     layers = [name for name in objective.layers if name not in (IMAGE, CHANGE)]
     for name in layers:
         if name not in model.layers:
-            raise UnknownName(f"layer of {model.name}", name, model.layers)
+            raise UnknownLayer(model, name)
     return layers
 
 

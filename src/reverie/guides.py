@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from reverie.errors import ImageTooSmall, WordingError
+from reverie.errors import ImageTooSmall, SizeRefused, WordingError
 from reverie.features import MatchTerm
 from reverie.image import read_photo
 from reverie.objectives import LayerTerm, Objective, Term, quoted, single
@@ -21,6 +22,8 @@ from reverie.types import Image, Model
 GUIDE_SIDE = 384
 """The longest side that a guide is looked at with, in pixels: near what networks are trained on, so that it has their
 features; larger ones have only more of its texture."""
+
+Looked = TypeVar("Looked")
 
 MOST_FEATURES = 4096
 """How many places of a guide are looked for; low layers have more, and neighbors there are alike."""
@@ -74,9 +77,13 @@ def shared(features: Float[Tensor, "n c"]) -> Float[Tensor, "1 c"]:
 def guide_features(image: Image, layer: str, model: Model, words: str) -> Float[Tensor, "n c"]:
     """The activations of a guide at the places of a layer. Raises `ImageTooSmall` where it has none."""
     small = within(image, GUIDE_SIDE)
-    try:
+
+    def looked(picture: Image) -> Tensor:
         with torch.no_grad():
-            activations = model(small, [layer])[layer].float()
+            return model(picture, [layer])[layer].float()
+
+    try:
+        activations = at_own_size(looked, small)
     except (RuntimeError, ValueError):
         height, width = small.shape[-2:]
         least = smallest_side(model, [layer])
@@ -87,6 +94,14 @@ def guide_features(image: Image, layer: str, model: Model, words: str) -> Float[
         ) from None
     features = activations[0].flatten(1).T
     return features[:: -(-len(features) // MOST_FEATURES)].contiguous()
+
+
+def at_own_size(look: Callable[[Image], Looked], image: Image) -> Looked:
+    """What a look at an image gives: of the image as it is, or brought to the size that a network takes alone."""
+    try:
+        return look(image)
+    except SizeRefused as refusal:
+        return look(resize(image, refusal.size).clamp(0, 1))
 
 
 def within(image: Image, longest: int) -> Image:

@@ -43,16 +43,16 @@ def available_memory() -> int:
     return int(psutil.virtual_memory().available)
 
 
-def step_bytes_per_pixel(model: Model, objective: Objective, side: int = 384) -> float:
-    """What one step takes for each pixel: measured on a small picture, or on one of the only size the network takes."""
+def step_bytes_per_pixel(model: Model, objective: Objective) -> float:
+    """What one step takes for each pixel: measured on a small picture by what it keeps for its way back."""
     try:
-        return measured_bytes(model, objective, (side, side))
-    except SizeRefused as error:
-        return measured_bytes(model, objective, error.size)
+        return measured_bytes(model, objective, (384, 384))
+    except SizeRefused as refusal:
+        return measured_bytes(model, objective, refusal.size)
 
 
 def measured_bytes(model: Model, objective: Objective, size: tuple[int, int]) -> float:
-    """The same, by what a step on a picture of that size (height, width) keeps for its way back."""
+    """The same, measured on a picture of that size (height, width)."""
     names = [name for name in objective.layers if name != IMAGE]
     kept: dict[int, int] = {}
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
+from torch import Tensor
 
 from reverie.errors import SizeRefused
-from reverie.types import Model
+from reverie.types import Activations, Model
 
 
 def smallest_side(model: Model, layers: Collection[str], most: int = 4096) -> int | None:
@@ -79,7 +81,7 @@ def spread(model: Model, layers: Collection[str], size: tuple[int, int]) -> dict
     return {name: unseen(answer[name], size[1]) for name in layers}
 
 
-def unseen(activations: torch.Tensor, width: int) -> Geometry:
+def unseen(activations: Tensor, width: int) -> Geometry:
     """The geometry of a grid over pixels of that width, where nothing is known of what its neurons see."""
     channels, columns = activations.shape[1], activations.shape[3]
     return Geometry(channels, round(width / columns) if columns > 1 else 0, None, None)
@@ -126,19 +128,33 @@ class Strip:
     def clean(self, blotted: int) -> dict[str, tuple[int, int]]:
         """The first and the last clean neuron of each layer, -1 where none is."""
         if blotted not in self.seen:
-            strip = torch.zeros(1, 3, self.height, self.width, device=self.model.device)
-            strip[..., :blotted] = strip[..., self.width - blotted :] = float("nan")
-            with torch.no_grad():
-                answer = self.model(strip, self.layers)
+            answer = self.answers(blotted)
             self.grids = {name: unseen(answer[name], self.width) for name in self.layers}
-            self.seen[blotted] = {name: ends(answer[name]) for name in self.layers}
+            self.seen[blotted] = {name: ends(numbers(answer[name]) & ~self.blind[name]) for name in self.layers}
         return self.seen[blotted]
+
+    def answers(self, blotted: int) -> Activations:
+        strip = torch.zeros(1, 3, self.height, self.width, device=self.model.device)
+        strip[..., :blotted] = strip[..., self.width - blotted :] = float("nan")
+        with torch.no_grad():
+            return self.model(strip, self.layers)
+
+    @cached_property
+    def blind(self) -> dict[str, Tensor]:
+        """The columns of each layer that see no pixel at all: what a layer that pads has added."""
+        answer = self.answers(self.width)
+        return {name: numbers(answer[name]) for name in self.layers}
 
 
 BLOTTED = 64
 LARGEST_STRIDE = 64
 
 
-def ends(activations: torch.Tensor) -> tuple[int, int]:
-    clean = (~activations.isnan().any(2).any(1)[0]).nonzero().flatten().tolist()
+def numbers(activations: Tensor) -> Tensor:
+    """The columns (w,) where every activation of the first picture is a number."""
+    return ~activations.isnan().any(2).any(1)[0]
+
+
+def ends(columns: Tensor) -> tuple[int, int]:
+    clean = columns.nonzero().flatten().tolist()
     return (clean[0], clean[-1]) if clean else (-1, -1)

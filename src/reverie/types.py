@@ -23,10 +23,10 @@ Score: TypeAlias = Float[Tensor, "b"]
 Activations: TypeAlias = Mapping[str, Float[Tensor, "b _c _h _w"]]  # of each layer its own
 Gradient: TypeAlias = Callable[[Image], tuple[Score, Image]]
 
-IMAGE = "image"
-"""The name under which an objective reads the picture itself, beside the layers (total variation does)."""
+IMAGE = ".image"
+"""The name under which an objective reads the picture itself, beside the layers (total variation does): no layer's."""
 
-CHANGE = "change"
+CHANGE = ".change"
 """The name under which it reads what the picture differs by from the photograph of the same size (`keep` does)."""
 
 

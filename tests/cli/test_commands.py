@@ -18,6 +18,7 @@ from reverie import __version__
 from reverie.cli import dreaming
 from reverie.image import read_photo, read_recipe
 from reverie.models import load_model
+from reverie.models.weights import save_weights
 from reverie.presets import PRESETS
 from reverie.recipe import Recipe
 from reverie.settings import Settings
@@ -293,6 +294,16 @@ def test_layers_are_listed_with_their_numbers(folder: Path, reverie: Command) ->
         "layer": "fire8", "channels": 512, "stride": 16, "receptive_field": 175, "parameters": 188992
     }  # fmt: skip
     assert table["parameters"]["fire8"] == {"trainable": 188992, "non_trainable": 0}
+
+
+def test_layers_of_a_file_or_another_engine_are_listed(folder: Path, reverie: Command) -> None:
+    save_weights({"conv1.weight": torch.ones(64, 3, 3, 3)}, folder / "some.safetensors")
+    said = reverie("layers", "squeezenet", "--weights", "some.safetensors")
+    assert said.code == 2 and "conv1.bias" in said.err and said.err.count("\n") == 1
+    said = reverie("layers", "--engine", "tensorflow")
+    assert said.code == 2 and "squeezenet is run by torch alone" in said.err
+    assert reverie("layers", "--engine", "jax").code == 2
+    assert reverie("layers", "--model", "squeezenet", "--weights", "random").code == 0
 
 
 def test_help_and_version(reverie: Command) -> None:

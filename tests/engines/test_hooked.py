@@ -12,12 +12,17 @@ from torch import Tensor, nn
 
 import reverie as rv
 from reverie.engines.hooked import Hooked, digest_of
-from reverie.errors import SettingsError, SizeRefused, UnknownName
-from reverie.gradient import gradient_of
-from reverie.objectives import layer
+from reverie.errors import SettingsError, SizeRefused, UnknownLayer, WordingError
+from reverie.gradient import gradient_of, score_of
+from reverie.guides import at_own_size, seen_guide
+from reverie.memory import step_bytes_per_pixel
+from reverie.objectives import layer, quoted
 from reverie.types import Model as Waist
+from reverie.wording import objective
 
 HALF = {"mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25)}
+
+BARE = rv.Settings(octaves=1, steps=4, jitter=0, color_correlation=0, laplacian_levels=1)
 
 
 def conv(before: int, after: int, stride: int = 1) -> nn.Conv2d:
@@ -305,5 +310,141 @@ def test_what_cannot_be_dreamed_is_refused_in_a_line() -> None:
         rv.wrap(nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 4)), **HALF)
     with pytest.raises(SettingsError, match=r"answers to no picture"):
         rv.wrap(nn.Sequential(conv(5, 4)), **HALF, name="five channels")
-    with pytest.raises(UnknownName, match=r"no layer of net is called 'fc'"):
-        rv.wrap(Many(), **HALF, name="net", device="cpu")(picture(), ["fc"])
+    with pytest.raises(SettingsError, match=r"five channels.*of 64 it says: .*to have 5 channels, but got 3"):
+        rv.wrap(nn.Sequential(conv(5, 4)), **HALF, name="five channels")
+
+    class Pair(nn.Module):
+        def forward(self, x: Tensor, y: Tensor) -> Tensor:
+            return x + y
+
+    with pytest.raises(SettingsError, match=r"Pair answers to no picture.*missing 1 required positional argument: 'y'"):
+        rv.wrap(Pair(), **HALF)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("fc", r"no layer of net is called 'fc'; known: pair.inner, pair, named, logits"),
+        ("pair.innr", r"no layer of net is called 'pair.innr'; did you mean pair.inner"),
+        ("INNER", r"no layer of net is called 'INNER'; did you mean pair.inner"),
+        ("head", r"head of net is no image-like layer \(it answers with 5 numbers\): .*such as .*named.* class:NUMBER"),
+    ],
+)
+def test_a_layer_that_cannot_be_dreamed_is_refused_in_a_line(name: str, words: str) -> None:
+    model = rv.wrap(Many(), **HALF, name="net", device="cpu")
+    for refused in (lambda: model(picture(), [name]), lambda: gradient_of(model, layer(name))):
+        with pytest.raises(UnknownLayer, match=words):
+            refused()
+
+
+class Sorted(nn.Module):
+    """Convolutions, global pooling and a Linear head; the answer comes alone, or among others."""
+
+    def __init__(self, answer: str = "alone") -> None:
+        super().__init__()
+        torch.manual_seed(4)
+        self.body = nn.Sequential(conv(3, 6, 2), nn.BatchNorm2d(6), nn.SiLU(inplace=True), conv(6, 8, 2))
+        self.pool, self.fc, self.answer = nn.AdaptiveAvgPool2d(1), nn.Linear(8, 7), answer
+
+    def forward(self, x: Tensor) -> object:
+        planes = self.body(x)
+        logits = self.fc(self.pool(planes).flatten(1))
+        return {"alone": logits, "tuple": (planes, logits), "dict": {"planes": planes, "classes": logits}}[self.answer]
+
+
+@pytest.mark.parametrize("answer", ["alone", "tuple", "dict"])
+def test_a_class_is_the_networks_own_logit(answer: str) -> None:
+    model = rv.wrap(Sorted(answer), **HALF, device="cpu", precision="float32")
+    plain = Sorted().eval()
+    image = picture()
+    logits = plain((image - 0.5) / 0.25)[0]
+    scores = [float(score_of(model, objective(f"class:{number}"))(image)) for number in range(7)]
+    torch.testing.assert_close(torch.tensor(scores), logits.detach())
+    raised = rv.dream(image, model, "class:4", BARE)
+    assert plain((raised - 0.5) / 0.25)[0, 4] > logits[4]
+    with pytest.raises(WordingError, match=r"Sorted has 7 classes without names: say a number"):
+        score_of(model, objective("class:espresso"))
+
+
+class Named(nn.Module):
+    """Its layers are called as the wording's own words, as our own names, or not as a name at all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(1)
+        names = ("image", "change", "tv", "class", "3", "with space", "a:b@c", "keep", "logits")
+        self.rows = nn.ModuleDict({name: conv(3, 3) for name in names})
+        self.image, self.change, self.logits = conv(3, 3), conv(3, 3), conv(3, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for each in (*self.rows.values(), self.image, self.change, self.logits):
+            x = torch.tanh(each(x))
+        return x.amax((2, 3))
+
+
+def test_layers_of_any_name_are_wished_for_by_it() -> None:
+    model = rv.wrap(Named(), **HALF, device="cpu", precision="float32")
+    assert len(model.layers) == 13
+    image = picture()
+    for name in model.layers:
+        wish = objective(f"{quoted(name)}:1")
+        assert wish.layers == (name,)
+        torch.testing.assert_close(score_of(model, wish)(image), model(image, [name])[name][:, 1].mean((1, 2)))
+    assert model.classes == ".logits"
+    torch.testing.assert_close(model.logits(image), Named.forward(model.network.plain, (image - 0.5) / 0.25))
+
+
+class Resizing(nn.Module):
+    """Brings every picture to a size of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.low, self.fc = conv(3, 4, 2), nn.Linear(4 * 20 * 24, 6)
+
+    def forward(self, x: Tensor) -> Tensor:
+        planes = self.low(F.interpolate(x, (40, 48), mode="bilinear"))
+        return self.fc(planes.flatten(1))
+
+
+def test_a_network_that_brings_pictures_to_its_own_size_is_dreamed() -> None:
+    model = rv.wrap(Resizing(), **HALF, device="cpu", precision="float32")
+    assert model.layers == ("low", "logits")
+    assert model(picture(), ["low"])["low"].shape[2:] == (20, 24)
+    image = picture(90, 70)
+    for wish in ("low:1", "class:3"):
+        score = score_of(model, objective(wish))
+        assert float(score(rv.dream(image, model, wish, BARE))) > float(score(image))
+
+
+@pytest.mark.parametrize("side", [28, 32, 299])
+def test_a_network_of_one_size_is_wrapped_whatever_it_is(side: int) -> None:
+    rest = (side + 3) // 4
+    module = nn.Sequential(conv(3, 4, 2), nn.ReLU(), conv(4, 4, 2), nn.Flatten(), nn.Linear(4 * rest * rest, 5))
+    model = rv.wrap(module, **HALF, device="cpu", precision="float32", name="small")
+    assert model.layers == ("0", "1", "2", "logits")
+    score = score_of(model, objective("class:1"))
+    image = picture(side, side)
+    assert float(score(rv.dream(image, model, "class:1", rv.Settings(steps=3, octaves=2)))) > float(score(image))
+    with pytest.raises(SizeRefused, match=rf"small does not take a picture of 90 x 70 .* it takes {side} x {side}"):
+        score(picture(70, 90))
+    assert step_bytes_per_pixel(model, objective("class:1").resolved(model)) > 0
+    assert score_of(model, seen_guide(picture(40, 90), "2", model))(image).isfinite().all()
+    assert at_own_size(model.logits, picture(40, 90)).shape == (1, 5)
+
+
+def test_ctrl_c_leaves_no_hook_behind() -> None:
+    class Interrupted(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.asked = conv(3, 4), False
+
+        def forward(self, x: Tensor) -> Tensor:
+            if self.asked:
+                raise KeyboardInterrupt
+            return self.conv(x) * 2
+
+    network = hooked(nn.Sequential(conv(3, 3), Interrupted(), conv(4, 4)))
+    network.plain[1].asked = network.swift[1].asked = True
+    with pytest.raises(KeyboardInterrupt):
+        network(picture(), ["0", "2"])
+    assert hooks_in(network) == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
+import time
 
 import keras
 import numpy as np
@@ -14,8 +15,11 @@ from torch import Tensor
 
 from reverie.engines import keras_networks
 from reverie.engines.tensorflow_engine import KerasModel, load_keras
-from reverie.errors import ImageTooSmall, SettingsError, UnknownName, WeightsError
+from reverie.errors import ImageTooSmall, SettingsError, UnknownLayer, UnknownName, WeightsError
+from reverie.gradient import gradient_of
+from reverie.models import default_objective, load_model
 from reverie.types import Model
+from reverie.wording import objective
 
 pytestmark = [
     pytest.mark.tensorflow,
@@ -195,6 +199,28 @@ def test_unknown_layer_names_the_nearest(model: KerasModel) -> None:
         model(picture(), ["rigth"])
 
 
+def test_a_layer_without_maps_is_said_to_be_none() -> None:
+    start = keras.Input((None, None, 3))
+    x = keras.layers.Conv2D(4, 3, name="conv")(start)
+    x = keras.layers.Dense(7, name="head")(keras.layers.GlobalAveragePooling2D(name="mean")(x))
+    model = KerasModel(keras.Model(start, x), "small")
+    assert model.layers == ("conv",)
+    for refused in (lambda: model(picture(), ["head"]), lambda: gradient_of(model, objective("head"))):
+        with pytest.raises(UnknownLayer, match=r"head of small is no image-like layer .it answers with 7.: .* conv"):
+            refused()
+
+
+def test_unless_told_the_end_of_a_block_is_dreamed_of(model: KerasModel) -> None:
+    assert default_objective(load_keras(SMALL, "random")) == "block_11_add^2"
+    assert model.strides == {"both": 4, "sum": 4}
+
+
+@pytest.mark.parametrize("name", ["squeezenet", "torchvision:resnet18"])
+def test_a_network_of_torch_is_refused_in_a_line(name: str) -> None:
+    with pytest.raises(SettingsError, match=rf"{name} is run by torch alone: .* inception_v3 or keras:NAME"):
+        load_model(name, engine="tensorflow", weights="random")
+
+
 @pytest.mark.parametrize("mode", ["tf", "caffe", "torch", "raw"])
 def test_preprocessing_is_kerass_own(mode: str) -> None:
     start = keras.Input((None, None, 3))
@@ -263,6 +289,18 @@ def test_without_a_network_the_file_is_named(tmp_path, monkeypatch) -> None:
     assert "\n" not in line
 
 
+def test_a_network_that_never_answers_is_not_waited_for(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    for proxy in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(proxy, raising=False)
+    monkeypatch.setattr("reverie.models.weights.CONNECT", 0.05)
+    monkeypatch.setattr("reverie.models.weights._ask", lambda *_: time.sleep(60))
+    began = time.monotonic()
+    with pytest.raises(WeightsError, match=r"could not be downloaded \(no network, or storage.googleapis.com"):
+        load_keras(SMALL)
+    assert time.monotonic() - began < 20  # what building the network takes is its own
+
+
 @pytest.mark.parametrize("name", ["keras:ResNet5", "ResNet50", "inception_v4"])
 def test_unknown_network_names_the_nearest(name: str) -> None:
     with pytest.raises(UnknownName, match="did you mean"):
@@ -273,7 +311,7 @@ def test_says_nothing_keeps_calm_and_misses_by_name() -> None:
     code = "from reverie.engines.tensorflow_engine import load_keras; load_keras('keras:MobileNetV2', 'random')"
     calm = "; import threading; assert 'torch, idle' in [thread.name for thread in threading.enumerate()]"
     done = subprocess.run(
-        [sys.executable, "-c", "import torch; torch.set_num_threads(2); " + code + calm],
+        [sys.executable, "-c", "import torch; torch.set_num_threads(2); " + code + calm + "; import torch._dynamo"],
         capture_output=True,
         text=True,
         check=True,

@@ -158,6 +158,16 @@ def test_what_is_saved_is_read(tmp_path: Path) -> None:
         save_weights(some(), tmp_path / "absent" / "net.safetensors")
 
 
+@pytest.mark.parametrize("name", ["state_dict", "model_state_dict", "model"])
+def test_the_state_dict_of_a_checkpoint_is_read(name: str, tmp_path: Path) -> None:
+    tensors = {"a": torch.rand(2, 3), "model": torch.rand(2)}
+    torch.save({"epoch": 3, name: tensors, "optimizer": {"lr": 0.1}}, tmp_path / "c.pth")
+    found = read_weights(tmp_path / "c.pth")
+    assert found.keys() == tensors.keys() and torch.equal(found["a"], tensors["a"])
+    torch.save(tensors, tmp_path / "plain.pth")
+    assert read_weights(tmp_path / "plain.pth").keys() == tensors.keys()
+
+
 def test_a_torch_state_dict_is_read_and_a_pickle_is_not(tmp_path: Path) -> None:
     torch.save(some(), tmp_path / "net.pth")
     assert same(read_weights(tmp_path / "net.pth"), some())

@@ -11,12 +11,14 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
+from torchvision.models.vision_transformer import VisionTransformer
 
 import reverie as rv
 from reverie.engines.hooked import Hooked
-from reverie.errors import UnknownName, WeightsError
-from reverie.gradient import gradient_of
+from reverie.errors import UnknownLayer, UnknownName, WeightsError, WordingError
+from reverie.gradient import gradient_of, score_of
 from reverie.models import default_objective
+from reverie.models.torchvision_vit import of_any_size, positions
 from reverie.models.weights import save_weights
 from reverie.models.zoo import library_of, untrained
 from reverie.objectives import layer
@@ -244,3 +246,80 @@ def test_a_network_of_one_size_dreams_pictures_of_that_size() -> None:
     photo = torch.rand(1, 3, *model.network.pictures[0].shape[2:], generator=torch.Generator().manual_seed(0))
     dreamed = rv.dream(photo, model, default_objective(model), rv.Settings(octaves=1, steps=1))
     assert dreamed.shape == photo.shape and not torch.equal(dreamed, photo)
+
+
+@pytest.mark.parametrize("name", ["timm:test_vit", "timm:test_resnet", "timm:test_convnext", "torchvision:resnet18"])
+def test_raising_a_class_raises_that_logit_of_the_plain_network(name: str) -> None:
+    model = load(name)
+    library, network = library_of(name)
+    about = library.metadata(network, model.network.plain)
+    mean, std = torch.tensor(about.mean).view(1, 3, 1, 1), torch.tensor(about.std).view(1, 3, 1, 1)
+
+    def logit(image: Tensor) -> float:
+        with torch.no_grad():
+            return float(model.network.plain((image - mean) / std)[0, 967])
+
+    image = picture(96, 96)
+    assert float(score_of(model, objective("class:espresso"))(image)) == pytest.approx(logit(image), rel=1e-3, abs=1e-3)
+    bare = rv.Settings(octaves=1, steps=4, jitter=0, color_correlation=0, laplacian_levels=1)
+    assert logit(rv.dream(image, model, "class:espresso", bare)) > logit(image)
+
+
+def test_other_counts_of_classes_have_no_words() -> None:
+    model = load("timm:vit_tiny_patch16_224.augreg_in21k")
+    assert score_of(model, objective("class:21842"))(picture()).shape == (1,)
+    for word in ("espresso", "nonsense"):
+        with pytest.raises(WordingError, match=r"augreg_in21k has 21843 classes without names: say a number, as in"):
+            objective(f"class:{word}").resolved(model)
+
+
+@pytest.mark.parametrize(
+    ("name", "layer_name", "words"),
+    [
+        ("torchvision:resnet18", "fc", r"fc of .* is no image-like layer \(it answers with 1000 numbers\): .*layer4"),
+        ("timm:test_vit", "head", r"head of .* is no image-like layer .* such as .*blocks"),
+        (
+            "torchvision:googlenet",
+            "aux1",
+            r"\(it is not called by itself\): .*such as inception4e, maxpool4, inception5a, ",
+        ),
+        ("torchvision:resnet18", "layer4.2", r"no layer of .* is called 'layer4.2'; did you mean layer4.1"),
+        ("torchvision:resnet18", "fire8", r"known: conv1, bn1, relu, maxpool, layer1.0, .*layer4, logits, \.\.\.$"),
+        ("torchvision:googlenet", "4c", r"no layer of .* is called '4c'; did you mean inception4c"),
+    ],
+)
+def test_a_layer_that_cannot_be_dreamed_names_some_that_can(name: str, layer_name: str, words: str) -> None:
+    with pytest.raises(UnknownLayer, match=words):
+        gradient_of(load(name), layer(layer_name))
+
+
+def test_torchvisions_transformer_takes_pictures_of_any_size() -> None:
+    torch.manual_seed(0)
+    plain = VisionTransformer(64, 16, 2, 2, 24, 48, num_classes=1000).eval()
+    torch.nn.init.normal_(plain.heads.head.weight)
+    image = picture(64, 64)
+    expected = plain(image).detach()
+    network = of_any_size(plain)
+    assert torch.equal(network(image), expected)
+    model = rv.wrap(network, mean=(0.5,) * 3, std=(0.5,) * 3, device="cpu", precision="float32")
+    wide = picture(70, 133)  # fills no whole number of patches
+    assert model(wide, ["encoder.layers"])["encoder.layers"].shape == (1, 24, 4, 8)
+    bare = rv.Settings(octaves=2, steps=2, jitter=0, color_correlation=0, laplacian_levels=1)
+    score = score_of(model, objective("class:espresso"))
+    assert score(rv.dream(wide, model, "class:espresso", bare)) > score(wide)
+
+
+def test_places_spread_over_a_larger_grid_stay_where_they_are() -> None:
+    rows = torch.arange(4.0).view(4, 1).expand(4, 4)
+    embedded = torch.cat([torch.full((1, 1, 1), 9.0), rows.reshape(1, 16, 1)], 1)
+    spread = positions(embedded, (8, 12))
+    assert spread[0, 0, 0] == 9
+    planes = spread[0, 1:, 0].view(8, 12)
+    assert torch.allclose(planes, planes[:, :1].expand(8, 12), atol=1e-5)
+    assert (planes[:, 0].diff() > 0).all()
+
+
+def test_the_hub_has_a_state_dict_of_what_timm_loads_in_its_own_way_elsewhere(monkeypatch: Any) -> None:
+    monkeypatch.setattr("reverie.models.timm_zoo.from_hugging_face", lambda repository: Path(repository))
+    library, network = library_of("timm:vit_tiny_patch16_224.augreg_in21k")
+    assert library.weights_file(network) == Path("timm/vit_tiny_patch16_224.augreg_in21k")

@@ -9,7 +9,7 @@ from typing import Any
 
 from reverie.classes import names_of, probabilities
 from reverie.errors import RecipeError, SettingsError
-from reverie.guides import within
+from reverie.guides import at_own_size, within
 from reverie.image import read_photo
 from reverie.models import load_model
 from reverie.models.catalog import DEFAULT
@@ -51,7 +51,8 @@ def recipe_in(picture: Path) -> Recipe | None:
 
 def likeliest(model: Model, image: Image, top: int) -> list[dict[str, Any]]:
     """The `top` classes with their probabilities, the likeliest first."""
-    found = probabilities(model, within(image, SEEN_SIDE).to(model.device))[0]
+    small = within(image, SEEN_SIDE).to(model.device)
+    found = at_own_size(lambda picture: probabilities(model, picture), small)[0]
     names = names_of(model)
     if len(names) != len(found):  # not ImageNet's
         names = [str(number) for number in range(len(found))]

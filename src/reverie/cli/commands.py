@@ -10,6 +10,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from reverie.cli.flags import Network, SettingsFlags, network_of, said, whole_number, wish_of
+from reverie.models.catalog import DEFAULT
 from reverie.presets import PRESETS
 
 Output = Annotated[Path | None, Parameter(name=["--output", "-o"], help="the picture to write, or a folder for many")]
@@ -239,8 +240,10 @@ def presets(*, json: Annotated[bool, Flag] = False) -> None:
 
 
 def layers(
-    model: str = "squeezenet",
+    model: str = DEFAULT,
     *,
+    weights: str | None = None,
+    engine: str = "torch",
     json: Annotated[bool, Flag] = False,
 ) -> None:
     """List a network's layers: what there is to dream of.
@@ -249,12 +252,16 @@ def layers(
     ----------
     model
         The network: see `reverie models`.
+    weights
+        A file of weights, to see whether the network takes it. [default: none: what it is built of needs no download]
+    engine
+        What runs the network: torch or tensorflow, which has more names for the same network.
     json
         Print a JSON object.
     """
     from reverie.cli.listing import layer_rows, totals
 
-    rows, sums = layer_rows(model)
+    rows, sums = layer_rows(model, weights or "random", engine)
     if json:
         print(json_module.dumps({"model": model, "layers": rows, "parameters": sums}, indent=2))
         return

@@ -10,11 +10,9 @@ from reverie.probe import geometry
 from reverie.types import Model
 
 
-def layer_rows(name: str) -> tuple[list[dict[str, Any]], dict[str, dict[str, int]]]:
+def layer_rows(name: str, weights: str, engine: str) -> tuple[list[dict[str, Any]], dict[str, dict[str, int]]]:
     """A row for each layer, lowest first, and the parameters of each block of the network."""
-    model = load_model(
-        name, weights="random", device="cpu", precision="float32"
-    )  # what it is built of needs no download
+    model = load_model(name, weights=weights, engine=engine, device="cpu", precision="float32")
     seen = geometry(model, model.layers)
     blocks = {block: {"trainable": own[0], "non_trainable": own[1]} for block, own in model.parameters.items()}
     rows = [

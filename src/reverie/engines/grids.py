@@ -130,3 +130,13 @@ def grids_of(module: nn.Module, answers: Sequence[Mapping[str, Tensor]], sizes: 
         if name and len(shapes) == len(sizes) and (grid := grid_of(shapes, sizes, prefix)):
             found[name] = grid
     return found
+
+
+def steady_grids(answers: Sequence[Mapping[str, Tensor]], sizes: list[Size]) -> dict[str, Grid]:
+    """The layers (b, c, h, w) of a network that brings every picture to one size of its own, and so to one grid."""
+    shapes = {name: tuple(each.shape) for name, each in answers[0].items()}
+    return {
+        name: Grid(Lies.FIRST, max(1, round(sizes[0][0] / shape[2])))
+        for name, shape in shapes.items()
+        if len(shape) == 4 and shape[0] == 1 and min(shape[2:]) > 1 and name and tuple(answers[-1][name].shape) == shape
+    }

@@ -9,17 +9,17 @@ import torch
 from torch import Tensor, nn
 
 from reverie.engines.folding import folded
-from reverie.engines.grids import Grid, Lies, Size, grids_of
+from reverie.engines.grids import Grid, Lies, Size, grids_of, steady_grids
 from reverie.engines.hooks import look, overhear
 from reverie.errors import SettingsError, SizeRefused
 
 LOGITS = "logits"
-"""The name of the whole network's own answer, where that is a number for each class: a grid of one place."""
+"""What the whole network's own answer is called, where that is a number for each class: a grid of one place."""
 
-SIDES = (64, 96, 128, 224)
-"""Sides in pixels of the small pictures that show what a network is built of; the first one that it takes."""
+SIDES = (64, 96, 128, 224, 32, 28, 256, 299, 384, 448, 512)
+"""Sides in pixels of the pictures that show what a network is built of; the first one that it takes."""
 
-REFUSALS = (RuntimeError, ValueError, AssertionError, IndexError, ArithmeticError)
+REFUSALS = (RuntimeError, ValueError, TypeError, AssertionError, IndexError, ArithmeticError)
 
 
 class Hooked(nn.Module):
@@ -48,23 +48,29 @@ class Hooked(nn.Module):
         self.plain = module.eval()
         self.pictures = taken(module, side)
         if not self.pictures:
-            raise SettingsError(f"{name} answers to no picture of {SIDES[0]} to {side or SIDES[-1]} pixels a side")
+            sides = f"{min(SIDES)} to {max(SIDES)} pixels a side"
+            raise SettingsError(f"{name} answers to no picture of {sides}{why_not(module)}")
         answers = [look(module, picture) for picture in self.pictures]
         self.ran = frozenset(answers[0])
-        self.grids = grids_of(module, answers, [size_of(picture) for picture in self.pictures])
+        sizes = [size_of(picture) for picture in self.pictures]
+        self.grids = grids_of(module, answers, sizes) or steady_grids(answers, sizes)
         if not self.grids:
             raise SettingsError(f"{name} has no layer that answers with a grid of activations: nothing to dream of")
-        self.CLASSES = self.name_logits(answers[0].get(""))
+        self.CLASSES, self.CLASS_COUNT = self.named_logits(answers[0].get(""))
         self.LAYERS = tuple(self.grids)
+        others = [each for each, _ in module.named_modules() if each and each not in self.grids]
+        self.OTHERS = {each: in_words(answers[0].get(each)) for each in others}
         random = torch.rand(self.pictures[0].shape, generator=torch.Generator().manual_seed(0))
         self.swift, self.unlike = folded(module, random.to(self.pictures[0]))
         self.overwritten: frozenset[str] = frozenset()
 
-    def name_logits(self, answer: Tensor | None) -> str | None:
+    def named_logits(self, answer: Tensor | None) -> tuple[str | None, int | None]:
+        """The layer made of the whole network's answer, and how many classes it has, if it is a number for each."""
         if answer is None or answer.ndim != 2 or answer.shape[1] < 2:
-            return None
-        self.grids[LOGITS] = Grid(Lies.VECTOR)
-        return LOGITS
+            return None, None
+        name = LOGITS if LOGITS not in self.grids else f".{LOGITS}"  # some networks have a layer of that name
+        self.grids[name] = Grid(Lies.VECTOR)
+        return name, answer.shape[1]
 
     def forward(self, image: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
         """The activations of `layers`. Runs nothing after the last of them, and leaves no hook behind.
@@ -95,7 +101,7 @@ class Hooked(nn.Module):
     def answers(self, image: Tensor, layers: Collection[str]) -> Mapping[str, Tensor]:
         """What the layers answer, as it was when they gave it: where something wrote over it, they are asked again."""
         network = self.plain if self.unlike & set(layers) else self.swift
-        names = ["" if name == LOGITS else name for name in layers]
+        names = ["" if name == self.CLASSES else name for name in layers]
         heard = overhear(network, image, names, self.overwritten)
         if heard.overwritten():
             self.overwritten |= heard.overwritten()
@@ -103,7 +109,7 @@ class Hooked(nn.Module):
         if len(heard.answers) < len(names):
             silent = ", ".join(sorted(set(names) - set(heard.answers)))
             raise ValueError(f"{self.name} passes by {silent} in a picture of {image.shape[-1]} x {image.shape[-2]}")
-        return {name: heard.answers["" if name == LOGITS else name] for name in layers}
+        return {name: heard.answers["" if name == self.CLASSES else name] for name in layers}
 
     def at_fault(self, image: Tensor, layers: Collection[str], error: Exception) -> bool:
         """Whether the network does not take pictures of that size, though they are not too small."""
@@ -129,9 +135,14 @@ class Hooked(nn.Module):
         others = "or multiples of that" if len(self.pictures) > 1 else "and no others"
         return SizeRefused(
             f"{self.name} does not take a picture of {width} x {height} pixels: it takes {size[1]} x {size[0]}, "
-            f"{others} (a square picture with --size {size[0]} --octaves 1)",
+            f"{others} (--size {size[0]} of a square picture)",
             size,
         )
+
+    @property
+    def strides(self) -> dict[str, int]:
+        """The pixels from neuron to neuron of every layer with more places than one."""
+        return {name: grid.stride for name, grid in self.grids.items() if grid.stride}
 
     @property
     def block_parameters(self) -> dict[str, tuple[int, int]]:
@@ -142,7 +153,7 @@ class Hooked(nn.Module):
 
     def layer_parameters(self, layer: str) -> tuple[int, int]:
         """The (trainable, non-trainable) numbers within a layer."""
-        return counts(self.plain.get_submodule(layer)) if layer != LOGITS else (0, 0)
+        return counts(self.plain.get_submodule(layer)) if layer != self.CLASSES else (0, 0)
 
 
 def counts(module: nn.Module) -> tuple[int, int]:
@@ -159,6 +170,23 @@ def taken(module: nn.Module, side: int) -> list[Tensor]:
             second = (gray(module, *size) for size in wider)
             return [square, *[picture for picture in second if takes(module, picture)][:1]]
     return []
+
+
+def why_not(module: nn.Module) -> str:
+    """What a module says of a small picture that it does not take, on one line and cut short."""
+    try:
+        with torch.no_grad():
+            module(gray(module, SIDES[0], SIDES[0]))
+    except REFUSALS as error:
+        return f" (of {SIDES[0]} it says: {' '.join(str(error).split())[:200]})"
+    return ""
+
+
+def in_words(answer: Tensor | None) -> str:
+    """What a layer answers with that has no grid."""
+    if answer is None:
+        return "it is not called by itself"
+    return f"it answers with {'x'.join(map(str, answer.shape[1:])) or '1'} numbers"
 
 
 def gray(module: nn.Module, height: int, width: int) -> Tensor:

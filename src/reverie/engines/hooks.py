@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,7 +34,7 @@ class Overheard:
             # Another thread may be running the same network just now: its picture is not ours.
             if name in self.answers or threading.get_ident() != self.thread:
                 return
-            answer = first_tensor(output)
+            answer = first_tensor(output) if name else whole_answer(output)
             if answer is None:
                 return
             answer = answer.clone() if name in self.copied or answer.is_inference() else answer
@@ -66,11 +66,23 @@ def overhear(network: nn.Module, image: Tensor, layers: Collection[str], copied:
 
 def first_tensor(output: Any) -> Tensor | None:
     """The answer itself, or the first tensor of a tuple, a list or a dictionary of answers."""
+    return next(tensors_in(output), None)
+
+
+def whole_answer(output: Any) -> Tensor | None:
+    """The first tensor with a number for each class (b, n) of a whole network's answer; where none is, the first."""
+    classes = (tensor for tensor in tensors_in(output) if tensor.ndim == 2 and tensor.shape[1] > 1)
+    return next(classes, first_tensor(output))
+
+
+def tensors_in(output: Any) -> Iterator[Tensor]:
+    """The tensors of an answer, in order, however they lie within tuples, lists and dictionaries."""
     if isinstance(output, Tensor):
-        return output
+        yield output
+        return
     parts = output.values() if isinstance(output, Mapping) else output if isinstance(output, (tuple, list)) else ()
-    found = (first_tensor(part) for part in parts)
-    return next((tensor for tensor in found if tensor is not None), None)
+    for part in parts:
+        yield from tensors_in(part)
 
 
 def version(tensor: Tensor) -> int:

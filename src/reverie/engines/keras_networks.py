@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import random
 import re
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from reverie.errors import MissingExtra, SettingsError, UnknownName, WeightsError
+from reverie.models.weights import look_up, out_of_reach
 
 OWN_NAMES = {"inception_v3": "InceptionV3"}
 """Networks that both engines have under one name; every other is `keras:` and the constructor's name."""
@@ -30,6 +32,11 @@ def tensorflow() -> Any:
     """TensorFlow, imported at the first call, without its greetings. Raises `MissingExtra`."""
     try:
         with _quiet_start():
+            if (
+                "tensorflow" not in sys.modules
+            ):  # triton, which torch may bring along: loaded second, it ends the process
+                with contextlib.suppress(ImportError):
+                    importlib.import_module("triton")
             import keras
             import tensorflow as tf
 
@@ -113,18 +120,46 @@ def _download(build: Callable[[], Any], name: str) -> Any:
     patience = socket.getdefaulttimeout()
     socket.setdefaulttimeout(PATIENCE)  # Keras's download has none of its own, and would wait for ever
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # its progress bar: stdout is for results
+        with contextlib.redirect_stdout(sys.stderr), asked_first():  # its progress bar: stdout is for results
             return build()
+    except WeightsError:
+        raise
     except Exception as error:  # Keras raises a bare Exception when a download fails
         address = re.search(r"https?://\S+/([^/\s]+\.h5)", str(error))
         what = f"{address[1]} ({address[0]})" if address else f"the weights of {name}"
-        folder = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "models"
         raise WeightsError(
-            f"cannot get {what}: {one_line(error)}; put the file into {folder}, or take the bundled network,"
+            f"cannot get {what}: {one_line(error)}; put the file into {_folder()}, or take the bundled network,"
             " which needs no download"
         ) from error
     finally:
         socket.setdefaulttimeout(patience)
+
+
+@contextlib.contextmanager
+def asked_first() -> Iterator[None]:
+    """Keras downloads nothing from a server whose name is not known within moments; it would wait for much longer."""
+    from keras.src.utils import file_utils
+
+    get_file = file_utils.get_file
+
+    def careful(fname: str, origin: str, *words: Any, **how: Any) -> Any:
+        if not (path := _folder() / fname).is_file():
+            try:
+                look_up(origin)
+            except OSError as error:
+                raise out_of_reach(path, origin, error) from error
+        return get_file(fname, origin, *words, **how)
+
+    file_utils.get_file = careful
+    try:
+        yield
+    finally:
+        file_utils.get_file = get_file
+
+
+def _folder() -> Path:
+    """Where Keras keeps weights."""
+    return Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "models"
 
 
 def _read(network: Any, path: Path, name: str) -> None:
@@ -197,3 +232,33 @@ def _quiet_start() -> Iterator[None]:
 def one_line(error: BaseException) -> str:
     """An error on one line, cut short: Keras writes pages."""
     return " ".join(str(error).split())[:160] or type(error).__name__
+
+
+def is_map(layer: Any) -> bool:
+    """Whether a layer answers one (b, h, w, c) tensor, and is not the input itself."""
+    import keras
+
+    try:
+        shape = layer.output.shape
+    except (AttributeError, ValueError):  # several outputs, or used in several places
+        return False
+    return len(shape) == 4 and not isinstance(layer, keras.layers.InputLayer)
+
+
+def joins(layer: Any) -> bool:
+    """Whether a layer brings branches together that are of equal rank: no gate that one is multiplied by."""
+    import keras
+
+    return isinstance(layer, (keras.layers.Add, keras.layers.Concatenate))
+
+
+def answer_in_words(layer: Any) -> str:
+    """What a layer answers with, in words."""
+    try:
+        return "x".join("?" if side is None else str(side) for side in layer.output.shape[1:]) or "one number"
+    except (AttributeError, ValueError):
+        return "several tensors"
+
+
+def count(weights: list[Any]) -> int:
+    return sum(int(weight.shape.num_elements()) for weight in weights)

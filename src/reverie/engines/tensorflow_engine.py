@@ -22,12 +22,24 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from reverie.engines.keras_networks import build_network, one_line, preprocessing, tensorflow
-from reverie.errors import ImageTooSmall, SettingsError, UnknownName
+from reverie.engines.keras_networks import (
+    answer_in_words,
+    build_network,
+    count,
+    is_map,
+    joins,
+    one_line,
+    preprocessing,
+    tensorflow,
+)
+from reverie.errors import ImageTooSmall, SettingsError, UnknownLayer
 from reverie.types import Image
 
 RECOMPUTED = frozenset({"Shape", "ShapeN", "ConcatOffset", "ConcatV2", "Identity", "MaxPool"})
 """What `backward` computes again rather than be handed: cheap, and max pooling must lie beside its own gradient."""
+
+STRIDES_AT = 224
+"""The side in pixels of the picture that the grids of layers are counted at."""
 
 KEPT_GRAPHS = 16
 """Sets of layers whose graphs are kept; the one unused the longest goes first."""
@@ -66,13 +78,19 @@ class KerasModel:
         self.name = name
         self._network = network
         self._preprocess = preprocessing(preprocess)
-        self._outputs = {layer.name: layer.output for layer in network.layers if _is_map(layer)}
+        self._outputs = {layer.name: layer.output for layer in network.layers if is_map(layer)}
         self._graphs: dict[tuple[str, ...], _Halves] = {}
 
     @property
     def layers(self) -> tuple[str, ...]:
         """The layers that answer with maps (b, h, w, c), lowest first, as Keras names them."""
         return tuple(self._outputs)
+
+    @property
+    def other_layers(self) -> Mapping[str, str]:
+        """The layers that answer with no maps, and what they answer with."""
+        others = [layer for layer in self._network.layers if layer.name not in self._outputs]
+        return {layer.name: f"it answers with {answer_in_words(layer)}" for layer in others}
 
     @cached_property
     def digest(self) -> str:
@@ -85,13 +103,28 @@ class KerasModel:
         return found.hexdigest()
 
     @property
+    def strides(self) -> dict[str, int]:
+        """The pixels from neuron to neuron of the layers that end a block by bringing its branches together.
+
+        Of all layers, where none does: a plain row of convolutions. Empty for a network that takes no common size.
+        """
+        height = self._network.inputs[0].shape[1] or STRIDES_AT
+        wanted = tuple(name for name in self.layers if joins(self._network.get_layer(name))) or self.layers
+        try:
+            found = self._part(wanted).compute_output_shape((1, height, height, 3))
+        except ValueError:  # NASNet: its sums fit at some sizes only
+            return {}
+        shapes = found if isinstance(found, list) else [found]
+        return {name: round(height / shape[1]) for name, shape in zip(wanted, shapes, strict=True)}
+
+    @property
     def parameters(self) -> Mapping[str, tuple[int, int]]:
         """{layer: (trainable, non-trainable)} of the layers that have any; the sums are Keras's own."""
         counts = {
-            layer.name: (_count(layer.trainable_weights), _count(layer.non_trainable_weights))
+            layer.name: (count(layer.trainable_weights), count(layer.non_trainable_weights))
             for layer in self._network.layers
         }
-        return {name: count for name, count in counts.items() if any(count)}
+        return {name: both for name, both in counts.items() if any(both)}
 
     def __call__(self, image: Image, layers: Collection[str]) -> dict[str, Float[Tensor, "b _ _ _"]]:
         """The activations (b, c, h, w) of `layers`, attached to the graph of `image` (b, 3, h, w), 0..1.
@@ -100,7 +133,7 @@ class KerasModel:
         """
         for layer in layers:
             if layer not in self._outputs:
-                raise UnknownName("layer", layer, self.layers)
+                raise UnknownLayer(self, layer)
         if not layers:
             return {}
         wanted = tuple(layer for layer in self._outputs if layer in set(layers))
@@ -263,18 +296,3 @@ def _calm_torch_threads(threads: int) -> None:
     if threads > 1:
         Thread(target=sleep, name="torch, idle", daemon=True).start()
         made.wait()
-
-
-def _is_map(layer: Any) -> bool:
-    """Whether a layer answers one (b, h, w, c) tensor, and is not the input itself."""
-    import keras
-
-    try:
-        shape = layer.output.shape
-    except (AttributeError, ValueError):  # several outputs, or used in several places
-        return False
-    return len(shape) == 4 and not isinstance(layer, keras.layers.InputLayer)
-
-
-def _count(weights: list[Any]) -> int:
-    return sum(int(weight.shape.num_elements()) for weight in weights)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from reverie import heap, native
-from reverie.errors import SettingsError, UnknownName, WordingError
+from reverie.errors import SettingsError, UnknownLayer, WordingError
 from reverie.types import Activations, Image
 
 PRECISIONS = ("auto", "float32", "bfloat16")
@@ -55,13 +55,15 @@ class TorchModel:
         # A network with a classifier says which layer's channels are the classes, and may say their names.
         self.classes: str | None = getattr(network, "CLASSES", None)
         self.class_names: Sequence[str] | None = getattr(network, "CLASS_NAMES", None)
+        self.class_count: int | None = getattr(network, "CLASS_COUNT", None)
+        self.other_layers: Mapping[str, str] = getattr(network, "OTHERS", {})
         self.scale = (1 / torch.tensor(network.STD)).view(1, 3, 1, 1).to(self.device)
         self.shift = (-torch.tensor(network.MEAN) / torch.tensor(network.STD)).view(1, 3, 1, 1).to(self.device)
 
     def __call__(self, image: Image, layers: Collection[str]) -> Activations:
         for layer in layers:
             if layer not in self.layers:
-                raise UnknownName(f"layer of {self.name}", layer, self.layers)
+                raise UnknownLayer(self, layer)
         x = prepared(image, self.scale, self.shift, self.dtype)
         return cast("Activations", self.network(x, frozenset(layers)))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reverie.errors import SettingsError, UnknownName, WeightsError
-from reverie.models.catalog import DEFAULT, KERAS, SPECS, ModelSpec, spec_of
+from reverie.models.catalog import DEFAULT, KERAS, LIBRARIES, SPECS, ModelSpec, spec_of
 
 if TYPE_CHECKING:
     from reverie.types import Model
@@ -79,6 +79,9 @@ def load_tensorflow(name: str, weights: str | Path | None, seed: int, device: st
 
     if device not in ("auto", "cpu") or precision not in ("auto", "float32"):
         raise SettingsError("TensorFlow places its networks itself and computes in float32: leave device and precision")
+    if name in set(SPECS) - set(keras_weights.NETWORKS) or name.partition(":")[0] in LIBRARIES:
+        others = f"{', '.join(keras_weights.NETWORKS)} or {KERAS}:NAME"
+        raise SettingsError(f"{name} is run by torch alone: leave out the engine, or take {others}")
     if name not in keras_weights.NETWORKS:
         return load_keras(name, weights, seed)
     spec = spec_of(name)

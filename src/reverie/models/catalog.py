@@ -77,5 +77,5 @@ def spec_of(name: str) -> ModelSpec:
     if name.partition(":")[0] in (*LIBRARIES, KERAS) and ":" in name:
         return ModelSpec(name, f"a network of {name.partition(':')[0]}", "", "", "", "")
     if name not in SPECS:
-        raise UnknownName("model", name, [*SPECS, *(f"{library}:NAME" for library in LIBRARIES)])
+        raise UnknownName("model", name, [*SPECS, *(f"{library}:NAME" for library in (*LIBRARIES, KERAS))])
     return SPECS[name]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-from reverie.engines.hooked import Hooked
 from reverie.errors import SettingsError
 from reverie.types import Model
 
@@ -16,12 +15,11 @@ def middle_layer(model: Model) -> str:
     """The layer to dream of unless told: two thirds up the row of blocks whose grid has a stride of 16 pixels.
 
     GoogLeNet's is inception4d, one block from the one of Google's notebook (4c). Raises `SettingsError` for a model
-    that is no hooked network.
+    that does not say the strides of its layers.
     """
-    network = getattr(model, "network", None)
-    if not isinstance(network, Hooked):
+    strides: dict[str, int] = getattr(getattr(model, "network", model), "strides", {})
+    if not strides:
         raise SettingsError(f"{model.name} has no objective of its own: say what it shall dream of with --objective")
-    strides = {name: grid.stride for name, grid in network.grids.items() if grid.stride}
     nearest = min(strides.values(), key=lambda stride: abs(math.log(stride / SOUGHT)))
     row = row_of_blocks([name for name, stride in strides.items() if stride == nearest])
     return row[round(2 / 3 * (len(row) - 1))]

@@ -56,7 +56,7 @@ def weights_file(name: str) -> Path:
         tags = [each for each in timm.list_pretrained() if each.split(".")[0] == name.split(".")[0]]
         others = f"name one of {', '.join(tags[:5])}, or give" if tags else "give"
         raise WeightsError(f"timm has no weights for {name}: {others} --weights FILE, or --weights random")
-    if config.custom_load:
+    if config.custom_load == "hf" or (config.custom_load and not config.hf_hub_id):  # the hub has a state dict of most
         raise WeightsError(f"the weights of {name} are no state dict: give --weights FILE, or --weights random")
     return from_hugging_face(config.hf_hub_id) if config.hf_hub_id else from_torch_hub(str(config.url))
 

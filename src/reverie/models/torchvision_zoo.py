@@ -11,6 +11,7 @@ import torchvision
 from torch import Tensor, nn
 from torchvision import models
 
+from reverie.models.torchvision_vit import of_any_size
 from reverie.models.zoo import Metadata
 from reverie.models.zoo_files import from_torch_hub
 
@@ -23,7 +24,7 @@ def build(name: str) -> nn.Module:
     module: Any = models.get_model(name, weights=None)
     if hasattr(module, "transform_input"):
         module.transform_input = True  # as torchvision sets it where its weights want other pictures than it says
-    return cast(nn.Module, module)
+    return of_any_size(cast(nn.Module, module))
 
 
 def metadata(name: str, module: nn.Module) -> Metadata:
@@ -42,8 +43,7 @@ def url_of(name: str) -> str:
 def trained(name: str, tensors: Mapping[str, Tensor]) -> nn.Module:
     weights = weights_of(name)
     with answering(weights, tensors):
-        module: nn.Module = models.get_model(name, weights=weights)
-    return module
+        return of_any_size(cast(nn.Module, models.get_model(name, weights=weights)))
 
 
 def weights_of(name: str) -> Any:

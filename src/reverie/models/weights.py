@@ -82,10 +82,7 @@ def _download(url: str, known_hash: str, path: Path, progress: Progress | None) 
         look_up(url)
         pooch.retrieve(url, None, fname=path.name, path=path.parent, downloader=_downloader(known_hash, progress))
     except (requests.RequestException, OSError) as error:
-        raise WeightsError(
-            f"{path.name} could not be downloaded ({reason(error)}): put it at {path} by hand, from {url}; "
-            "the bundled network squeezenet needs no download"
-        ) from error
+        raise out_of_reach(path, url, error) from error
     except ValueError as error:  # another digest; pooch has thrown the file away
         raise WeightsError(f"{url} gives another file than expected ({known_hash}); nothing was kept") from error
 
@@ -140,6 +137,14 @@ def _ask(host: str, port: int | str, found: list[Any]) -> None:
         found += socket.getaddrinfo(host, port)
     except OSError:
         return
+
+
+def out_of_reach(path: Path, url: str, error: Exception) -> WeightsError:
+    """What is said of a file that should come to `path` and cannot."""
+    return WeightsError(
+        f"{path.name} could not be downloaded ({reason(error)}): put it at {path} by hand, from {url}; "
+        "the bundled network squeezenet needs no download"
+    )
 
 
 def reason(error: Exception) -> str:
@@ -223,9 +228,15 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 def _read_state_dict(path: Path) -> dict[str, Tensor]:
     tensors = torch.load(path, map_location="cpu", weights_only=True)
+    if isinstance(tensors, dict):  # a checkpoint of a training keeps them beside the epoch and the like
+        tensors = next((tensors[each] for each in KEPT_AS if isinstance(tensors.get(each), dict)), tensors)
     if not isinstance(tensors, dict) or not all(isinstance(tensor, Tensor) for tensor in tensors.values()):
         raise WeightsError(f"{path} holds no state dict: expected tensors by name")
     return tensors
+
+
+KEPT_AS = ("state_dict", "model_state_dict", "model")
+"""What trainings call the state dict within their checkpoints."""
 
 
 def _read_keras(path: Path) -> dict[str, Tensor]:

@@ -29,7 +29,8 @@ def wrap(
 
     `mean` and `std` are those that pictures were normalised with when it was trained: red, green, blue, 0..1.
     The module itself stays as it is; a copy of it is put at rest. A module that is called more than once answers with
-    its first call, one with several outputs by the first. Raises `SettingsError` for a module that takes no picture.
+    its first call, one with several outputs by the first; its classes are the first output (b, n) of the whole.
+    Raises `SettingsError` for a module that takes no picture.
     """
     name = name or type(module).__name__
     try:

@@ -57,10 +57,7 @@ def published(url: str, path: Path) -> str:
         answer = requests.head(url, allow_redirects=True, timeout=(CONNECT, READ))
         answer.raise_for_status()
     except (requests.RequestException, OSError) as error:
-        raise WeightsError(
-            f"{path.name} could not be downloaded ({weights.reason(error)}): put it at {path} by hand, from {url}; "
-            "the bundled network squeezenet needs no download"
-        ) from error
+        raise weights.out_of_reach(path, url, error) from error
     tags = [each.headers.get("X-Linked-Etag", "").strip('"') for each in (*answer.history, answer)]
     found = next((tag for tag in tags if re.fullmatch(r"[0-9a-f]{64}", tag)), None)
     if found is None:
