@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 
 import tomli_w
 
-from reverie.composition import dream_gradient
-from reverie.dream import dream_steps, finished, resize_of, sized
+from reverie.composition import dream_gradient, resize_of
+from reverie.dream import dream_steps, finished, sized
 from reverie.errors import ImageFileError, RecipeError, ReverieError, SettingsError, nearest
 from reverie.guides import moved
 from reverie.image import Photo, PhotoFile, read_header, read_photo, read_recipe

@@ -17,8 +17,8 @@ from reverie.cli.large import LargeRun, dream_large, larger_than
 from reverie.cli.manner import Manner, speak
 from reverie.cli.progress import watched
 from reverie.cli.targets import free, jobs_of
-from reverie.composition import seen_size
-from reverie.dream import image_size, resize_of, size_with, sized, whole
+from reverie.composition import resize_of, seen_size
+from reverie.dream import image_size, size_with, sized, whole
 from reverie.errors import ImageFileError, ImageTooSmall, ReverieError, ScoreError
 from reverie.gradient import layers_of, score_of
 from reverie.guides import guided
