@@ -32,13 +32,17 @@ from reverie.gigapixel.passes import PASSES, Pass, Stage
 from reverie.gigapixel.raster import Raster, drafted
 from reverie.gigapixel.resampling import window
 from reverie.gigapixel.source import pictured
+from reverie.gradient import score_of
+from reverie.guides import guide
 from reverie.image import read_header, read_photo, read_recipe
-from reverie.nearness import keep
+from reverie.nearness import diversity, keep
 from reverie.objectives import layer, neuron, total_variation
 from reverie.recipe import Recipe
 from reverie.resample import resize
 from reverie.settings import Settings
 from reverie.types import Image
+from reverie.wording import objective
+from seer import seer
 
 HEIGHT, WIDTH = 96, 132
 FEW = Settings(octaves=2, steps=3, jitter=4, seed=7)
@@ -326,6 +330,25 @@ def test_a_photo_lies_as_it_is_read_whole(tmp_path: Path, orientation: int) -> N
     folder.folder.mkdir()
     raster = pictured(photo, (photo.height, photo.width), folder)
     assert torch.equal(all_of(raster), read_photo(tmp_path / "photo.tif").image)
+
+
+@pytest.mark.parametrize("words", ["class:moth", "high^2 + 0.3*keep", "keep", "guide", "guide_mean", "cos(low:3)"])
+def test_every_wish_is_dreamed_from_disk_to_disk(job: Job, tmp_path: Path, words: str) -> None:
+    written(tmp_path / "guide.png", pixels(48, 60))
+    wish = guide(tmp_path / "guide.png", "high", words == "guide_mean") if "guide" in words else objective(words)
+    large = replace(job, model=seer(), objective=wish, settings=replace(FEW, octaves=1)).within(10**9)
+    result(replace(large, block=64))
+    photo, dreamed = read_photo(job.photo.path).image, read_photo(job.target).image
+    if words == "keep":
+        assert torch.allclose(photo, dreamed, atol=1e-4)
+        return
+    score = score_of(large.model, wish.without("change"))
+    assert float(score(dreamed)) > float(score(photo)) + 0.005
+
+
+def test_a_wish_for_the_whole_picture_at_once_is_refused(job: Job) -> None:
+    with pytest.raises(SettingsError, match="at once"):
+        replace(job, objective=diversity("d")).within(10**9)
 
 
 def test_a_wished_size_and_larger_octaves(job: Job) -> None:

@@ -52,7 +52,7 @@ def step_bytes_per_pixel(model: Model, objective: Objective, side: int = 384) ->
     with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         seen = {**(model(image, names) if names else {}), IMAGE: image}
         for _, term in objective.terms:  # not the score: a neuron's place may lie beyond so small a picture
-            term.excitement(seen[term.layer].float())
+            (term.excitement if term.additive else term)(seen[term.layer].float())
     return PEAK * sum(kept.values()) / side**2
 
 

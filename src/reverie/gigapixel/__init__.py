@@ -42,7 +42,7 @@ from reverie.memory import IMAGE_BYTES, step_bytes_per_pixel
 from reverie.objectives import Objective
 from reverie.pyramid import octave_sizes
 from reverie.settings import Settings
-from reverie.types import Model
+from reverie.types import CHANGE, Model
 
 log = logging.getLogger("reverie")
 
@@ -103,8 +103,9 @@ class Job:
             raise SettingsError(
                 "a panorama larger than memory cannot be dreamed around: give it more --memory, or --size"
             )
-        refuse_uneven(self.objective.resolved(self.model))
-        each = step_bytes_per_pixel(self.model, self.objective) + IMAGE_BYTES
+        wish = self.objective.resolved(self.model)
+        refuse_uneven(wish)
+        each = step_bytes_per_pixel(self.model, wish.without(CHANGE)) + IMAGE_BYTES
         side = int(math.sqrt(max(0, memory - FIXED_BYTES) / each))
         if side < LEAST_BLOCK:
             least = math.ceil((FIXED_BYTES + each * LEAST_BLOCK**2) / 1e6)
