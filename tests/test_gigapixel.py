@@ -25,8 +25,9 @@ from reverie.cli import main
 from reverie.composition import dream_gradient
 from reverie.engines.torch_engine import TorchModel
 from reverie.errors import ImageFileError, SettingsError
-from reverie.gigapixel import Job, dream_file, pass_of, work
+from reverie.gigapixel import dream_file, pass_of, work
 from reverie.gigapixel.blocks import Blocks
+from reverie.gigapixel.job import Job
 from reverie.gigapixel.parts import spread
 from reverie.gigapixel.passes import PASSES, Pass, Stage
 from reverie.gigapixel.raster import Raster, drafted
@@ -174,7 +175,11 @@ def test_samples_lie_within_the_picture(whole: int, side: int, count: int) -> No
 
 def test_one_block_is_a_plain_pass(one: Pass, tiny: TorchModel) -> None:
     whole = Pass.of(
-        Stage(3), (one.base, None), replace(one.work, block=1000), (tiny, WISH), replace(FEW, jitter=0, steps=9)
+        Stage(3),
+        (one.base, None),
+        replace(one.work, block=1000),
+        (tiny, [(WISH, None)]),
+        replace(FEW, jitter=0, steps=9),
     )
     assert len(whole.windows) == 1
     base = all_of(one.base)
@@ -423,9 +428,9 @@ def test_a_raster_that_vanishes_at_the_end_is_told_in_one_line(job: Job) -> None
 
 
 def test_nearness_to_the_photograph_is_kept_in_every_block(one: Pass, tiny: TorchModel) -> None:
-    near = Pass.of(Stage(3), (one.base, None), one.work, (tiny, WISH + 3 * keep()), LONG)
+    near = Pass.of(Stage(3), (one.base, None), one.work, (tiny, [(WISH + 3 * keep(), None)]), LONG)
     window = one.windows[0]
-    assert near.keep == 3
+    assert near.regions[0].keep == 3
     assert near.dreamed(*window).abs().mean() < 0.7 * one.dreamed(*window).abs().mean()
 
 

@@ -36,6 +36,10 @@ Dream: TypeAlias = Objective | Regions | str
 """What can be dreamed of: an objective, one for each region (`masked`), or an objective in words."""
 
 
+By: TypeAlias = Callable[[Measure], Measure]
+"""Puts another measure in the place of one."""
+
+
 def understood(objective: Dream) -> Objective | Regions:
     """The wish, read if it is in words."""
     return objective_in_words(objective) if isinstance(objective, str) else objective
@@ -87,13 +91,13 @@ def toned(gradient: Gradient, settings: Settings, measure: Measure = rms) -> Gra
     return smoothed(gradient, settings.smoothing)
 
 
-def styled(gradient: Gradient, settings: Settings, by: Callable[[Measure], Measure]) -> Gradient:
+def styled(gradient: Gradient, settings: Settings, bands: By, whole: By) -> Gradient:
     """The gradient's colors, frequencies and strength as the settings want them.
 
-    `by` puts another measure in the place of each that a picture is its own measure for.
+    `bands` and `whole` put another measure in the place of each that a picture is its own measure for.
     """
-    scale = by(SCALES[settings.normalization])
-    return normalized(toned(gradient, settings, by(rms)), settings.normalization, scale)
+    scale = whole(SCALES[settings.normalization])
+    return normalized(toned(gradient, settings, bands(rms)), settings.normalization, scale)
 
 
 def around(gradient: Gradient, settings: Settings, generator: torch.Generator) -> Gradient:

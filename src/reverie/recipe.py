@@ -92,7 +92,7 @@ class Recipe:
         objectives = [wish] if isinstance(wish, Objective) else [objective for _, objective in regions]
         words = "" if regions else str(wish)
         recipe = cls(plain(name), photo.digest, model.name, model.digest, words, model.precision)
-        masks = [RegionWish(plain(file), read_photo(file).digest, str(objective)) for file, objective in regions]
+        masks = [RegionWish(plain(file), read_header(file).digest, str(objective)) for file, objective in regions]
         guides = {file: read_photo(file).digest for objective in objectives for file in objective.files}
         return replace(recipe, guides=guides, masks=tuple(masks), settings=settled(settings, photo))
 
@@ -189,11 +189,16 @@ def run(recipe: Recipe, photo: Photo | None = None) -> Image:
 
 def wish_of(recipe: Recipe) -> Objective | Regions:
     """What a recipe dreams of, its guides and masks found unchanged; raises `RecipeError` where they are not."""
-    for name, digest in recipe.guides.items():
-        unchanged("guide", name, Path(name), digest, "", read_photo)
+    check_guides(recipe)
     if not recipe.masks:
         return objective_in_words(recipe.objective)
     return Regions(tuple(region for each in recipe.masks for region in region_of(each).regions))
+
+
+def check_guides(recipe: Recipe) -> None:
+    """Raises `RecipeError` where a guide of a recipe is gone or another."""
+    for name, digest in recipe.guides.items():
+        unchanged("guide", name, Path(name), digest, "", read_photo)
 
 
 def region_of(wish: RegionWish) -> Regions:

@@ -75,8 +75,13 @@ def mask_of(photo: Photo) -> Mask:
     """A picture as a mask: what is opaque, or in a picture without anything clear, what is light."""
     if photo.alpha is not None and float(photo.alpha.min()) < 1:
         return photo.alpha
+    return light(photo.image)
+
+
+def light(image: Image) -> Float[Tensor, "b 1 h w"]:
+    """How light each place of an image is, 0..1."""
     weights = torch.tensor(LUMA).view(1, 3, 1, 1)
-    return (photo.image * weights).sum(1, keepdim=True).clamp(0, 1)
+    return (image * weights).sum(1, keepdim=True).clamp(0, 1)
 
 
 def soft(mask: Mask, feather: float = 0, around: bool = False) -> Weights:
