@@ -25,20 +25,25 @@ from reverie.cli import main
 from reverie.composition import dream_gradient
 from reverie.engines.torch_engine import TorchModel
 from reverie.errors import ImageFileError, SettingsError
-from reverie.gigapixel import Job, dream_file, pass_of, work
+from reverie.gigapixel import dream_file, pass_of, work
 from reverie.gigapixel.blocks import Blocks
+from reverie.gigapixel.job import Job
 from reverie.gigapixel.parts import spread
 from reverie.gigapixel.passes import PASSES, Pass, Stage
 from reverie.gigapixel.raster import Raster, drafted
 from reverie.gigapixel.resampling import window
 from reverie.gigapixel.source import pictured
+from reverie.gradient import score_of
+from reverie.guides import guide
 from reverie.image import read_header, read_photo, read_recipe
-from reverie.nearness import keep
+from reverie.nearness import diversity, keep
 from reverie.objectives import layer, neuron, total_variation
 from reverie.recipe import Recipe
 from reverie.resample import resize
 from reverie.settings import Settings
 from reverie.types import IMAGE, Image
+from reverie.wording import objective
+from seer import seer
 
 HEIGHT, WIDTH = 96, 132
 FEW = Settings(octaves=2, steps=3, jitter=4, seed=7)
@@ -170,7 +175,11 @@ def test_samples_lie_within_the_picture(whole: int, side: int, count: int) -> No
 
 def test_one_block_is_a_plain_pass(one: Pass, tiny: TorchModel) -> None:
     whole = Pass.of(
-        Stage(3), (one.base, None), replace(one.work, block=1000), (tiny, WISH), replace(FEW, jitter=0, steps=9)
+        Stage(3),
+        (one.base, None),
+        replace(one.work, block=1000),
+        (tiny, [(WISH, None)]),
+        replace(FEW, jitter=0, steps=9),
     )
     assert len(whole.windows) == 1
     base = all_of(one.base)
@@ -328,6 +337,25 @@ def test_a_photo_lies_as_it_is_read_whole(tmp_path: Path, orientation: int) -> N
     assert torch.equal(all_of(raster), read_photo(tmp_path / "photo.tif").image)
 
 
+@pytest.mark.parametrize("words", ["class:moth", "high^2 + 0.3*keep", "keep", "guide", "guide_mean", "cos(low:3)"])
+def test_every_wish_is_dreamed_from_disk_to_disk(job: Job, tmp_path: Path, words: str) -> None:
+    written(tmp_path / "guide.png", pixels(48, 60))
+    wish = guide(tmp_path / "guide.png", "high", words == "guide_mean") if "guide" in words else objective(words)
+    large = replace(job, model=seer(), objective=wish, settings=replace(FEW, octaves=1)).within(10**9)
+    result(replace(large, block=64))
+    photo, dreamed = read_photo(job.photo.path).image, read_photo(job.target).image
+    if words == "keep":
+        assert torch.allclose(photo, dreamed, atol=1e-4)
+        return
+    score = score_of(large.model, wish.without("change"))
+    assert float(score(dreamed)) > float(score(photo)) + 0.005
+
+
+def test_a_wish_for_the_whole_picture_at_once_is_refused(job: Job) -> None:
+    with pytest.raises(SettingsError, match="at once"):
+        replace(job, objective=diversity("d")).within(10**9)
+
+
 def test_a_wished_size_and_larger_octaves(job: Job) -> None:
     sized = replace(job, settings=replace(FEW, size=160, larger_octaves=1))
     assert result(sized).shape == (116, 160, 3)
@@ -400,9 +428,9 @@ def test_a_raster_that_vanishes_at_the_end_is_told_in_one_line(job: Job) -> None
 
 
 def test_nearness_to_the_photograph_is_kept_in_every_block(one: Pass, tiny: TorchModel) -> None:
-    near = Pass.of(Stage(3), (one.base, None), one.work, (tiny, WISH + 3 * keep()), LONG)
+    near = Pass.of(Stage(3), (one.base, None), one.work, (tiny, [(WISH + 3 * keep(), None)]), LONG)
     window = one.windows[0]
-    assert near.keep == 3
+    assert near.regions[0].keep == 3
     assert near.dreamed(*window).abs().mean() < 0.7 * one.dreamed(*window).abs().mean()
 
 

@@ -13,6 +13,7 @@ from reverie.dream import dream
 from reverie.errors import SettingsError
 from reverie.image import Photo, open_image, read_photo, save_image
 from reverie.regions import fitted, mask_of, masked
+from reverie.resample import resize_around
 from reverie.settings import Settings
 from seer import noise, seer
 
@@ -76,6 +77,42 @@ def test_edges_are_soft() -> None:
     assert bool((across.diff() >= 0).all())
     assert int(((across > 0.02) & (across < 0.98)).sum()) >= 8
     assert torch.allclose(soft.sum(), hard.sum(), rtol=1e-3)
+
+
+def test_the_mask_of_a_sphere_goes_around_it() -> None:
+    mask = window(10, 0, 20, 9).roll(-4, 1)[None, None]
+    for size in [(60, 80), (30, 40), (90, 120)]:
+        once = fitted(mask, size, 0.03, around=True)
+        turned = fitted(mask.roll(20, 3), size, 0.03, around=True)
+        assert torch.allclose(turned, once.roll(size[1] // 4, 3), atol=1e-5)
+        assert float(once[0, 0, size[0] // 3, [0, -1]].min()) > 0.1
+
+
+def test_the_edge_of_a_mask_is_as_soft_everywhere_on_a_sphere() -> None:
+    east, north = torch.zeros(1, 1, 90, 180), torch.zeros(1, 1, 90, 180)
+    east[..., 90:], north[:, :, :45] = 1, 1
+    lengthwise, upward = (fitted(mask, (90, 180), 0.02, around=True)[0, 0] for mask in (east, north))
+    equator = lengthwise[45, 80:100]
+    assert torch.allclose(equator, upward[35:55, 7].flip(0), atol=0.01)
+    at_60_degrees = lengthwise[14:16, 70:110].mean(0)  # a pixel is half as wide there
+    assert torch.allclose(at_60_degrees.view(20, 2).mean(1), equator, atol=0.02)
+    assert torch.allclose(fitted(torch.ones(1, 1, 9, 18), (90, 180), 0.02, around=True), torch.ones(1), atol=1e-5)
+
+
+def test_on_a_sphere_a_region_dreams_across_the_edges_of_the_picture_and_nowhere_else() -> None:
+    photo, mask = noise(1, 3, 64, 128), torch.zeros(64, 128)
+    mask[20:44, :12], mask[20:44, -12:] = 1, 1
+    settings = Settings(octaves=1, steps=3, jitter=5, laplacian_levels=2, feather=0, panorama="on")
+    change = (dream(photo, seer(), masked("high^2", mask), settings) - photo).abs().mean(1)[0]
+    assert float(change[mask == 0].max()) == 0
+    assert float(change[24:40, :8].mean()) > 0.01 and float(change[24:40, -8:].mean()) > 0.01
+
+
+def test_keep_on_a_sphere_keeps_near_to_the_photo_of_every_octave() -> None:
+    photo = noise(1, 3, 64, 128)
+    gradient = dream_gradient(seer(), "keep", Settings(panorama="on"), photo=photo)
+    _, grad = gradient(resize_around(photo, (40, 80)))
+    assert float(grad.abs().max()) < 1e-6
 
 
 def test_a_mask_of_another_size_covers_the_same_place() -> None:

@@ -78,6 +78,14 @@ def test_tiles_follow_from_the_budget(model: rv.Model) -> None:
     assert each * tiles[1] ** 2 <= 2e9
 
 
+@pytest.mark.bundled
+def test_what_needs_the_whole_picture_is_measured_whole_and_refused_in_tiles(model: rv.Model) -> None:
+    wish = rv.objective("fire5 + diversity:fire3")
+    assert tile_for(model, wish, parse_memory("20GB"), (1000, 1000)) is None
+    with pytest.raises(rv.ReverieError, match="not in tiles"):
+        tiled(model, wish, 288)(noise(301, 417))
+
+
 @pytest.mark.parametrize(
     ("words", "expected"), [("2GB", 2 * 10**9), ("512 MiB", 2**29), ("1.5g", 1_500_000_000), ("100", 100)]
 )

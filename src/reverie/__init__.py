@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from reverie.regions import Regions as Regions
     from reverie.regions import masked as masked
     from reverie.regions import regional as regional
+    from reverie.regions import soft as soft
     from reverie.settings import Settings as Settings
     from reverie.settings import VisualSettings as VisualSettings
     from reverie.types import Gradient as Gradient
@@ -85,7 +86,7 @@ HOMES = {
     "nearness": ("contrast", "diversity", "keep", "kept"),
     "objectives": ("Objective", "channel", "layer", "neuron", "total_variation"),
     "recipe": ("Recipe", "run"),
-    "regions": ("Regions", "masked", "regional"),
+    "regions": ("Regions", "masked", "regional", "soft"),
     "settings": ("Settings", "VisualSettings"),
     "types": ("Gradient", "Image", "Step"),
     "visualize": ("visualize",),

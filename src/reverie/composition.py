@@ -24,7 +24,8 @@ from reverie.guides import GuideTerm
 from reverie.nearness import kept, weight_of_keep
 from reverie.objectives import Objective
 from reverie.presets import preset_of
-from reverie.regions import Regions, check_shape, measured, regional
+from reverie.regions import Regions, check_shape, regional, soft, within
+from reverie.resample import Resize, resize, resize_around
 from reverie.settings import Settings
 from reverie.sphere import Sheet, Turn, spherical
 from reverie.tiling import affordable_halo, tiled
@@ -33,6 +34,10 @@ from reverie.wording import objective as objective_in_words
 
 Dream: TypeAlias = Objective | Regions | str
 """What can be dreamed of: an objective, one for each region (`masked`), or an objective in words."""
+
+
+By: TypeAlias = Callable[[Measure], Measure]
+"""Puts another measure in the place of one."""
 
 
 def understood(objective: Dream) -> Objective | Regions:
@@ -52,15 +57,18 @@ def dream_gradient(
     if isinstance(wish, Objective):
         gradient = unmeasured(windowed(model, wish, tile), settings, generator)
         gradient = around(normalized(gradient, settings.normalization), settings, generator)
-        return kept(gradient, photo, weight_of_keep(wish))
-    gradients = []
-    for own, mask in wish.regions:
+        return kept(gradient, photo, weight_of_keep(wish), resize_of(settings))
+    gradients, weights = (
+        [],
+        [soft(mask.to(model.device), settings.feather, settings.around) for _, mask in wish.regions],
+    )
+    for (own, mask), weight in zip(wish.regions, weights, strict=True):
         gradient = around(unmeasured(windowed(model, own, tile), settings, generator), settings, generator)
-        gradient = measured(gradient, mask, settings.normalization, settings.feather)
-        gradients.append(kept(gradient, photo, weight_of_keep(own)))
+        gradient = normalized(gradient, settings.normalization, within(weight, SCALES[settings.normalization]))
+        gradients.append(kept(gradient, photo, weight_of_keep(own), resize_of(settings)))
         if photo is not None:
-            check_shape(mask, (photo.shape[-2], photo.shape[-1]))
-    return regional(gradients, [mask for _, mask in wish.regions], settings.feather)
+            check_shape((mask.shape[-2], mask.shape[-1]), (photo.shape[-2], photo.shape[-1]))
+    return regional(gradients, weights)
 
 
 def windowed(model: Model, wish: Objective, tile: int | None) -> Gradient:
@@ -83,18 +91,23 @@ def toned(gradient: Gradient, settings: Settings, measure: Measure = rms) -> Gra
     return smoothed(gradient, settings.smoothing)
 
 
-def styled(gradient: Gradient, settings: Settings, by: Callable[[Measure], Measure]) -> Gradient:
+def styled(gradient: Gradient, settings: Settings, bands: By, whole: By) -> Gradient:
     """The gradient's colors, frequencies and strength as the settings want them.
 
-    `by` puts another measure in the place of each that a picture is its own measure for.
+    `bands` and `whole` put another measure in the place of each that a picture is its own measure for.
     """
-    scale = by(SCALES[settings.normalization])
-    return normalized(toned(gradient, settings, by(rms)), settings.normalization, scale)
+    scale = whole(SCALES[settings.normalization])
+    return normalized(toned(gradient, settings, bands(rms)), settings.normalization, scale)
 
 
 def around(gradient: Gradient, settings: Settings, generator: torch.Generator) -> Gradient:
     """The gradient on the sphere, if the picture is one."""
     return spherical(gradient, lambda width: Turn.drawn(width, generator)) if settings.around else gradient
+
+
+def resize_of(settings: Settings) -> Resize:
+    """How the settings' picture is brought to another size."""
+    return resize_around if settings.around else resize
 
 
 def nothing(image: Image) -> tuple[Score, Image]:

@@ -14,11 +14,11 @@ from dataclasses import replace
 import torch
 
 from reverie.ascent import ascend
-from reverie.composition import Dream, dream_gradient, seen_size, settings_for, understood
+from reverie.composition import Dream, dream_gradient, resize_of, seen_size, settings_for, understood
 from reverie.errors import ImageTooSmall, SizeRefused
 from reverie.memory import parse_memory, tile_for
 from reverie.pyramid import octave_sizes
-from reverie.resample import Resize, resize, resize_around
+from reverie.resample import Resize, resize
 from reverie.settings import Settings
 from reverie.sphere import check_sphere
 from reverie.types import Gradient, Image, Model, Resized, Step
@@ -83,11 +83,6 @@ def tell(words: list[str]) -> None:
     """Each of the words once, to the log."""
     while words:
         log.warning(words.pop(0))
-
-
-def resize_of(settings: Settings) -> Resize:
-    """How the settings' picture is brought to another size."""
-    return resize_around if settings.around else resize
 
 
 def finished(steps: Iterator[Step], image: Image, resize: Resize = resize) -> Image:

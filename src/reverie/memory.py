@@ -64,7 +64,7 @@ def measured_bytes(model: Model, objective: Objective, size: tuple[int, int]) ->
     with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         seen = {**(model(image, names) if names else {}), IMAGE: image}
         for _, term in objective.terms:  # not the score: a neuron's place may lie beyond so small a picture
-            term.excitement(seen[term.layer].float())
+            (term.excitement if term.additive else term)(seen[term.layer].float())
     return PEAK * sum(kept.values()) / (size[0] * size[1]) + PASSING
 
 

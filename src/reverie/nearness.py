@@ -11,7 +11,7 @@ from torch import Tensor
 
 from reverie.errors import SettingsError
 from reverie.objectives import Objective, Term, quoted, single
-from reverie.resample import resize
+from reverie.resample import Resize, resize
 from reverie.types import CHANGE, IMAGE, Gradient, Image, Score
 
 
@@ -72,8 +72,8 @@ def weight_of_keep(objective: Objective) -> float:
     return sum(weight for weight, term in objective.terms if isinstance(term, KeepTerm))
 
 
-def kept(gradient: Gradient, photo: Image | None, weight: float) -> Gradient:
-    """A normalized gradient, and beside it a pull back to the photograph, of any size.
+def kept(gradient: Gradient, photo: Image | None, weight: float, resize: Resize = resize) -> Gradient:
+    """A normalized gradient, and beside it a pull back to the photograph, of any size, brought to the image's.
 
     The plain sum of the two scores would need another weight for every layer and network: the squares of fire8 outweigh
     the distance a thousandfold, the mean of fire8 is outweighed as much. So the pull is held against the normalized

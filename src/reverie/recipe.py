@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 
 import tomli_w
 
-from reverie.composition import dream_gradient
-from reverie.dream import dream_steps, finished, resize_of, sized
+from reverie.composition import dream_gradient, resize_of
+from reverie.dream import dream_steps, finished, sized
 from reverie.errors import ImageFileError, RecipeError, ReverieError, SettingsError, nearest
 from reverie.guides import moved
 from reverie.image import Photo, PhotoFile, read_header, read_photo, read_recipe
@@ -92,7 +92,7 @@ class Recipe:
         objectives = [wish] if isinstance(wish, Objective) else [objective for _, objective in regions]
         words = "" if regions else str(wish)
         recipe = cls(plain(name), photo.digest, model.name, model.digest, words, model.precision)
-        masks = [RegionWish(plain(file), read_photo(file).digest, str(objective)) for file, objective in regions]
+        masks = [RegionWish(plain(file), read_header(file).digest, str(objective)) for file, objective in regions]
         guides = {file: read_photo(file).digest for objective in objectives for file in objective.files}
         return replace(recipe, guides=guides, masks=tuple(masks), settings=settled(settings, photo))
 
@@ -109,21 +109,25 @@ class Recipe:
             table = tomllib.loads(text)
         except (ValueError, RecursionError) as error:
             raise RecipeError(f"{UNREADABLE}: {error}") from None
-        if command := visualized(text):
-            raise RecipeError(f"it began as noise, not as a photo; make it again with {command}")
+        if "visualize" in table:
+            raise RecipeError("it began as noise, not as a photo; make it again with `reverie run`")
         return cls(**checked(table))
 
     @classmethod
     def from_file(cls, path: str | Path) -> Recipe:
         """The recipe within a picture, or in a TOML file."""
-        path = Path(path)
-        if path.suffix == ".toml" and path.is_file():
-            try:
-                text = path.read_text("utf-8")
-            except (OSError, UnicodeDecodeError) as error:
-                raise RecipeError(f"the recipe {path} cannot be read: {error}") from None
-            return cls.from_toml(text)
-        return cls.from_toml(read_recipe(path))
+        return cls.from_toml(text_of(path))
+
+
+def text_of(path: str | Path) -> str:
+    """The text of a recipe within a picture, or in a TOML file."""
+    path = Path(path)
+    if path.suffix != ".toml" or not path.is_file():
+        return read_recipe(path)
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"the recipe {path} cannot be read: {error}") from None
 
 
 def checked(table: dict[str, Any]) -> dict[str, Any]:
@@ -150,17 +154,17 @@ def checked(table: dict[str, Any]) -> dict[str, Any]:
 
 def shown(path: str | Path) -> str:
     """What made a picture, as it is written in it: the recipe of a dream, or of a wish that was visualized."""
-    text = None if Path(path).suffix == ".toml" else read_recipe(path)
-    return text if text is not None and visualized(text) else Recipe.from_file(path).to_toml()
+    text = text_of(path)
+    return text if visualized(text) else Recipe.from_toml(text).to_toml()
 
 
-def visualized(text: str) -> str | None:
-    """The command line in the recipe of a picture that began as noise; None in that of a dream."""
+def visualized(text: str) -> dict[str, Any] | None:
+    """The recipe of a picture that began as noise, as a table; None in that of a dream."""
     try:
         table = tomllib.loads(text)
     except (ValueError, RecursionError):
         return None
-    return str(table.get("command", "reverie visualize")) if "visualize" in table else None
+    return table if "visualize" in table else None
 
 
 def plain(name: str) -> str:
@@ -189,11 +193,16 @@ def run(recipe: Recipe, photo: Photo | None = None) -> Image:
 
 def wish_of(recipe: Recipe) -> Objective | Regions:
     """What a recipe dreams of, its guides and masks found unchanged; raises `RecipeError` where they are not."""
-    for name, digest in recipe.guides.items():
-        unchanged("guide", name, Path(name), digest, "", read_photo)
+    check_guides(recipe)
     if not recipe.masks:
         return objective_in_words(recipe.objective)
     return Regions(tuple(region for each in recipe.masks for region in region_of(each).regions))
+
+
+def check_guides(recipe: Recipe) -> None:
+    """Raises `RecipeError` where a guide of a recipe is gone or another."""
+    for name, digest in recipe.guides.items():
+        unchanged("guide", name, Path(name), digest, "", read_photo)
 
 
 def region_of(wish: RegionWish) -> Regions:
@@ -263,17 +272,14 @@ def unchanged(what: str, name: str, path: Path | None, digest: str, or_else: str
 
 def model_of(recipe: Recipe) -> Model:
     """The recipe's network, its weights those of the recipe."""
-    model = load_model(
-        recipe.model,
-        weights=recipe.weights,
-        seed=recipe.settings.seed,
-        engine=recipe.engine,
-        precision=recipe.precision,
-    )
-    if model.digest != recipe.model_sha256:
-        raise RecipeError(
-            f"the weights of {recipe.model} are not those of the recipe (sha256 {recipe.model_sha256[:12]}...)"
-        )
+    how: dict[str, Any] = {"weights": recipe.weights, "engine": recipe.engine, "precision": recipe.precision}
+    return same_weights(load_model(recipe.model, seed=recipe.settings.seed, **how), recipe.model_sha256)
+
+
+def same_weights(model: Model, digest: str) -> Model:
+    """The model; raises `RecipeError` where its weights are not those of a recipe."""
+    if model.digest != digest:
+        raise RecipeError(f"the weights of {model.name} are not those of the recipe (sha256 {digest[:12]}...)")
     return model
 
 

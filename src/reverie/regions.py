@@ -10,8 +10,9 @@ any, and weighs nothing outside of it. What no mask covers stays as it is.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 import torch
@@ -19,10 +20,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from reverie.errors import SettingsError
-from reverie.gradient import SCALES, blur
+from reverie.gradient import Measure, blur
 from reverie.image import Photo
 from reverie.objectives import Objective
-from reverie.resample import resize
+from reverie.resample import resize, resize_mask_around
+from reverie.sphere import blur_around
 from reverie.types import Gradient, Image, Model, Score
 from reverie.wording import objective as objective_in_words
 
@@ -30,6 +32,9 @@ log = logging.getLogger("reverie")
 
 Mask: TypeAlias = Float[Tensor, "1 1 h w"]
 """How much each place of a picture belongs to a region, 0..1; of any size."""
+
+Weights: TypeAlias = Callable[[tuple[int, int]], Float[Tensor, "_n 1 _h _w"]]
+"""The same for a picture of some size (height, width)."""
 
 LUMA = (0.2126, 0.7152, 0.0722)  # of sRGB, Rec. 709
 
@@ -70,37 +75,51 @@ def mask_of(photo: Photo) -> Mask:
     """A picture as a mask: what is opaque, or in a picture without anything clear, what is light."""
     if photo.alpha is not None and float(photo.alpha.min()) < 1:
         return photo.alpha
+    return light(photo.image)
+
+
+def light(image: Image) -> Float[Tensor, "b 1 h w"]:
+    """How light each place of an image is, 0..1."""
     weights = torch.tensor(LUMA).view(1, 3, 1, 1)
-    return (photo.image * weights).sum(1, keepdim=True).clamp(0, 1)
+    return (image * weights).sum(1, keepdim=True).clamp(0, 1)
 
 
-def fitted(mask: Mask, size: tuple[int, int], feather: float = 0) -> Float[Tensor, "1 1 _h _w"]:
-    """The mask at the size of a picture, its edges blurred by a share of the longest side."""
-    weights = resize(mask, size).clamp(0, 1)
-    return blur(weights, feather * max(size)) if feather else weights
+def soft(mask: Mask, feather: float = 0, around: bool = False) -> Weights:
+    """The mask for every size of a picture; what was made for the last one is kept, since an octave has many steps."""
+    return lru_cache(1)(lambda size: fitted(mask, size, feather, around))
 
 
-def measured(gradient: Gradient, mask: Mask, by: str, feather: float = 0) -> Gradient:
-    """The grad divided by the scale that it has within a mask (`by` as `normalized` knows it)."""
+def fitted(mask: Mask, size: tuple[int, int], feather: float = 0, around: bool = False) -> Float[Tensor, "1 1 _h _w"]:
+    """The mask at the size of a picture, its edges blurred by a share of the longest side.
 
-    def scaled(image: Image) -> tuple[Score, Image]:
-        score, grad = gradient(image)
-        weights = fitted(mask.to(grad.device), (grad.shape[-2], grad.shape[-1]), feather)[0, 0]
-        within = grad[:, :, weights >= weights.max() / 2]
-        return score, grad / SCALES[by](within[:, :, None])
+    `around`: the picture is a sphere's. Its left and right edge are neighbors, and the blur is as wide at a pole.
+    """
+    sigma = feather * max(size)
+    if not around:
+        weights = resize(mask, size).clamp(0, 1)
+        return blur(weights, sigma) if sigma else weights
+    weights = resize_mask_around(mask, size).clamp(0, 1)
+    return blur_around(weights, sigma).clamp(0, 1) if sigma else weights
 
-    return scaled if by != "none" else gradient
+
+def within(weights: Weights, measure: Measure) -> Measure:
+    """How strong a grad is in a region: where the region weighs at least half of what it weighs at most."""
+
+    def measured(grad: Image) -> Tensor:
+        inside = weights((grad.shape[-2], grad.shape[-1])).to(grad.device)[0, 0]
+        return measure(grad[:, :, inside >= inside.max() / 2][:, :, None])
+
+    return measured
 
 
-def regional(gradients: Sequence[Gradient], masks: Sequence[Mask], feather: float = 0) -> Gradient:
-    """The gradients of regions as one, each times its mask.
+def regional(gradients: Sequence[Gradient], regions: Sequence[Weights]) -> Gradient:
+    """The gradients of regions as one, each times what its region weighs (`soft` makes that of a mask).
 
-    Where masks overlap, their gradients share the step that one of them would take.
+    Where regions overlap, their gradients share the step that one of them would take.
     """
 
     def together(image: Image) -> tuple[Score, Image]:
-        size = (image.shape[-2], image.shape[-1])
-        weights = [fitted(mask.to(image.device), size, feather) for mask in masks]
+        weights = [region((image.shape[-2], image.shape[-1])).to(image.device) for region in regions]
         covered = torch.stack(weights).sum(0).clamp_min(1)
         total, grads = torch.zeros(len(image), device=image.device), torch.zeros_like(image)
         for gradient, weight in zip(gradients, weights, strict=True):
@@ -111,9 +130,9 @@ def regional(gradients: Sequence[Gradient], masks: Sequence[Mask], feather: floa
     return together
 
 
-def check_shape(mask: Mask, size: tuple[int, int]) -> None:
-    """A word to the log where a mask is not of the picture's shape, and so is stretched."""
-    (height, width), (own_height, own_width) = size, mask.shape[-2:]
+def check_shape(mask: tuple[int, int], size: tuple[int, int]) -> None:
+    """A word to the log where a mask (height, width) is not of the picture's shape, and so is stretched."""
+    (height, width), (own_height, own_width) = size, mask
     if abs(own_width * height / (own_height * width) - 1) > 0.02:
         log.warning(
             "a mask of %d x %d pixels is stretched over a picture of %d x %d", own_width, own_height, width, height

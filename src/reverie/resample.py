@@ -49,6 +49,12 @@ def resize_around(image: Image, size: tuple[int, int]) -> Resized:
     return resized * (columns / width)
 
 
+def resize_mask_around(mask: Float[Tensor, "b c h w"], size: tuple[int, int]) -> Float[Tensor, "b c _h _w"]:
+    """As `resize`, beyond the left edge the right one: for masks, whose hard edges would ring in a Fourier series."""
+    height, width = size
+    return resize(torch.cat([mask] * 3, 3), (height, 3 * width))[..., width : 2 * width]
+
+
 def softly_cut(frequency: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
     """What is left of a wave, by its share of the highest that the pixels can hold: about what a cubic leaves."""
     return torch.cos(math.pi / 2 * ((frequency - 0.6) / 0.4).clamp(0, 1)).square()

@@ -208,6 +208,24 @@ class Sheet:
         return torch.arange(count, dtype=torch.float32, device=self.device)
 
 
+def blur_around(mask: Float[Tensor, "b c h w"], sigma: float) -> Float[Tensor, "b c h w"]:
+    """Gaussian blur around a sphere, as wide everywhere for a viewer: `sigma` is in pixels of the equator."""
+    height, width = mask.shape[-2:]
+    latitude = (0.5 - (torch.arange(height, device=mask.device) + 0.5) / height) * math.pi
+    mask = blurred_rows(mask, sigma / torch.cos(latitude))
+    meridians = torch.cat([mask, mask.flip(2).roll(width // 2, 3)], 2).mT  # down, and up on the other side
+    down = torch.full((width,), sigma * 2 * height / width, device=mask.device)
+    return blurred_rows(meridians, down).mT[..., :height, :]
+
+
+def blurred_rows(image: Float[Tensor, "b c h w"], sigma: Float[Tensor, " h"]) -> Float[Tensor, "b c h w"]:
+    """Every row, the end of which is its beginning, under a Gaussian of its own width in pixels."""
+    waves = torch.fft.rfftfreq(image.shape[3], device=image.device)
+    left = torch.exp(-2 * (math.pi * sigma[:, None] * waves).square())
+    blurred: Tensor = torch.fft.irfft(torch.fft.rfft(image, dim=3) * left, n=image.shape[3], dim=3)
+    return blurred
+
+
 def mercator(latitude: float) -> float:
     """How far from the equator Mercator's projection draws a latitude."""
     return math.asinh(math.tan(latitude))

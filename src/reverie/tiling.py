@@ -100,7 +100,7 @@ class Plan:
         layers = {name: layers[name] for name in objective.layers}
         step = math.lcm(*(each.stride or 1 for each in layers.values()))
         needed = [needs(each) for each in layers.values()]
-        before, behind = max(each[0] for each in needed), max(each[1] for each in needed)
+        before, behind = (max((each[side] for each in needed), default=0) for side in (0, 1))
         if halo is not None:
             full, before, behind = behind, min(before, halo), min(behind, halo)
             while behind < full and not holds(model, names, layers, step, behind):

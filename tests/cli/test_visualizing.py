@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 import shlex
 from html import unescape
@@ -35,9 +37,51 @@ def test_a_wish_is_visualized_and_says_how(folder: Path, reverie: Command) -> No
     assert words[0] == "reverie"
     assert reverie(*words[1:], "-o", "again.png").code == 0
     assert Path("again.png").read_bytes() == Path("neuron.png").read_bytes()
-    refused = reverie("run", "neuron.png")
-    assert refused.code == 2
-    assert command[1] in refused.err
+
+
+@pytest.mark.parametrize("words", [("fire2:5",), ("fire2:5 - 0.1*tv", "--engine", "torch", "--param", "pixel")])
+def test_run_visualizes_again_pixel_for_pixel(words: tuple[str, ...], folder: Path, reverie: Command) -> None:
+    assert reverie("visualize", *words, "-o", "wish.png", *QUICK, "--seed", "3", "--quiet").code == 0
+    said = reverie("run", "wish.png", "--json")
+    assert said.code == 0
+    assert Path("wish-again.png").read_bytes() == Path("wish.png").read_bytes()
+    report = json.loads(said.out)
+    assert (report["output"], report["objective"], report["steps"]) == ("wish-again.png", words[0], 2)
+    Path("wish.toml").write_text(reverie("show", "wish.png").out)
+    assert reverie("show", "wish.toml").out == Path("wish.toml").read_text()
+    assert reverie("run", "wish.toml", "-o", "third.png", "--quiet").err == ""
+    assert Path("third.png").read_bytes() == Path("wish.png").read_bytes()
+
+
+def test_the_cells_of_an_atlas_are_made_again_by_their_recipes(folder: Path, reverie: Command) -> None:
+    assert reverie("atlas", "--layer", "fire2", "--channels", "3:5", "-o", "sheet.png", *QUICK, "--quiet").code == 0
+    assert reverie("atlas", "photo.jpg", "-o", "photo-sheet.png", *QUICK, "--quiet").code == 0
+    for sheet_of in ("sheet", "photo-sheet"):
+        cells = re.findall(r"data:image/png;base64,([^\"]+)", Path(f"{sheet_of}.html").read_text())
+        Path("cell.png").write_bytes(base64.b64decode(cells[1]))
+        assert reverie("run", "cell.png", "-o", "again.png", "--quiet").code == 0
+        assert float((open_image("again.png") - open_image("cell.png")).abs().mean()) < 0.01
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (('model_sha256 = "', 'model_sha256 = "0'), "not those of the recipe"),
+        (('visualize = "fire2:5"', "visualize = 3"), "visualize is 3"),
+        (("model_sha256", "model_sha"), "does not say model_sha256"),
+        (("seed = 0", "seed = -1"), "seed is -1"),
+        (("command", "comand"), "did you mean command"),
+    ],
+)
+def test_a_recipe_of_a_wish_that_was_spoiled_is_refused(
+    changes: tuple[str, str], message: str, folder: Path, reverie: Command
+) -> None:
+    assert reverie("visualize", "fire2:5", "-o", "wish.png", *QUICK).code == 0
+    Path("wish.toml").write_text(reverie("show", "wish.png").out.replace(*changes))
+    said = reverie("run", "wish.toml")
+    assert said.code == 2 and message in said.err and said.err.count("\n") == 1
+    said = reverie("run", "wish.png", "--input", "photo.jpg")
+    assert said.code == 2 and "leave out --input" in said.err
 
 
 def test_a_free_name_is_found(folder: Path, reverie: Command) -> None:
@@ -59,6 +103,9 @@ def test_an_interrupted_picture_is_saved(folder: Path, reverie: Command, monkeyp
     monkeypatch.setattr(visualizing, "visualize_steps", stopped)
     assert reverie("visualize", "fire2:5", "-o", "part.png", *QUICK).code == 130
     assert "steps = 1" in reverie("show", "part.png").out
+    monkeypatch.setattr(visualizing, "visualize_steps", whole)
+    assert reverie("run", "part.png").code == 0
+    assert Path("part-again.png").read_bytes() == Path("part.png").read_bytes()
 
 
 def test_channels_are_put_on_a_sheet(folder: Path, reverie: Command) -> None:

@@ -88,7 +88,7 @@ def run(
     quiet: Annotated[bool, Flag] = False,
     json: Annotated[bool, Flag] = False,
 ) -> int:
-    """Dream again what made a picture: the same recipe, the same pixels.
+    """Make a picture again, a dream or a wish that was visualized: the same recipe, the same pixels.
 
     Parameters
     ----------

@@ -16,10 +16,11 @@ from reverie.cli.flags import Wish
 from reverie.cli.large import LargeRun, dream_large, larger_than
 from reverie.cli.manner import Manner, speak
 from reverie.cli.progress import watched
-from reverie.cli.targets import free, jobs_of
-from reverie.composition import seen_size
-from reverie.dream import image_size, resize_of, size_with, sized, whole
-from reverie.errors import ImageFileError, ImageTooSmall, ReverieError, ScoreError
+from reverie.cli.targets import again, jobs_of
+from reverie.cli.visualizing import visualize_again
+from reverie.composition import resize_of, seen_size
+from reverie.dream import image_size, size_with, sized, whole
+from reverie.errors import ImageFileError, ImageTooSmall, ReverieError, ScoreError, SettingsError
 from reverie.gradient import layers_of, score_of
 from reverie.guides import guided
 from reverie.image import Photo, PhotoFile, check_output, read_header, read_photo, save_image
@@ -27,7 +28,7 @@ from reverie.memory import parse_memory, tile_for
 from reverie.models import default_objective, load_model
 from reverie.objectives import Objective
 from reverie.panorama import labeled
-from reverie.recipe import Recipe, header_of, located, model_of, photo_of, plain, steps_of, wish_of
+from reverie.recipe import Recipe, header_of, located, model_of, photo_of, plain, steps_of, text_of, visualized, wish_of
 from reverie.types import Image, Model, Step
 from reverie.wording import objective
 
@@ -118,13 +119,18 @@ def how(wish: Wish) -> dict[str, Any]:
 
 
 def dream_again(picture: Path, output: Path | None, moved: Path | None, manner: Manner) -> int:
-    """Dreams again what made a picture. Returns the exit code."""
+    """Makes again what a picture's recipe says. Returns the exit code."""
     speak(manner)
-    recipe = located(Recipe.from_file(picture), beside=picture)
+    text = text_of(picture)
+    if table := visualized(text):
+        if moved is not None:
+            raise SettingsError(f"{picture} began as noise, not as a photo: leave out --input")
+        return visualize_again(picture, table, output, manner)
+    recipe = located(Recipe.from_toml(text), beside=picture)
     recipe = recipe if moved is None else replace(recipe, input=str(moved))
     photo = header_of(recipe, picture) if recipe.block else photo_of(recipe, picture)
     recipe = replace(recipe, input=plain(recipe.input))
-    target = output or free(Path(), f"{picture.stem}-again", picture.suffix if picture.suffix != ".toml" else ".png")
+    target = output or again(picture)
     check_output(target, [picture, photo.path, *map(Path, recipe.guides), *(Path(each.file) for each in recipe.masks)])
     model = model_of(recipe)
     if isinstance(photo, PhotoFile):

@@ -20,13 +20,16 @@ from reverie.cli.manner import Manner
 from reverie.composition import seen_size
 from reverie.dream import size_with
 from reverie.errors import SettingsError
-from reverie.gigapixel import Job, Progress, dream_file
-from reverie.image import MOST_PIXELS, PhotoFile
+from reverie.gigapixel import Progress, dream_file
+from reverie.gigapixel.job import Job
+from reverie.gigapixel.masks import RegionFiles
+from reverie.image import MOST_PIXELS, PhotoFile, read_header
 from reverie.memory import tile_for
 from reverie.objectives import Objective
 from reverie.panorama import labeled
-from reverie.recipe import Recipe, wish_of
+from reverie.recipe import Recipe, check_guides, unchanged
 from reverie.types import Model
+from reverie.wording import objective
 
 READ_BYTES = 28
 """What reading a picture whole takes for each pixel: 16 bits and float32, three or four channels."""
@@ -77,16 +80,23 @@ def dream_large(run: LargeRun, budget: int | None = None) -> int:
 def job_of(run: LargeRun, budget: int | None) -> Job:
     """The job that a run comes to; raises `SettingsError` for what only a picture in memory can have."""
     recipe = run.recipe
-    if recipe.masks or run.manner.snapshots:
-        what = "masks" if recipe.masks else "snapshots"
-        raise SettingsError(f"{what} need the whole picture in memory: give it more --memory, or a smaller --size")
-    wish = wish_of(recipe)
+    if run.manner.snapshots:
+        raise SettingsError("snapshots need the whole picture in memory: give it more --memory, or a smaller --size")
     size = size_with(run.photo.size, recipe.settings.size)
     photo = labeled(run.photo, recipe.settings, size)
-    job = Job(photo, run.target, run.model, wish.objective, recipe.settings, recipe.block or 0)
+    job = Job(photo, run.target, run.model, wish_on_disk(recipe), recipe.settings, recipe.block or 0)
     if budget is not None:
         job = job.within(budget)
     return replace(job, recipe=replace(recipe, block=job.block).to_toml())
+
+
+def wish_on_disk(recipe: Recipe) -> Objective | RegionFiles:
+    """As `wish_of`, the masks left in their files."""
+    check_guides(recipe)
+    if not recipe.masks:
+        return objective(recipe.objective)
+    masks = [unchanged("mask", each.file, Path(each.file), each.sha256, "", read_header) for each in recipe.masks]
+    return RegionFiles(tuple((objective(each.objective), mask) for each, mask in zip(recipe.masks, masks, strict=True)))
 
 
 def watched(steps: Iterator[Progress], name: str) -> Iterator[Progress]:
@@ -120,7 +130,7 @@ def report(run: LargeRun, job: Job, seconds: float) -> dict[str, Any]:
     return {
         "output": str(run.target),
         "model": run.recipe.model,
-        "objective": run.recipe.objective,
+        "objective": run.recipe.objective or {each.file: each.objective for each in run.recipe.masks},
         "score_start": None,
         "score_end": None,
         "steps": run.recipe.settings.steps,

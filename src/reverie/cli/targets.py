@@ -78,6 +78,11 @@ def free(folder: Path, stem: str, suffix: str, taken: Collection[Path] = ()) -> 
     return target
 
 
+def again(picture: Path) -> Path:
+    """A free name in this folder for a picture, or a recipe, that is made again."""
+    return free(Path(), f"{picture.stem}-again", picture.suffix if picture.suffix != ".toml" else ".png")
+
+
 def ending(path: Path) -> str:
     """The photo's own ending where it can be written, PNG elsewhere."""
     return path.suffix if path.suffix.lower() in WRITABLE else ".png"

@@ -18,98 +18,26 @@ import math
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
 from reverie.composition import dream_gradient
-from reverie.dream import dream_steps, size_with
-from reverie.errors import ImageTooSmall, SettingsError
-from reverie.gigapixel.parts import refuse_uneven
+from reverie.dream import dream_steps
+from reverie.errors import ImageTooSmall
+from reverie.gigapixel.job import Job, disk_needed, small_wish, wishes_at
+from reverie.gigapixel.masks import mask_raster
 from reverie.gigapixel.passes import PASSES, Pass, Stage
 from reverie.gigapixel.raster import Raster, Span, drafted, rectangles
 from reverie.gigapixel.resampling import resized, window
 from reverie.gigapixel.source import pictured
 from reverie.gigapixel.work import Work, told
 from reverie.heap import give_back
-from reverie.image import PhotoFile
-from reverie.image.reading import digest_of
-from reverie.image.streaming import Output, check_streamed, save_rows
-from reverie.memory import IMAGE_BYTES, step_bytes_per_pixel
-from reverie.objectives import Objective
-from reverie.pyramid import octave_sizes
-from reverie.settings import Settings
-from reverie.types import Model
+from reverie.image.streaming import Output, save_rows
+from reverie.regions import check_shape
 
 log = logging.getLogger("reverie")
-
-LEAST_BLOCK = 384
-"""The smallest side of a block worth computing: below it the margins are most of it."""
-
-FIXED_BYTES = 300_000_000
-"""What does not grow with a block, measured: the network, code that oneDNN makes for it, rows decoded and encoded."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """A dream on disk: the photograph, where the dream goes, the network, what it shall dream of, and how.
-
-    `block` is the side of the blocks in pixels, their margins included; with the rest it decides every pixel. `within`
-    chooses it.
-    `recipe` is the text to be embedded in the output.
-    """
-
-    photo: PhotoFile
-    target: Path
-    model: Model
-    objective: Objective
-    settings: Settings
-    block: int = 0
-    recipe: str | None = None
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """The output's (height, width)."""
-        return size_with((self.photo.height, self.photo.width), self.settings.size)
-
-    @property
-    def octaves(self) -> list[tuple[int, int]]:
-        """The sizes of the octaves, smallest first."""
-        settings = self.settings
-        return octave_sizes(self.size, settings.octaves, settings.octave_scale, settings.larger_octaves)
-
-    @property
-    def work(self) -> Work:
-        dream: dict[str, Any] = {
-            "photo": self.photo.digest,
-            "model": [self.model.name, self.model.digest, self.model.precision],
-            "objective": str(self.objective),
-            "settings": self.settings.as_dict(),
-            "files": {name: digest_of(Path(name)) for name in self.objective.files},
-        }
-        return Work.beside(self.target, dream, self.block)
-
-    def within(self, memory: int) -> Job:
-        """The job with the largest blocks that so many bytes allow, or those with which it was begun.
-
-        Raises `SettingsError` with the least budget that works, `ImageFileError` where the output's format cannot be
-        written in rows.
-        """
-        check_streamed(self.target, self.size, memory)
-        if self.settings.around:
-            raise SettingsError(
-                "a panorama larger than memory cannot be dreamed around: give it more --memory, or --size"
-            )
-        refuse_uneven(self.objective.resolved(self.model))
-        each = step_bytes_per_pixel(self.model, self.objective) + IMAGE_BYTES
-        side = int(math.sqrt(max(0, memory - FIXED_BYTES) / each))
-        if side < LEAST_BLOCK:
-            least = math.ceil((FIXED_BYTES + each * LEAST_BLOCK**2) / 1e6)
-            raise SettingsError(f"memory is {memory / 1e6:.0f} MB; these layers need at least {least} MB")
-        return replace(self, block=replace(self, block=side).work.block)
 
 
 @dataclass(frozen=True)
@@ -138,6 +66,9 @@ def dream_file(job: Job) -> Iterator[Progress]:
     work = job.work
     with told(work.folder):
         work.open(disk_needed(job))
+        for number, mask in enumerate(job.masks):  # one that is empty is told now
+            mask_raster(mask, number, work)
+            check_shape(mask.size, job.size)
         picture = pictured(job.photo, job.size, work)
         sizes = job.octaves
         first = first_stage(job, work)
@@ -178,15 +109,6 @@ def share_of(stage: Stage, share: float, sizes: list[tuple[int, int]]) -> float:
     return (sum(areas[: stage.octave]) + areas[stage.octave] * (stage.part + share) / PASSES) / sum(areas)
 
 
-def disk_needed(job: Job) -> int:
-    """The bytes of temporary files at their most, and of the output, which is counted as not compressed."""
-    photo, height, width = job.photo, *job.size
-    samples = (3 if photo.opaque else 4) * photo.depth // 8
-    source = photo.height * photo.width * samples * (2 if job.settings.size else 1)
-    largest = math.prod(job.octaves[-1])
-    return source + 20 * largest + (height * width * samples * 4) // 3
-
-
 def first_stage(job: Job, work: Work) -> Stage:
     """The first pass that is still to be made; the octaves that fit into one block need none."""
     fit = sum(math.prod(size) <= job.block**2 for size in job.octaves) * PASSES
@@ -205,7 +127,7 @@ def dream_small(job: Job, picture: Raster, detail: Raster, sizes: list[tuple[int
     reduced = at_size(picture, detail.size, len(sizes) - 1)
     base = reduced.read((0, detail.height), (0, detail.width))[:, :3].to(job.model.device)
     settings = replace(job.settings, octaves=len(sizes), larger_octaves=0, size=None)
-    steps = dream_steps(base, dream_gradient(job.model, job.objective, settings, photo=base), settings)
+    steps = dream_steps(base, dream_gradient(job.model, small_wish(job, detail.size), settings, photo=base), settings)
     dreamed = base
     try:
         dreamed = deque(steps, maxlen=1)[0].image
@@ -219,8 +141,7 @@ def dream_small(job: Job, picture: Raster, detail: Raster, sizes: list[tuple[int
 def pass_of(job: Job, picture: Raster, before: Raster | None, stage: Stage) -> Pass:
     """A pass ready to be made in blocks, the photograph on disk at the size of its octave."""
     base = at_size(picture, job.octaves[stage.octave], stage.octave)
-    wish = job.model, job.objective.resolved(job.model)
-    return Pass.of(stage, (base, before), job.work, wish, job.settings)
+    return Pass.of(stage, (base, before), job.work, (job.model, wishes_at(job, stage.octave)), job.settings)
 
 
 def at_size(picture: Raster, size: tuple[int, int], octave: int) -> Raster:
@@ -236,7 +157,7 @@ def forget(work: Work, stage: Stage) -> None:
     for number in range(stage.number):
         work.drop(f"{Stage(number).prefix}detail*")
     if stage.part == PASSES - 1:
-        work.drop(f"base-{stage.octave:02d}*")
+        work.drop(f"base-{stage.octave:02d}*", f"mask-*-at-{stage.octave:02d}*")
 
 
 def write(job: Job, picture: Raster, detail: Raster | None) -> None:

@@ -10,13 +10,14 @@ import hashlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
-from reverie.composition import nothing
+from reverie.composition import By, nothing
 from reverie.errors import SettingsError
 from reverie.gradient import Measure, gradient_of
 from reverie.objectives import NeuronTerm, Objective, Term
@@ -113,14 +114,16 @@ def seed_of(words: str) -> int:
     return int.from_bytes(hashlib.sha256(words.encode()).digest()[:7], "big")
 
 
-def recording(scales: list[float], rim: float) -> Callable[[Measure], Measure]:
-    """Measures a whole batch as one picture, without the outer `rim` of each side, and writes down what it found."""
+Picked: TypeAlias = Callable[[Image], Float[Tensor, "1 3 _h _w"]]
+"""The pixels of a batch that are measured, as one picture."""
+
+
+def recording(scales: list[float], picked: Picked) -> By:
+    """Measures what is picked of a whole batch as one picture, and writes down what it found."""
 
     def by(own: Measure) -> Measure:
         def measured(grad: Image) -> Tensor:
-            y, x = int(rim * grad.shape[2]), int(rim * grad.shape[3])
-            inner = grad[..., y : grad.shape[2] - y, x : grad.shape[3] - x]
-            scale = own(inner.transpose(0, 1).reshape(1, 3, -1, inner.shape[3]))
+            scale = own(picked(grad))
             scales.append(float(scale))
             return scale
 
@@ -129,7 +132,34 @@ def recording(scales: list[float], rim: float) -> Callable[[Measure], Measure]:
     return by
 
 
-def replaying(scales: Iterable[float]) -> Callable[[Measure], Measure]:
+def inner(count: int, rim: float) -> Picked:
+    """The first `count` images of a batch, of whatever size, without the outer `rim` of each side."""
+
+    def picked(grad: Image) -> Float[Tensor, "1 3 _h _w"]:
+        y, x = int(rim * grad.shape[2]), int(rim * grad.shape[3])
+        middle = grad[:count, :, y : grad.shape[2] - y, x : grad.shape[3] - x]
+        return middle.transpose(0, 1).reshape(1, 3, -1, middle.shape[3])
+
+    return picked
+
+
+def inside(region: Bool[Tensor, "n h w"]) -> Picked:
+    """The pixels of a batch that lie within a region."""
+    return lambda grad: grad.transpose(0, 1)[:, region.to(grad.device)][None, :, None]
+
+
+def clear_of_rim(row: Window, column: Window, rim: float) -> Bool[Tensor, "1 h w"]:
+    """Where a window answers as the whole picture does: away from its edges, but for those that are the picture's."""
+
+    def along(window: Window) -> Bool[Tensor, " n"]:
+        (low, high), reach = window.seen, int(rim * (window.seen[1] - window.seen[0]))
+        pixels = torch.arange(low, high)
+        return ((pixels >= low + reach) | (low == 0)) & ((pixels < high - reach) | (high == window.side))
+
+    return (along(row)[:, None] & along(column))[None]
+
+
+def replaying(scales: Iterable[float]) -> By:
     """Gives out what was recorded, one number for each time that something is measured."""
     left = iter(scales)
 
@@ -161,5 +191,10 @@ def spread(whole: int, side: int, step: int, count: int) -> list[Window]:
     if whole <= side * count:
         side = max(step, whole // count // step * step)
     centers = [(2 * number + 1) * whole // (2 * count) for number in range(count)]
-    starts = [min(max(0, center - side // 2), whole - side) // step * step for center in centers]
-    return [Window((start, start + side), (start, start + side), whole) for start in starts]
+    return [centered(center, side, whole, step) for center in centers]
+
+
+def centered(center: int, side: int, whole: int, step: int) -> Window:
+    """A window of `side` pixels about a place, within the picture."""
+    start = min(max(0, center - side // 2), whole - side) // step * step
+    return Window((start, start + side), (start, start + side), whole)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -14,20 +14,32 @@ from jaxtyping import Float
 from torch import Tensor
 
 from reverie.ascent import ascend
-from reverie.composition import styled
+from reverie.composition import By, styled
 from reverie.gigapixel.blocks import Blocks, shared
-from reverie.gigapixel.parts import Parts, recording, replaying, sample, shifts, together
+from reverie.gigapixel.masks import SoftMask
+from reverie.gigapixel.parts import (
+    centered,
+    inner,
+    inside,
+    recording,
+    replaying,
+    sample,
+    shifts,
+    together,
+)
 from reverie.gigapixel.raster import Raster, Span, drafted, rectangles
+from reverie.gigapixel.regions import RIM, Region, fixed
 from reverie.gigapixel.resampling import window
 from reverie.gigapixel.work import Work, write_whole
-from reverie.nearness import kept, weight_of_keep
+from reverie.nearness import kept
 from reverie.objectives import Objective
+from reverie.regions import regional
 from reverie.settings import Settings
 from reverie.tiling import Window
-from reverie.types import CHANGE, Image, Model
+from reverie.types import Gradient, Image, Model
 
 Scales = list[list[float]]
-"""For every step what its gradient was measured by: each frequency band, then the whole."""
+"""For every step what its gradient was measured by: of each region each frequency band, then the whole."""
 
 SAMPLES = 3
 """The scales are recorded on so many windows a side, spread over the picture: together they cost as much as a block."""
@@ -72,10 +84,9 @@ class Pass:
     before: Raster | None
     """The detail of the pass before, at its own size; None where nothing was dreamed yet."""
     work: Work
-    parts: Parts
+    regions: tuple[Region, ...]
+    """One without a mask, or any number with one."""
     settings: Settings
-    keep: float = 0
-    """How strongly every block stays near to the photograph."""
 
     @classmethod
     def of(
@@ -83,13 +94,14 @@ class Pass:
         stage: Stage,
         rasters: tuple[Raster, Raster | None],
         work: Work,
-        wish: tuple[Model, Objective],
+        wish: tuple[Model, Sequence[tuple[Objective, SoftMask | None]]],
         settings: Settings,
     ) -> Pass:
         """A pass from the photograph at the octave's size, and the detail of the pass before."""
-        model, objective = wish
-        parts = Parts.of(model, objective.without(CHANGE), rasters[0].size, settings.jitter)
-        return cls(stage, *rasters, work, parts, settings, weight_of_keep(objective))
+        model, objectives = wish
+        size, jitter = rasters[0].size, settings.jitter
+        regions = tuple(Region.of(model, objective, mask, size, jitter) for objective, mask in objectives)
+        return cls(stage, *rasters, work, regions, settings)
 
     @property
     def steps(self) -> int:
@@ -97,7 +109,8 @@ class Pass:
 
     @cached_property
     def blocks(self) -> Blocks:
-        grid = math.lcm(self.parts.plan.step, 2 ** min(4, max(0, self.settings.laplacian_levels - 1)))
+        steps = [region.parts.plan.step for region in self.regions]
+        grid = math.lcm(*steps, 2 ** min(4, max(0, self.settings.laplacian_levels - 1)))
         return Blocks(self.base.size, self.work.block, grid, self.stage.part / PASSES)
 
     @cached_property
@@ -113,17 +126,43 @@ class Pass:
         return sample(*self.windows[0], self.work.block // count, self.blocks.step, count)
 
     @cached_property
+    def recorded(self) -> list[tuple[Window, Window]]:
+        """The samples, and as many more windows of their size where each region lies."""
+        if len(self.windows) == 1:
+            return self.samples
+        (row, column), step = self.samples[0], self.blocks.step
+        down, across = (each.seen[1] - each.seen[0] for each in (row, column))
+        places = [
+            place for each in self.regions if each.mask is not None for place in each.mask.places(len(self.samples))
+        ]
+        more = [(centered(y, down, row.side, step), centered(x, across, column.side, step)) for y, x in places]
+        return list(dict.fromkeys([*self.samples, *more]))
+
+    @cached_property
     def style(self) -> Settings:
         """The settings, with no more frequency bands than the smallest window has."""
         least = min(high - low for pair in [*self.windows, *self.samples] for low, high in (each.seen for each in pair))
         bands = int(math.log2(max(1, least) / 4)) + 1 if least >= 4 else 1
         return replace(self.settings, laplacian_levels=min(self.settings.laplacian_levels, bands))
 
-    def shifts(self) -> Iterator[tuple[int, int]]:
-        return shifts(f"{self.settings.seed} {self.stage.number}", self.settings.jitter, self.parts.room)
+    def shifts(self, room: int) -> Iterator[tuple[int, int]]:
+        return shifts(f"{self.settings.seed} {self.stage.number}", self.settings.jitter, room)
 
     def base_at(self, row: Window, column: Window) -> Image:
-        return self.base.read(row.seen, column.seen)[:, :3].to(self.parts.model.device)
+        return self.base.read(row.seen, column.seen)[:, :3].to(self.regions[0].parts.model.device)
+
+    def gradient(self, pairs: Sequence[tuple[Window, Window]], measured: Sequence[tuple[Region, By, By]]) -> Gradient:
+        """The gradient of some windows as a batch: of regions, each with what measures its bands, and its whole."""
+        photos = torch.cat([self.base_at(*pair) for pair in pairs])
+        gradients, weights = [], []
+        for region, bands, whole in measured:
+            parts = region.parts
+            own = together([parts.gradient(*pair, self.shifts(parts.room)) for pair in pairs])
+            gradients.append(kept(styled(own, self.style, bands, whole), photos, region.keep))
+            weights.append(region.weights(pairs).to(photos.device))
+        if all(region.mask is None for region, _, _ in measured):
+            return gradients[0]
+        return regional(gradients, [fixed(own) for own in weights])
 
     def start(self, row: Window, column: Window) -> Image:
         """The photograph in a window, and what the octave before dreamed there."""
@@ -142,21 +181,32 @@ class Pass:
         return found
 
     def record(self) -> Iterator[list[float]]:
-        pairs = self.samples
+        pairs, count = self.recorded, len(self.samples)
         scales: list[float] = []
         canvas = torch.cat([self.start(*pair) for pair in pairs])
-        gradient = together([self.parts.gradient(*pair, self.shifts()) for pair in pairs])
-        gradient = styled(gradient, self.style, recording(scales, 0 if pairs == self.windows else 1 / 8))
-        gradient = kept(gradient, torch.cat([self.base_at(*pair) for pair in pairs]), self.keep)
-        share = canvas.shape[0] * canvas.shape[2] * canvas.shape[3] / (self.base.height * self.base.width)
+        bands = inner(count, 0 if pairs == self.windows else RIM)
+        wholes = [bands if region.mask is None else inside(region.measured_in(pairs)) for region in self.regions]
+        measured = [
+            (region, recording(scales, bands), recording(scales, whole))
+            for region, whole in zip(self.regions, wholes, strict=True)
+        ]
+        gradient = self.gradient(pairs, measured)
+        share = count * canvas.shape[2] * canvas.shape[3] / (self.base.height * self.base.width)
         for step in ascend(canvas, gradient, self.steps, self.settings.step_size):
-            ended = self.settings.max_score is not None and float(step.score.sum()) / share > self.settings.max_score
+            score = float(step.score[:count].sum()) / share
+            ended = self.settings.max_score is not None and score > self.settings.max_score
             if ended and self.stage.part:  # the pass before ended with that step
                 break
             yield scales.copy()
             scales.clear()
             if ended:
                 break
+
+    def scales_of(self, region: int) -> Iterator[float]:
+        """Those of one region, by its number."""
+        for step in self.scales:
+            each = len(step) // len(self.regions)
+            yield from step[region * each : (region + 1) * each]
 
     def block(self, row: int, column: int) -> Raster:
         """Where the detail of a block is kept."""
@@ -178,10 +228,15 @@ class Pass:
 
     def dreamed(self, row: Window, column: Window) -> Image:
         """What is dreamed in a window: the canvas after all steps, less the photograph."""
-        gradient = self.parts.gradient(row, column, self.shifts())
-        gradient = styled(gradient, self.style, replaying(itertools.chain.from_iterable(self.scales)))
         base, canvas = self.base_at(row, column), self.start(row, column)
-        gradient = kept(gradient, base, self.keep)
+        pair, measured = (row, column), []
+        for number, region in enumerate(self.regions):
+            if region.mask is None or bool(region.weights([pair]).any()):
+                replayed = replaying(self.scales_of(number))
+                measured.append((region, replayed, replayed))
+        if not measured:
+            return canvas - base
+        gradient = self.gradient([pair], measured)
         for step in ascend(canvas, gradient, len(self.scales), self.settings.step_size):
             canvas = step.image
         return canvas - base

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol, runtime_checkable
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -9,12 +11,24 @@ from torch import Tensor
 from reverie.gigapixel.raster import Raster, Span, drafted, rectangles
 
 
-def window(raster: Raster, size: tuple[int, int], rows: Span, columns: Span) -> Float[Tensor, "1 c h w"]:
+@runtime_checkable
+class Readable(Protocol):
+    """What rectangles of a picture are read from."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+
+    def read(self, rows: Span, columns: Span) -> Float[Tensor, "1 c h w"]:
+        """A rectangle."""
+
+
+def window(raster: Readable, size: tuple[int, int], rows: Span, columns: Span) -> Float[Tensor, "1 c h w"]:
     """A rectangle of what the raster would be at another size (height, width)."""
     if size == raster.size:
         return raster.read(rows, columns)
-    seen_rows, down = weights(raster.height, size[0], rows)
-    seen_columns, across = weights(raster.width, size[1], columns)
+    seen_rows, down = weights(raster.size[0], size[0], rows)
+    seen_columns, across = weights(raster.size[1], size[1], columns)
     return down @ raster.read(seen_rows, seen_columns) @ across.T
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -15,13 +16,19 @@ from reverie.image.streaming import transcribe
 
 def pictured(photo: PhotoFile, size: tuple[int, int], work: Work) -> Raster:
     """The photograph's raster at a size (height, width), three channels or four; made unless it is there."""
-    kind, bands = "uint8" if photo.depth == 8 else "uint16", 3 if photo.opaque else 4
-    source = Raster(work.path("source.raw"), photo.height, photo.width, bands, kind)
-    if not source.there:
-        decode(photo, source)
+    source = decoded(photo, work.path("source.raw"))
     if size == source.size:
         return source
-    return resized(source, Raster(work.path("picture.raw"), *size, bands, "uint16"))
+    return resized(source, Raster(work.path("picture.raw"), *size, source.channels, "uint16"))
+
+
+def decoded(photo: PhotoFile, path: Path) -> Raster:
+    """The photograph's raster at its own size; made unless it is there."""
+    kind, bands = "uint8" if photo.depth == 8 else "uint16", 3 if photo.opaque else 4
+    raster = Raster(path, photo.height, photo.width, bands, kind)
+    if not raster.there:
+        decode(photo, raster)
+    return raster
 
 
 def decode(photo: PhotoFile, upright: Raster) -> None:
