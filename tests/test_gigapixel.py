@@ -41,7 +41,7 @@ from reverie.objectives import layer, neuron, total_variation
 from reverie.recipe import Recipe
 from reverie.resample import resize
 from reverie.settings import Settings
-from reverie.types import IMAGE, Image
+from reverie.types import CHANGE, IMAGE, Image
 from reverie.wording import objective
 from seer import seer
 
@@ -347,7 +347,7 @@ def test_every_wish_is_dreamed_from_disk_to_disk(job: Job, tmp_path: Path, words
     if words == "keep":
         assert torch.allclose(photo, dreamed, atol=1e-4)
         return
-    score = score_of(large.model, wish.without("change"))
+    score = score_of(large.model, wish.without(CHANGE))
     assert float(score(dreamed)) > float(score(photo)) + 0.005
 
 
