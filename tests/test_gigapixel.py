@@ -283,6 +283,33 @@ def test_killed_at_any_moment_it_ends_with_the_same_pixels(job: Job, tmp_path: P
     assert (result(job) == expected).all()
 
 
+def test_a_second_dream_into_the_same_file_is_told_that_one_is_at_work(job: Job) -> None:
+    steps = dream_file(job)
+    for progress in steps:
+        if progress.done == 3:
+            break
+    there = blocks_there(job)
+    for other in (job, replace(job, settings=replace(FEW, seed=8))):
+        with pytest.raises(ImageFileError, match="another dream is being made in .*: wait for it") as refusal:
+            next(dream_file(other))
+        assert "\n" not in str(refusal.value)
+    assert there == blocks_there(job)
+    list(steps)
+    assert job.target.exists() and not job.work.folder.exists()
+
+
+def test_a_dream_in_another_process_keeps_others_out_until_it_is_killed(job: Job) -> None:
+    code = KILLED.format(tests=str(Path(__file__).parent), photo=str(job.photo.path), target=str(job.target))
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as run:
+        assert run.stdout and run.stdout.readline()
+        run.send_signal(signal.SIGSTOP)
+        with pytest.raises(ImageFileError, match="another dream"):
+            next(dream_file(job))
+        run.send_signal(signal.SIGKILL)
+    list(dream_file(job))
+    assert job.target.exists() and not job.work.folder.exists()
+
+
 def test_another_dream_into_the_same_file_begins_anew(job: Job) -> None:
     for progress in dream_file(job):
         if progress.done == 3:

@@ -195,6 +195,7 @@ def test_a_mask_that_is_black_is_refused_before_the_start(job: Job) -> None:
     black = read_header(shaded(job.target.with_name("black.png"), box(0, 0, 0, 0)))
     with pytest.raises(ImageFileError, match="black.png: the mask is empty"):
         next(dream_file(replace(job, objective=RegionFiles(((ONE, black),)))))
+    assert not job.work.folder.exists()
 
 
 def test_a_mask_of_another_shape_is_stretched_with_a_word(job: Job, caplog: pytest.LogCaptureFixture) -> None:

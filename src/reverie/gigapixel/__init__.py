@@ -25,7 +25,7 @@ from torch import Tensor
 
 from reverie.composition import dream_gradient
 from reverie.dream import dream_steps
-from reverie.errors import ImageTooSmall
+from reverie.errors import ImageFileError, ImageTooSmall
 from reverie.gigapixel.job import Job, disk_needed, small_wish, wishes_at
 from reverie.gigapixel.masks import mask_raster
 from reverie.gigapixel.passes import PASSES, Pass, Stage
@@ -64,11 +64,9 @@ def dream_file(job: Job) -> Iterator[Progress]:
     Raises `ImageFileError` for a full disk, and for files that change or vanish meanwhile.
     """
     work = job.work
-    with told(work.folder):
+    with told(work.folder), work.held():
         work.open(disk_needed(job))
-        for number, mask in enumerate(job.masks):  # one that is empty is told now
-            mask_raster(mask, number, work)
-            check_shape(mask.size, job.size)
+        read_masks(job, work)
         picture = pictured(job.photo, job.size, work)
         sizes = job.octaves
         first = first_stage(job, work)
@@ -87,6 +85,17 @@ def dream_file(job: Job) -> Iterator[Progress]:
             forget(work, stage)
         write(job, picture, detail)
         work.close()
+
+
+def read_masks(job: Job, work: Work) -> None:
+    """The masks onto the disk; one that is empty is told before anything else is begun, and leaves nothing there."""
+    try:
+        for number, mask in enumerate(job.masks):
+            mask_raster(mask, number, work)
+            check_shape(mask.size, job.size)
+    except ImageFileError:
+        work.close()
+        raise
 
 
 def blocks_of(one: Pass, octaves: int) -> Iterator[Progress]:

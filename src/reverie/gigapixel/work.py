@@ -7,15 +7,18 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from reverie.errors import ImageFileError
 from reverie.image.opening import printable
 
 MANIFEST = "manifest.json"
+LOCK = "lock"
 WAY = 2
 """Counts the ways in which blocks were ever computed: another way's blocks are of no use."""
 
@@ -46,18 +49,49 @@ class Work:
         Raises `ImageFileError` where the disk has less than the `needed` bytes left, or the folder is somebody's own.
         """
         with told(self.folder):
+            self.refuse_foreign()
+            manifest = asdict(self) | {"folder": None}
             begun = read_manifest(self.folder)
-            if self.folder.exists() and begun != asdict(self) | {"folder": None}:
-                if not begun and any(self.folder.iterdir()):
-                    raise ImageFileError(f"{printable(self.folder)} is in the way; move it elsewhere")
-                shutil.rmtree(self.folder)
+            if begun and begun != manifest:
+                self.empty()
             self.check_disk(needed)
-            if not self.folder.exists():
-                self.folder.mkdir()
-                write_whole(self.folder / MANIFEST, json.dumps(asdict(self) | {"folder": None}))
+            if begun != manifest:
+                self.folder.mkdir(exist_ok=True)
+                write_whole(self.folder / MANIFEST, json.dumps(manifest))
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keeps every other dream out of the folder meanwhile. The system does, so that no kill leaves it locked.
+
+        Raises `ImageFileError` where another dream is at work.
+        """
+        self.refuse_foreign()
+        self.folder.mkdir(exist_ok=True)
+        lock = FileLock(self.folder / LOCK, timeout=0, thread_local=False)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise ImageFileError(
+                f"another dream is being made in {printable(self.folder)}: wait for it, or name another output"
+            ) from None
+        try:
+            yield
+        finally:
+            if not self.files():  # finished, or refused before it began
+                shutil.rmtree(self.folder, ignore_errors=True)
+            lock.release()
+
+    def files(self) -> list[Path]:
+        """What is in the folder, but for the lock."""
+        return [path for path in self.folder.iterdir() if path.name != LOCK] if self.folder.exists() else []
+
+    def refuse_foreign(self) -> None:
+        """Raises `ImageFileError` where the folder is somebody's own."""
+        if self.files() and not read_manifest(self.folder):
+            raise ImageFileError(f"{printable(self.folder)} is in the way; move it elsewhere")
 
     def check_disk(self, needed: int) -> None:
-        there = [path.stat().st_size for path in self.folder.iterdir()] if self.folder.exists() else []
+        there = [path.stat().st_size for path in self.files()]
         free, missing = shutil.disk_usage(self.folder.parent).free, needed - sum(there)
         if missing > free:
             raise ImageFileError(
@@ -74,8 +108,15 @@ class Work:
             for path in self.folder.glob(pattern):
                 path.unlink(missing_ok=True)
 
+    def empty(self) -> None:
+        """Deletes all that is in the folder; the folder itself goes when it is held no more."""
+        for path in self.files():
+            path.unlink()
+
     def close(self) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """The same at the end, when nothing that goes wrong with it matters."""
+        with suppress(OSError):
+            self.empty()
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
