@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -37,7 +38,7 @@ from reverie.gradient import score_of
 from reverie.guides import guide
 from reverie.image import read_header, read_photo, read_recipe
 from reverie.nearness import diversity, keep
-from reverie.objectives import layer, neuron, total_variation
+from reverie.objectives import Objective, layer, neuron, total_variation
 from reverie.recipe import Recipe
 from reverie.resample import resize
 from reverie.settings import Settings
@@ -238,6 +239,14 @@ def test_a_dream_raises_the_score(job: Job, tiny: TorchModel) -> None:
     assert scores[1] > scores[0] * 1.2
     assert read_recipe(job.target) == 'recipe = "of this"'
     assert not list(job.target.parent.glob(".*"))
+
+
+@pytest.mark.parametrize("wish", [WISH, WISH + 0.2 * keep(), keep(), layer("b") + layer("c"), total_variation()])
+def test_the_last_word_is_what_the_photo_and_the_dream_score(job: Job, wish: Objective) -> None:
+    *_, last = dream_file(replace(job, objective=wish))
+    photo, dreamed = read_photo(job.photo.path).image, read_photo(job.target).image
+    expected = [float(score_of(job.model, wish, photo)(image)) for image in (photo, dreamed)]
+    assert last.share == 1 and last.scores == pytest.approx(expected, rel=1e-3, abs=1e-5)
 
 
 def test_stopped_after_every_block_it_ends_with_the_same_pixels(job: Job, tmp_path: Path) -> None:
@@ -462,7 +471,9 @@ def test_nearness_to_the_photograph_is_kept_in_every_block(one: Pass, tiny: Torc
 
 
 @pytest.mark.bundled
-def test_the_command_line_goes_over_to_the_disk_and_does_it_again(tmp_path: Path) -> None:
+def test_the_command_line_goes_over_to_the_disk_and_does_it_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     photo = written(tmp_path / "photo.jpg", pixels(1300, 1900))
     words = [str(photo), "-o", str(tmp_path / "dream.tif"), "--memory", "400MB", "--octaves", "1", "--steps", "1"]
     assert main(["dream", *words]) == 0
@@ -472,3 +483,15 @@ def test_the_command_line_goes_over_to_the_disk_and_does_it_again(tmp_path: Path
     first, second = (read_photo(tmp_path / name).image for name in ("dream.tif", "again.tif"))
     assert torch.equal(first, second)
     assert not torch.equal(first, read_photo(photo).image)
+    told = re.search(r"dream.tif: score (\S+) -> (\S+), ", capsys.readouterr().err)
+    assert told is not None and float(told[2]) > 1.05 * float(told[1])
+
+
+@pytest.mark.bundled
+def test_snapshots_of_a_picture_on_disk_are_refused_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photo = written(tmp_path / "photo.jpg", pixels(1300, 1900))
+    words = [str(photo), "-o", str(tmp_path / "dream.tif"), "--memory", "400MB", "--snapshots", "2"]
+    assert main(["dream", *words]) == 2
+    assert re.fullmatch(r"reverie: snapshots need the whole picture in memory: .*\n", capsys.readouterr().err)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 import time
@@ -15,7 +14,7 @@ from reverie.analysis.memory import peak_memory
 from reverie.cli.flags import Wish
 from reverie.cli.large import LargeRun, dream_large, larger_than
 from reverie.cli.manner import Manner, speak
-from reverie.cli.progress import watched
+from reverie.cli.progress import tell, watched
 from reverie.cli.targets import again, jobs_of
 from reverie.cli.visualizing import visualize_again
 from reverie.composition import resize_of, seen_size
@@ -159,7 +158,7 @@ def dream_one(run: Run) -> int:
     dreamed = image if last is None else whole(last, image, resize)
     if last is not None or failure is None:
         save(run, dreamed, run.target, only_steps=taken if code or failure else run.recipe.only_steps)
-        tell(run, report(run, image, dreamed, last, time.monotonic() - began))
+        tell(run.manner, report(run, image, dreamed, last, time.monotonic() - began))
     if failure:
         raise failure
     return code
@@ -216,12 +215,3 @@ def score(run: Run, image: Image, photo: Image) -> float | None:
     except ImageTooSmall:
         return None
     return value if math.isfinite(value) else None
-
-
-def tell(run: Run, report: dict[str, Any]) -> None:
-    if run.manner.json:
-        print(json.dumps(report), flush=True)
-    elif not run.manner.quiet:
-        scores = (report["score_start"], report["score_end"])
-        start, end = ("none" if each is None else f"{each:.4g}" for each in scores)
-        print(f"{report['output']}: score {start} -> {end}, {report['seconds']:.1f} s", file=sys.stderr)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 import time
@@ -17,6 +16,7 @@ from rich.progress import Progress as Bars
 
 from reverie.analysis.memory import peak_memory
 from reverie.cli.manner import Manner
+from reverie.cli.progress import tell
 from reverie.composition import seen_size
 from reverie.dream import size_with
 from reverie.errors import SettingsError
@@ -67,13 +67,12 @@ def dream_large(run: LargeRun, budget: int | None = None) -> int:
     job = job_of(run, budget)
     steps = dream_file(job)
     try:
-        for _ in steps if run.manner.quiet else watched(steps, run.photo.path.name):
-            pass
+        *_, last = steps if run.manner.quiet else watched(steps, run.photo.path.name)
     except KeyboardInterrupt:
         if not run.manner.quiet:
             print(f"{run.target}: stopped; the same command goes on from here", file=sys.stderr)
         return 130
-    tell(run, report(run, job, time.monotonic() - began))
+    tell(run.manner, report(run, job, last, time.monotonic() - began))
     return 0
 
 
@@ -115,7 +114,7 @@ def watched(steps: Iterator[Progress], name: str) -> Iterator[Progress]:
 def with_lines(steps: Iterator[Progress], name: str) -> Iterator[Progress]:
     began = time.monotonic()
     for step in steps:
-        if step.done in (0, step.blocks):
+        if step.done in (0, step.blocks) and step.scores is None:
             print(f"{name}: {place(step)}, {time.monotonic() - began:.1f} s", file=sys.stderr, flush=True)
         yield step
 
@@ -125,14 +124,15 @@ def place(step: Progress) -> str:
     return f"octave {step.octave + 1}/{step.octaves} {part}"
 
 
-def report(run: LargeRun, job: Job, seconds: float) -> dict[str, Any]:
-    """What was done, in numbers; no scores, which would take the network once more through the whole picture."""
+def report(run: LargeRun, job: Job, last: Progress, seconds: float) -> dict[str, Any]:
+    """What was done, in numbers. The scores are those of the photo and of the finished picture, at its size."""
+    start, end = last.scores or (None, None)
     return {
         "output": str(run.target),
         "model": run.recipe.model,
         "objective": run.recipe.objective or {each.file: each.objective for each in run.recipe.masks},
-        "score_start": None,
-        "score_end": None,
+        "score_start": start,
+        "score_end": end,
         "steps": run.recipe.settings.steps,
         "octaves": len(job.octaves),
         "seconds": round(seconds, 3),
@@ -141,10 +141,3 @@ def report(run: LargeRun, job: Job, seconds: float) -> dict[str, Any]:
         "precision": run.recipe.precision,
         "recipe": job.recipe,
     }
-
-
-def tell(run: LargeRun, report: dict[str, Any]) -> None:
-    if run.manner.json:
-        print(json.dumps(report), flush=True)
-    elif not run.manner.quiet:
-        print(f"{report['output']}: {report['seconds']:.1f} s", file=sys.stderr)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from reverie.cli.manner import Manner
 from reverie.dream import image_size
 from reverie.pyramid import octave_sizes
 from reverie.settings import Settings
@@ -52,6 +55,16 @@ def with_lines(steps: Iterator[Step], name: str) -> Iterator[Step]:
             line = f"{name}: {place(step)}, {width} x {height}, score {score(step):.4g}, {seconds:.1f} s"
             print(line, file=sys.stderr, flush=True)
         yield step
+
+
+def tell(manner: Manner, report: Mapping[str, Any]) -> None:
+    """What was done, as one JSON object or one line."""
+    if manner.json:
+        print(json.dumps(report), flush=True)
+    elif not manner.quiet:
+        scores = (report["score_start"], report["score_end"])
+        start, end = ("none" if each is None else f"{each:.4g}" for each in scores)
+        print(f"{report['output']}: score {start} -> {end}, {report['seconds']:.1f} s", file=sys.stderr)
 
 
 def place(step: Step) -> str:

@@ -31,11 +31,13 @@ from reverie.gigapixel.masks import mask_raster
 from reverie.gigapixel.passes import PASSES, Pass, Stage
 from reverie.gigapixel.raster import Raster, Span, drafted, rectangles
 from reverie.gigapixel.resampling import resized, window
+from reverie.gigapixel.scoring import score_on_disk
 from reverie.gigapixel.source import pictured
 from reverie.gigapixel.work import Work, told
 from reverie.heap import give_back
 from reverie.image.streaming import Output, save_rows
 from reverie.regions import check_shape
+from reverie.types import Image
 
 log = logging.getLogger("reverie")
 
@@ -44,7 +46,8 @@ log = logging.getLogger("reverie")
 class Progress:
     """How far a dream on disk is: blocks of a pass over an octave, and the share of all the work, 0..1.
 
-    `done` is 0 while a pass is prepared. `octave` and `part` count from 0.
+    `done` is 0 while a pass is prepared. `octave` and `part` count from 0. The last one, when the picture is written,
+    has the `scores` of the photograph and of the dream.
     """
 
     octave: int
@@ -54,6 +57,7 @@ class Progress:
     done: int
     blocks: int
     share: float
+    scores: tuple[float | None, float | None] | None = None
 
 
 def dream_file(job: Job) -> Iterator[Progress]:
@@ -83,8 +87,22 @@ def dream_file(job: Job) -> Iterator[Progress]:
             detail = detail_of(job, work, number)
             one.assemble(detail)  # from here on nothing else of the pass is needed
             forget(work, stage)
+        scores = scores_of(job, picture, detail)
         write(job, picture, detail)
         work.close()
+    yield Progress(len(sizes) - 1, len(sizes), PASSES - 1, PASSES, 0, 0, 1, scores)
+
+
+def scores_of(job: Job, picture: Raster, detail: Raster | None) -> tuple[float | None, float | None]:
+    """What the photograph and the dream score."""
+
+    def photo(rows: Span, columns: Span) -> Image:
+        return picture.read(rows, columns)[:, :3]
+
+    def dreamed(rows: Span, columns: Span) -> Image:
+        return canvas(picture, detail, rows, columns)[:, :3]
+
+    return score_on_disk(job, photo, photo), score_on_disk(job, dreamed, photo)
 
 
 def read_masks(job: Job, work: Work) -> None:

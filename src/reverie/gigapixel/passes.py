@@ -127,14 +127,13 @@ class Pass:
 
     @cached_property
     def recorded(self) -> list[tuple[Window, Window]]:
-        """The samples, and as many more windows of their size where each region lies."""
+        """The samples, and about as many more windows of their size, shared out to where the regions lie."""
         if len(self.windows) == 1:
             return self.samples
         (row, column), step = self.samples[0], self.blocks.step
         down, across = (each.seen[1] - each.seen[0] for each in (row, column))
-        places = [
-            place for each in self.regions if each.mask is not None for place in each.mask.places(len(self.samples))
-        ]
+        masks, many = [each.mask for each in self.regions if each.mask is not None], len(self.samples)
+        places = [place for mask in masks for place in mask.places(max(1, many // len(masks)))]
         more = [(centered(y, down, row.side, step), centered(x, across, column.side, step)) for y, x in places]
         return list(dict.fromkeys([*self.samples, *more]))
 
