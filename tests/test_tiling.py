@@ -87,7 +87,7 @@ def test_what_needs_the_whole_picture_is_measured_whole_and_refused_in_tiles(mod
 
 
 @pytest.mark.parametrize(
-    ("words", "expected"), [("2GB", 2 * 10**9), ("512 MiB", 2**29), ("1.5g", 1_500_000_000), ("100", 100)]
+    ("words", "expected"), [("2GB", 2 * 10**9), ("512 MiB", 2**29), ("1.5g", 1_500_000_000), ("100000000", 10**8)]
 )
 def test_memory_in_words(words: str, expected: int) -> None:
     assert parse_memory(words) == expected

@@ -35,7 +35,10 @@ def parse_memory(text: str) -> int:
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?i?)b?\s*", text.lower())
     if match is None or match[2] not in UNITS or float(match[1]) <= 0:
         raise SettingsError(f"memory is {text!r}; expected something like 2GB, 512MB or auto")
-    return int(float(match[1]) * UNITS[match[2]])
+    found = int(float(match[1]) * UNITS[match[2]])
+    if found < 10**6:
+        raise SettingsError(f"memory is {text!r}, which is {found:,} bytes; expected something like {match[1]}GB")
+    return found
 
 
 def available_memory() -> int:

@@ -167,7 +167,8 @@ def test_words_that_are_refused_before_any_work(words: str, says: str, folder: P
         ("--engine jax", "no engine is called 'jax'; known: torch, tensorflow"),
         ("--weights gone.safetensors", "cannot read weights from gone.safetensors"),
         ("--weights photo.jpg", "photo.jpg holds no weights"),
-        ("--memory 1kB", "memory is 0 MB; these layers need at least "),
+        ("--memory 1MB", "memory is 1 MB; these layers need at least "),
+        ("--memory 2", "memory is '2', which is 2 bytes; expected something like 2GB"),
         ("--size 10000000", "do not fit"),
     ],
 )

@@ -50,8 +50,10 @@ def test_what_is_there_is_not_dreamed_again(folder: Path, reverie: Command, monk
     interrupted = False
     assert reverie(*words, 3).code == 0
     assert dreamed == ["01.png", "02.png", "02.png", "03.png"]
-    assert reverie(*words, 3, "--seed", 1).code == 0  # other recipes
-    assert dreamed[4:] == ["01.png", "02.png", "03.png"]
+    kept = {each.name: each.read_bytes() for each in Path("tries").iterdir()}
+    said = reverie(*words, 3, "--seed", 1)  # other recipes: what is there would be lost
+    assert said.code == 2 and "01.png is another picture, which would be lost: name another folder" in said.err
+    assert dreamed[4:] == [] and kept == {each.name: each.read_bytes() for each in Path("tries").iterdir()}
 
 
 @pytest.mark.parametrize(
@@ -63,6 +65,7 @@ def test_what_is_there_is_not_dreamed_again(folder: Path, reverie: Command, monk
         ("photo.jpg --surprise 2 --guide photo.jpg", "leave out --guide, --mask and --snapshots"),
         ("gone.jpg --surprise 2", "gone.jpg"),
         ("photo.jpg --surprise 2 -o photo.jpg", "the folder photo.jpg cannot be made"),
+        ("photo.jpg --surprise 2 -o x.png", "x.png is a picture's name; --surprise writes many: name a folder"),
     ],
 )
 def test_bad_input_is_one_line(folder: Path, reverie: Command, words: str, error: str) -> None:

@@ -271,6 +271,10 @@ def layers(
     )
 
 
+BESIDE_NAMES = 50
+"""What the columns beside a name need at least, in letters."""
+
+
 def table(rows: Sequence[Mapping[str, object]], json: bool) -> None:
     """Prints rows as a table for people, or as JSON."""
     if json:
@@ -280,7 +284,10 @@ def table(rows: Sequence[Mapping[str, object]], json: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    drawn = Table(*[name.replace("_", " ") for name in rows[0]], box=box.SIMPLE_HEAD)
+    drawn, console = Table(box=box.SIMPLE_HEAD), Console()
+    for number, name in enumerate(rows[0]):  # what is to be typed elsewhere stands there whole, on one line
+        drawn.add_column(name.replace("_", " "), no_wrap=number == 0)
     for row in rows:
         drawn.add_row(*[f"{value:,}" if isinstance(value, int) else str(value) for value in row.values()])
-    Console().print(drawn)
+    longest = max(len(str(next(iter(row.values())))) for row in rows)
+    console.print(drawn, width=max(console.width, longest + BESIDE_NAMES), crop=False)

@@ -159,6 +159,8 @@ def dream_one(run: Run) -> int:
     if last is not None or failure is None:
         save(run, dreamed, run.target, only_steps=taken if code or failure else run.recipe.only_steps)
         tell(run.manner, report(run, image, dreamed, last, time.monotonic() - began))
+    if code and not run.manner.quiet:
+        print(f"{run.target}: stopped after {taken} steps, and saved as far as it came", file=sys.stderr)
     if failure:
         raise failure
     return code

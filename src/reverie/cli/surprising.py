@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from reverie.cli.dreaming import Run, dream_one, how, recipe_for
-from reverie.cli.flags import Wish
+from reverie.cli.flags import PICTURE, Wish
 from reverie.cli.manner import Manner, speak
 from reverie.cli.targets import inside
 from reverie.dream import image_size
@@ -37,12 +37,17 @@ def surprise_all(photos: list[Path], output: Path | None, wish: Wish, count: int
     model = load_model(wish.model, seed=wish.settings.seed, **how(wish))
     drawn = surprises(geometry(model, model.layers), wish.settings.seed, count)
     folder = folder_for(output or Path(f"{path_of(name).stem}-surprise"))
-    done: list[tuple[Path, str]] = []
-    code = 0
+    tries: list[tuple[Path, Recipe]] = []
     for number, own in enumerate((surprised(wish, each) for each in drawn), 1):
         target = folder / f"{number:02}.png"
         check_output(target, [path_of(name)])
         recipe = recipe_for((photo, name), model, objective(own.objective or ""), own, budget)
+        if target.exists() and not is_of(target, recipe):
+            raise SettingsError(f"{target} is another picture, which would be lost: name another folder with -o")
+        tries.append((target, recipe))
+    done: list[tuple[Path, str]] = []
+    code = 0
+    for number, (target, recipe) in enumerate(tries, 1):
         code = 0 if is_done(target, recipe) else dream_one(Run(recipe, photo, model, target, manner))
         if code:  # interrupted: the others are not wanted either
             break
@@ -64,6 +69,8 @@ def check(photos: list[Path], wish: Wish, manner: Manner) -> None:
 
 def folder_for(path: Path) -> Path:
     """The folder, made if it is not there; raises `ImageFileError` where it cannot be."""
+    if PICTURE.fullmatch(path.suffix) and not path.exists():
+        raise SettingsError(f"{path} is a picture's name; --surprise writes many: name a folder with -o")
     inside(path, [])
     return path
 
@@ -73,6 +80,14 @@ def surprised(wish: Wish, drawn: Surprise) -> Wish:
     settings = {name: value for name, value in drawn.settings.items() if name not in wish.said}
     words = wish.objective if "objective" in wish.said else drawn.objective
     return replace(wish, objective=words, settings=Settings.of({**wish.settings.as_dict(), **settings}))
+
+
+def is_of(target: Path, recipe: Recipe) -> bool:
+    """Whether the file is a dream of this recipe, be it interrupted."""
+    try:
+        return replace(Recipe.from_file(target), tile=None, only_steps=None) == replace(recipe, tile=None)
+    except ReverieError:
+        return False
 
 
 def is_done(target: Path, recipe: Recipe) -> bool:

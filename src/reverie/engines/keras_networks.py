@@ -45,7 +45,7 @@ def tensorflow() -> Any:
                     tf.config.experimental.set_memory_growth(gpu, True)  # or it takes all of it, and torch has none
             tf.constant(0)  # starts its runtime, which greets too
     except ModuleNotFoundError as error:
-        raise MissingExtra("TensorFlow networks", "tensorflow") from error
+        raise MissingExtra("the TensorFlow engine", "tensorflow") from error
     found = (keras.config.backend(), keras.config.image_data_format(), keras.config.floatx())
     wanted = ("tensorflow", "channels_last", "float32")
     if found != wanted:
