@@ -21,6 +21,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from laws import blocks_are_the_same_whoever_dreams_them
 from reverie.ascent import ascend
 from reverie.cli import main
 from reverie.composition import dream_gradient
@@ -205,17 +206,8 @@ def test_blocks_agree_where_both_see_enough(job: Job) -> None:
 
 
 def test_a_block_is_the_same_whoever_dreams_it_and_when(one: Pass) -> None:
-    places = list(one.places())
-    assert len(places) >= 10
-    for place in places:
-        one.dream(*place)
-    once = {place: one.block(*place).path.read_bytes() for place in places}
-    one.work.drop("*block*", "*scales*")
-    random.Random(1).shuffle(places)
-    another = replace(one)
-    for place in places:
-        another.dream(*place)
-    assert once == {place: another.block(*place).path.read_bytes() for place in places}
+    assert len(list(one.places())) >= 10
+    blocks_are_the_same_whoever_dreams_them(one)
 
 
 def test_every_block_is_measured_by_the_same_scales(one: Pass) -> None:

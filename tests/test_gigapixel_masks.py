@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import random
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 import pyvips
 import torch
 
+from laws import blocks_are_the_same_whoever_dreams_them
 from reverie.cli import main
 from reverie.composition import dream_gradient
 from reverie.dream import dream
@@ -129,16 +129,7 @@ def test_a_region_is_measured_where_it_lies_however_small(one: Pass) -> None:
 
 
 def test_a_block_is_the_same_whoever_dreams_it_and_when(one: Pass) -> None:
-    places = list(one.places())
-    for place in places:
-        one.dream(*place)
-    once = {place: one.block(*place).path.read_bytes() for place in places}
-    one.work.drop("*block*", "*scales*")
-    random.Random(1).shuffle(places)
-    another = replace(one)
-    for place in places:
-        another.dream(*place)
-    assert once == {place: another.block(*place).path.read_bytes() for place in places}
+    blocks_are_the_same_whoever_dreams_them(one)
 
 
 def test_stopped_after_every_few_blocks_it_ends_with_the_same_pixels(job: Job, tmp_path: Path) -> None:

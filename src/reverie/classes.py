@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from reverie.errors import UnknownName, WordingError
+from reverie.errors import MOST_LISTED, UnknownName, WordingError
 from reverie.objectives import ChannelTerm, Objective, Term, quoted, single
 from reverie.types import Classifier, Image, Model
 
@@ -118,9 +118,6 @@ def only(word: str, found: list[int], synonyms: list[list[str]]) -> int:
         more = ", ..." if len(found) > MOST_LISTED else ""
         raise WordingError(f"class:{quoted(word)} fits {len(found)} classes: {fitting}{more}; name one, or its number")
     return found[0]
-
-
-MOST_LISTED = 40
 
 
 def plain(name: str) -> str:

@@ -58,10 +58,8 @@ def dream_gradient(
         gradient = unmeasured(windowed(model, wish, tile), settings, generator)
         gradient = around(normalized(gradient, settings.normalization), settings, generator)
         return kept(gradient, photo, weight_of_keep(wish), resize_of(settings))
-    gradients, weights = (
-        [],
-        [soft(mask.to(model.device), settings.feather, settings.around) for _, mask in wish.regions],
-    )
+    weights = [soft(mask.to(model.device), settings.feather, settings.around) for _, mask in wish.regions]
+    gradients = []
     for (own, mask), weight in zip(wish.regions, weights, strict=True):
         gradient = around(unmeasured(windowed(model, own, tile), settings, generator), settings, generator)
         gradient = normalized(gradient, settings.normalization, within(weight, SCALES[settings.normalization]))

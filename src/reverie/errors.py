@@ -116,6 +116,7 @@ def nearest(name: str, known: Iterable[str], most: int = 3) -> str:
 
 
 MOST_LISTED = 40
+"""How many names are told where one of them was meant."""
 
 
 def outermost(names: Sequence[str], most: int) -> list[str]:

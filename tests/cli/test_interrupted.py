@@ -99,6 +99,7 @@ def test_a_real_ctrl_c(folder: Path, reverie: Command) -> None:
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130 and out == ""
     assert "Traceback" not in err and err.startswith("d.png: score ")
+    assert "d.png: stopped after " in err
     recipe = Recipe.from_toml(read_recipe("d.png"))
     assert recipe.only_steps is not None and 1 <= recipe.only_steps < 10_000
     assert read_photo("d.png").image.shape == read_photo("photo.jpg").image.shape

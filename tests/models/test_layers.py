@@ -124,11 +124,13 @@ def test_relu_before_a_pool_is_the_relu_after_it(dtype: torch.dtype) -> None:
     pool = MaxPool()
     answer = pool.answer(ours.answer(at, tape, False), tape)
     cheap = answer, ours.pull(pool.pull(seeded(answer), tape), tape, False)
-    plain = lambda at: F.max_pool2d(F.conv2d(at, ours.weight, ours.bias, 1, 1).relu(), 3, 2)  # noqa: E731
+
+    def plain(at: Tensor) -> Tensor:
+        """Pooled in float32: where several maxima are one place's, their sum is rounded once, as ours is."""
+        return F.max_pool2d(F.conv2d(at, ours.weight, ours.bias, 1, 1).relu().float(), 3, 2).to(dtype)
+
     usual = answer_and_grad(plain, at)
-    # Where several maxima are one place's, bfloat16 rounds torch's sum after each of them, and ours once.
-    close = 1e-6 if dtype == torch.float32 else 0.05
-    torch.testing.assert_close(cheap, usual, rtol=close, atol=close)
+    torch.testing.assert_close(cheap, usual, rtol=1e-6, atol=1e-6)
 
 
 def test_packed_weights_follow_the_weights() -> None:
@@ -198,6 +200,20 @@ def test_a_chain_answers_in_float32_without_a_graph_where_none_is_wanted() -> No
     assert answer.requires_grad and answer.dtype == torch.float32
     (grad,) = torch.autograd.grad(answer.mean(), at)  # one number for all: laid out as nothing is
     assert grad.dtype == torch.bfloat16
+
+
+def test_blocks_are_given_their_own_kind_of_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever comes from the objective: here one number for all places, laid out as nothing is."""
+    chain, given = Three(torch.bfloat16), list[Tensor]()
+    at = planes(1, 4, 13, 15, dtype=torch.bfloat16).requires_grad_(True)
+    high = chain.block("high")
+    pull = high.pull
+    monkeypatch.setattr(high, "pull", lambda grad, *rest: given.append(grad) or pull(grad, *rest))
+    answer = chain(at, ["high"])["high"]
+    torch.autograd.grad(answer.mean(), at)
+    (grad,) = given
+    assert grad.dtype == torch.bfloat16 and grad.is_contiguous(memory_format=CHANNELS_LAST)
+    assert torch.equal(grad, torch.full_like(grad, 1 / answer.numel()))
 
 
 def test_what_is_no_number_is_handed_on_in_a_single_look() -> None:

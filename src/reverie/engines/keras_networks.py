@@ -32,9 +32,8 @@ def tensorflow() -> Any:
     """TensorFlow, imported at the first call, without its greetings. Raises `MissingExtra`."""
     try:
         with _quiet_start():
-            if (
-                "tensorflow" not in sys.modules
-            ):  # triton, which torch may bring along: loaded second, it ends the process
+            if "tensorflow" not in sys.modules:
+                # triton, which torch may bring along, ends the process if it is loaded second.
                 with contextlib.suppress(ImportError):
                     importlib.import_module("triton")
             import keras

@@ -64,10 +64,7 @@ class Blurred:
         if not self.sigma:
             return self.raster.read(rows, columns)
         reach = min(math.ceil(3 * self.sigma), min(self.size) - 1)
-        seen = [
-            (max(0, low - reach), min(side, high + reach))
-            for (low, high), side in zip((rows, columns), self.size, strict=True)
-        ]
+        seen = [wider(span, reach, side) for span, side in zip((rows, columns), self.size, strict=True)]
         top, left = rows[0] - seen[0][0], columns[0] - seen[1][0]
         whole = blur(self.raster.read(seen[0], seen[1]), self.sigma)
         return whole[..., top : top + rows[1] - rows[0], left : left + columns[1] - columns[0]]
