@@ -70,7 +70,7 @@ def names_for(page: str) -> dict[str, Any]:
     return known | {"objective": rv.objective("fire5^2"), "pano": rv.open_image("pano.jpg")}
 
 
-def blocks(text: str) -> Iterator[str]:
+def blocks_of(text: str) -> Iterator[str]:
     """Python of a page, on the lines on which it stands there, so that an error names the right one."""
     for match in BLOCK.finditer(text):
         yield "\n" * (text[: match.start()].count("\n") + 1) + match[1]
@@ -81,7 +81,7 @@ def blocks(text: str) -> Iterator[str]:
 @pytest.mark.parametrize("page", PAGES)
 def test_the_code_of_a_page_runs(page: str, folder: Path) -> None:
     text, names = (ROOT / page).read_text("utf-8"), names_for(page)
-    written = list(blocks(text))
+    written = list(blocks_of(text))
     assert len(written) >= PAGES[page]
     for code in written:
         exec(compile(code, page, "exec"), names)
@@ -112,7 +112,7 @@ def test_what_is_said_beside_the_names_of_others_runs(folder: Path) -> None:
 
 
 def test_each_extension_is_short() -> None:
-    for block in blocks((ROOT / "docs" / "extending.md").read_text("utf-8")):
+    for block in blocks_of((ROOT / "docs" / "extending.md").read_text("utf-8")):
         assert len(block.strip().splitlines()) < 20, block
 
 

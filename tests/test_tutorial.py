@@ -36,7 +36,7 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return nbformat.read(folder / "executed.ipynb", 4)
 
 
-def outputs(notebook: Any) -> list[list[str]]:
+def outputs_of(notebook: Any) -> list[list[str]]:
     """What each cell of code shows: "text" or the type of a picture."""
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     kinds = [[*output.get("data", {"text": ""})] for cell in cells for output in cell.outputs]
@@ -45,11 +45,11 @@ def outputs(notebook: Any) -> list[list[str]]:
 
 @pytest.mark.bundled
 def test_the_tutorial_runs(executed: Any) -> None:
-    pictures = [kinds for kinds in outputs(executed) if kinds == ["image/jpeg"]]
+    pictures = [kinds for kinds in outputs_of(executed) if kinds == ["image/jpeg"]]
     assert len(pictures) >= 8
 
 
 @pytest.mark.bundled
 def test_what_is_kept_is_of_this_notebook(executed: Any) -> None:
     """The outputs in the repository are of the same kinds as those that its cells give now."""
-    assert outputs(nbformat.read(NOTEBOOK, 4)) == outputs(executed)
+    assert outputs_of(nbformat.read(NOTEBOOK, 4)) == outputs_of(executed)
