@@ -55,7 +55,7 @@ def test_the_gallery_shows_every_photograph_of_the_documents() -> None:
 
 
 def command_lines_of(page: Path) -> Iterator[list[str]]:
-    """The words of each `reverie` command line on a page: in its shell blocks, and in its text where arguments follow."""
+    """The words of each `reverie` command line on a page: in its shell blocks, and in its text if arguments follow."""
     text = page.read_text("utf-8")
     for block in SHELL.findall(text):
         for line in block.replace("\\\n", " ").splitlines():
