@@ -45,7 +45,8 @@ def test_the_documents_build_without_a_warning(tmp_path: Path) -> None:
 
 
 def test_the_reference_has_every_public_name_once() -> None:
-    assert sorted(DIRECTIVE.findall((DOCS / "reference.md").read_text("utf-8"))) == sorted(rv.__all__)
+    public = set(dir(rv)) - {"__version__"}
+    assert sorted(DIRECTIVE.findall((DOCS / "reference.md").read_text("utf-8"))) == sorted(public)
 
 
 def test_the_gallery_shows_every_photograph_of_the_documents() -> None:
