@@ -199,7 +199,7 @@ class Settings(Octaves, Style):
     ) = None
     seed: Annotated[int, Meta(ge=0, le=2**63 - 1, description="what chance begins from")] = 0
 
-    ORDER: ClassVar[tuple[str, ...]] = (  # recipes are compared as text, and have had this order since the first
+    ORDER = (  # recipes are compared as text, and have had this order since the first
         "octaves",
         "octave_scale",
         "larger_octaves",
