@@ -3,94 +3,144 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+import json
+import math
+from typing import Any, TypeAlias
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reverie.cli.features import VisualFlags
+from reverie.cli.flags import SettingsFlags
 from reverie.errors import SettingsError, UnknownName
-from reverie.settings import Settings
+from reverie.settings import CheckedFields, Octaves, Setting, Settings, Style, VisualSettings
 
-BOUNDED = [each for each in dataclasses.fields(Settings) if "least" in each.metadata]
-NAMES = [each.name for each in BOUNDED]
-WHOLE = [each.name for each in BOUNDED if str(each.type).startswith("int")]
-OPTIONAL = [each.name for each in BOUNDED if "None" in str(each.type)]
+Case: TypeAlias = tuple[type[CheckedFields], Setting]
 
-
-def bounds(name: str) -> tuple[float, float]:
-    found = Settings.__dataclass_fields__[name].metadata
-    return found["least"], found["most"]
+CASES: list[Case] = [(cls, each) for cls in (Settings, VisualSettings) for each in cls.fields()]
+NUMBERS = [(cls, each) for cls, each in CASES if each.kind in (int, float)]
+WHOLE = [(cls, each) for cls, each in NUMBERS if each.kind is int]
 
 
-def settings_with(name: str, value: Any) -> Settings:
+def over(cases: list[Case]) -> Any:
+    """The same test for every one of these fields."""
+    names = [f"{cls.__name__}.{each.name}" for cls, each in cases]
+    return pytest.mark.parametrize(("cls", "field"), cases, ids=names)
+
+
+def bounds(field: Setting) -> tuple[float, float]:
+    assert field.least is not None and field.most is not None
+    return field.least, field.most
+
+
+def settings_with(cls: type[CheckedFields], name: str, value: Any) -> Any:
     """One field set, and enough octaves for any larger one."""
-    return Settings.of({**({"octaves": 64} if name == "larger_octaves" else {}), name: value})
+    return cls.of({**({"octaves": 64} if name == "larger_octaves" else {}), name: value})
 
 
-def test_each_field_says_what_it_is() -> None:
-    for each in dataclasses.fields(Settings):
-        assert each.metadata["about"] and "\n" not in each.metadata["about"]
-        kind = str(each.type).split(" ")[0]
-        assert (each.name in NAMES) == (kind in ("int", "float")), f"{each.name} has no bounds"
+@pytest.mark.parametrize("cls", [Octaves, Style, Settings, VisualSettings])
+def test_every_field_is_described_and_bounded(cls: type[CheckedFields]) -> None:
+    names = [each.name for each in cls.fields()]
+    assert sorted(names) == sorted(each.name for each in dataclasses.fields(cls))  # type: ignore[arg-type]
+    for each in cls.fields():
+        assert each.about and "\n" not in each.about
+        assert (each.least is not None) == (each.most is not None) == (each.kind in (int, float)), each.name
+        assert (each.kind is str) == bool(each.choices), f"{each.name} takes any text"
+        assert each.check(each.default) == each.default, f"the default of {each.name} is refused"
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_the_bounds_themselves_are_allowed(name: str) -> None:
-    for bound in bounds(name):
-        assert getattr(settings_with(name, bound), name) == bound
+@over(NUMBERS)
+def test_the_bounds_themselves_are_allowed(cls: type[CheckedFields], field: Setting) -> None:
+    for bound in bounds(field):
+        got = getattr(settings_with(cls, field.name, bound), field.name)
+        assert got == bound and type(got) is field.kind
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_beyond_the_bounds_is_refused_by_name(name: str) -> None:
-    least, most = bounds(name)
-    beyond = [least - 1 - abs(least), 2 * most + 1, float("nan"), float("inf"), -float("inf"), 10**400, -(10**400)]
-    for value in beyond:
-        with pytest.raises(SettingsError, match=f"^{name} is .*; expected ") as caught:
-            settings_with(name, value)
-        assert "\n" not in str(caught.value)
+@over(NUMBERS)
+@given(st.data())
+def test_beyond_the_bounds_is_refused_with_both(cls: type[CheckedFields], field: Setting, data: st.DataObject) -> None:
+    least, most = bounds(field)
+    if field.kind is int:
+        below, above = st.integers(max_value=int(least) - 1), st.integers(min_value=int(most) + 1)
+        value: float = data.draw(below | above)
+    else:
+        low = st.floats(max_value=math.nextafter(least, -math.inf))
+        value = data.draw(low | st.floats(min_value=math.nextafter(most, math.inf)))
     with pytest.raises(SettingsError) as caught:
-        settings_with(name, least - 1 - abs(least))
-    assert str(caught.value).endswith(f"expected {least} to {most}")
+        settings_with(cls, field.name, value)
+    assert str(caught.value) == f"{field.name} is {value}; expected {least} to {most}"
 
 
-@pytest.mark.parametrize("name", NAMES)
+@over(NUMBERS)
+def test_what_no_number_can_be_is_refused_by_name(cls: type[CheckedFields], field: Setting) -> None:
+    for value in (float("nan"), float("inf"), -float("inf"), 10**400, -(10**400)):
+        with pytest.raises(SettingsError, match=f"^{field.name} is .*; expected ") as caught:
+            settings_with(cls, field.name, value)
+        assert "\n" not in str(caught.value)
+
+
+@over(NUMBERS)
 @pytest.mark.parametrize("value", ["3", True, [3], {}, 2j])
-def test_what_is_no_number_is_refused_by_name(name: str, value: Any) -> None:
-    with pytest.raises(SettingsError, match=f"^{name} is .*; expected a (whole )?number$"):
-        settings_with(name, value)
+def test_what_is_no_number_is_refused_by_name(cls: type[CheckedFields], field: Setting, value: Any) -> None:
+    expected = "a whole number" if field.kind is int else "a number"
+    with pytest.raises(SettingsError, match=f"^{field.name} is .*; expected {expected}$"):
+        settings_with(cls, field.name, value)
 
 
-@pytest.mark.parametrize("name", WHOLE)
-def test_a_whole_number_may_be_written_as_a_float(name: str) -> None:
-    got = getattr(settings_with(name, 7.0), name)
-    assert got == 7 and type(got) is int
-    with pytest.raises(SettingsError, match=f"^{name} is 7.5; expected a whole number$"):
-        settings_with(name, 7.5)
+@over(WHOLE)
+def test_a_whole_number_may_be_written_as_a_float(cls: type[CheckedFields], field: Setting) -> None:
+    whole = max(7, int(bounds(field)[0]))
+    for value in (float(whole), np.float64(whole)):
+        got = getattr(settings_with(cls, field.name, value), field.name)
+        assert got == whole and type(got) is int
+    with pytest.raises(SettingsError, match=f"^{field.name} is 7.5; expected a whole number$"):
+        settings_with(cls, field.name, 7.5)
 
 
 def test_a_float_may_be_written_as_a_whole_number() -> None:
-    got = Settings.of({"octave_scale": 2}).octave_scale
-    assert got == 2 and type(got) is float
+    for value in (2, np.float64(2)):
+        got = Settings.of({"octave_scale": value}).octave_scale
+        assert got == 2 and type(got) is float
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in OPTIONAL])
-def test_only_some_may_be_unset(name: str) -> None:
-    with pytest.raises(SettingsError, match=f"^{name} is None"):
-        settings_with(name, None)
+@over(CASES)
+def test_only_some_may_be_unset(cls: type[CheckedFields], field: Setting) -> None:
+    if field.optional:
+        assert getattr(settings_with(cls, field.name, None), field.name) is None
+        return
+    with pytest.raises(SettingsError, match=f"^{field.name} is None; expected "):
+        settings_with(cls, field.name, None)
+
+
+@over([(cls, each) for cls, each in CASES if each.choices])
+def test_a_choice_is_one_of_those_there_are(cls: type[CheckedFields], field: Setting) -> None:
+    for choice in field.choices:
+        assert getattr(settings_with(cls, field.name, choice), field.name) == choice
+    for value in ("max", "", field.choices[0].upper(), 1, True, ["std"], {}):
+        with pytest.raises(SettingsError) as caught:
+            settings_with(cls, field.name, value)
+        assert str(caught.value) == f"{field.name} is {value!r}; expected one of {', '.join(field.choices)}"
+
+
+@over([(cls, each) for cls, each in CASES if each.kind is bool])
+def test_a_switch_is_on_or_off(cls: type[CheckedFields], field: Setting) -> None:
+    for value in (1, 0, 1.0, "true", []):
+        with pytest.raises(SettingsError, match=f"^{field.name} is .*; expected true or false$"):
+            settings_with(cls, field.name, value)
 
 
 def test_what_a_step_is_measured_by_is_one_of_three() -> None:
-    for name in ("std", "mean-abs", "none"):
-        assert Settings(normalization=name).normalization == name
     with pytest.raises(SettingsError, match="normalization is 'max'; expected one of std, mean-abs, none"):
-        Settings(normalization="max")
+        Settings(normalization="max")  # type: ignore[arg-type]
 
 
-def test_not_all_octaves_are_larger_than_the_picture() -> None:
+@pytest.mark.parametrize("cls", [Settings, Octaves])
+def test_not_all_octaves_are_larger_than_the_picture(cls: type[Octaves]) -> None:
     with pytest.raises(SettingsError, match="larger_octaves is 3 of 3 octaves; at most 2"):
-        Settings(octaves=3, larger_octaves=3)
-    assert Settings(larger_octaves=3).octaves is None
+        cls(octaves=3, larger_octaves=3)
+    assert cls(larger_octaves=3).octaves is None
 
 
 def test_an_unknown_setting_is_refused_with_the_nearest() -> None:
@@ -103,8 +153,69 @@ def test_settings_are_frozen() -> None:
         Settings().steps = 3  # type: ignore[misc]
 
 
-@given(st.fixed_dictionaries({}, optional={name: st.floats(*bounds(name)) for name in NAMES if name not in WHOLE}))
-def test_what_is_written_down_is_read_again(values: dict[str, float]) -> None:
-    settings = Settings.of(values)
-    assert Settings.of(settings.as_dict()) == settings
+def test_settings_are_octaves_a_style_a_size_and_a_seed() -> None:
+    parts = [{each.name for each in cls.fields()} for cls in (Octaves, Style)]
+    assert not parts[0] & parts[1]
+    assert {each.name for each in Settings.fields()} == parts[0] | parts[1] | {"size", "seed"}
+    with pytest.raises(SettingsError, match="steps is 0; expected 1 to 1000000"):
+        Octaves(steps=0)
+    with pytest.raises(SettingsError, match="feather is 2; expected 0 to 1"):
+        Style(feather=2)
+
+
+def test_the_order_of_a_recipe_is_that_of_the_first() -> None:
+    """Recipes are compared as text."""
+    assert list(Settings(octaves=2, max_score=1, size=9).as_dict()) == [
+        *("octaves", "octave_scale", "larger_octaves", "steps", "step_size", "jitter", "color_correlation"),
+        *("laplacian_levels", "laplacian_strength", "smoothing", "keep_color", "feather", "normalization"),
+        *("max_score", "size", "panorama", "seed"),
+    ]
+    assert list(VisualSettings().as_dict()) == [
+        *("size", "steps", "step_size", "param", "decay", "jitter", "rotation", "scaling", "seed")
+    ]
+
+
+@pytest.mark.parametrize(("cls", "flags"), [(Settings, SettingsFlags), (VisualSettings, VisualFlags)])
+def test_every_field_is_a_flag(cls: type[CheckedFields], flags: type) -> None:
+    assert [each.name for each in dataclasses.fields(flags)] == [each.name for each in cls.fields()]
+
+
+@pytest.mark.parametrize("cls", [Octaves, Style, Settings, VisualSettings])
+def test_the_schema_says_what_the_fields_say(cls: type[CheckedFields]) -> None:
+    schema = json.loads(json.dumps(cls.schema(), allow_nan=False))
+    assert schema["type"] == "object" and not schema["additionalProperties"] and not schema["required"]
+    assert list(schema["properties"]) == [each.name for each in cls.fields()]
+    types = {int: "integer", float: "number", bool: "boolean"}
+    for each in cls.fields():
+        said = schema["properties"][each.name]
+        assert said["default"] == each.default
+        own, *unset = said["anyOf"] if each.optional else [said]
+        assert unset == ([{"type": "null"}] if each.optional else [])
+        assert own["description"] == each.about
+        if each.choices:
+            assert own["enum"] == list(each.choices)
+        else:
+            assert own["type"] == types[each.kind]
+            assert (own.get("minimum"), own.get("maximum")) == (each.least, each.most)
+
+
+def values_of(field: Setting) -> st.SearchStrategy[Any]:
+    """Any value that a field takes."""
+    if field.kind in (int, float):
+        least, most = bounds(field)
+        allowed: Any = st.integers(int(least), int(most)) if field.kind is int else st.floats(least, most)
+    else:
+        allowed = st.sampled_from(field.choices or (True, False))
+    return st.none() | allowed if field.optional else allowed
+
+
+@pytest.mark.parametrize("cls", [Settings, VisualSettings])
+@given(st.data())
+def test_what_is_written_down_is_read_again(cls: type[CheckedFields], data: st.DataObject) -> None:
+    drawn = data.draw(st.fixed_dictionaries({}, optional={each.name: values_of(each) for each in cls.fields()}))
+    if cls is Settings:
+        drawn["larger_octaves"] = min(drawn.get("larger_octaves", 0), (drawn.get("octaves") or 64) - 1)
+    settings = cls.of(drawn)
+    assert cls.of(settings.as_dict()) == settings
+    assert json.loads(json.dumps(settings.as_dict())) == settings.as_dict()
     assert None not in settings.as_dict().values()

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+import operator
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 
-from reverie.batch import apart
+from reverie.batch import per_image
 from reverie.engines.torch_engine import TorchModel
 from reverie.errors import ImageTooSmall, SettingsError, UnknownName, WordingError
 from reverie.gradient import score_of
-from reverie.objectives import channel, layer
+from reverie.guides import guide
+from reverie.objectives import Objective, Wish, channel, layer
 from reverie.param import FourierImage, Param, PixelImage, start
 from reverie.settings import VisualSettings
 from reverie.transforms import jitter, one_after_another, rotated, turn
@@ -114,12 +118,28 @@ def test_a_class_of_a_classifier_is_seen_in_its_picture() -> None:
     assert model.logits(picture).argmax(0)[[1, 4]].tolist() == [0, 1]
 
 
-def test_apart_scores_each_picture_by_its_own_wish(tiny: TorchModel, noise: Image) -> None:
+def test_each_picture_is_scored_by_its_own_objective(tiny: TorchModel, noise: Image) -> None:
     wishes = [channel("b", 3), 2 * layer("c", 2) - channel("b", 1)]
     expected = [score_of(tiny, wish)(noise)[number] for number, wish in enumerate(wishes)]
-    assert score_of(tiny, apart(wishes))(noise).tolist() == pytest.approx([float(each) for each in expected])
+    assert score_of(tiny, per_image(wishes))(noise).tolist() == pytest.approx([float(each) for each in expected])
     with pytest.raises(SettingsError, match="2 pictures for 3 wishes"):
-        score_of(tiny, apart([*wishes, layer("a")]))(noise)
+        score_of(tiny, per_image([*wishes, layer("a")]))(noise)
+
+
+def test_objectives_for_each_picture_are_a_wish_without_arithmetic() -> None:
+    guided = per_image([channel("b", 3), layer("b") + guide("bee.png", "c") + guide("moth.png", "a")])
+    assert isinstance(guided, Wish) and isinstance(layer("a"), Wish) and not isinstance(guided, Objective)
+    assert guided.layers == ("b", "c", "a")
+    assert guided.files == ("bee.png", "moth.png")
+    sums: list[Callable[[Any, Any], Any]] = [operator.add, operator.sub, operator.mul]
+    for sum_of in sums:
+        for other in (layer("a"), guided, 2, 0.5):
+            with pytest.raises(TypeError):
+                sum_of(guided, other)
+            with pytest.raises(TypeError):
+                sum_of(other, guided)
+    with pytest.raises(TypeError):
+        -guided  # type: ignore[operator]  # noqa: B018
 
 
 def test_what_nothing_moves_is_moved_by_chance() -> None:

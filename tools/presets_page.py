@@ -97,7 +97,7 @@ def section(preset: Preset) -> Iterator[str]:
 def table(preset: Preset) -> Iterator[str]:
     """The settings that are not as they are unless told."""
     usual, own = asdict(Settings()), asdict(Settings.of(preset.settings))
-    changed = [name for name in own if own[name] != usual[name]]
+    changed = [each.name for each in Settings.fields() if own[each.name] != usual[each.name]]
     if changed:
         yield from ("| setting | here | default |", "|---|---:|---:|")
         for name in changed:

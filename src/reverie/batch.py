@@ -1,4 +1,4 @@
-"""A wish for each picture of a batch: many features are climbed at once, each picture as if it were alone."""
+"""An objective for each picture of a batch: many features are climbed at once, each picture as if it were alone."""
 
 from __future__ import annotations
 
@@ -14,29 +14,44 @@ from reverie.types import Model, Score
 
 
 @dataclass(frozen=True)
-class Apart(Objective):
-    """The first wish is for the first picture, the second for the second. `terms` are those of all of them."""
+class PerImage:
+    """The first objective scores the first picture of a batch, the second the second.
 
-    wishes: tuple[Objective, ...] = ()
+    No `Objective` itself: a sum of two such lists, or one of them weighed, would not say which picture it is of.
+    Arithmetic is done on the objectives, before.
+    """
 
-    def resolved(self, model: Model) -> Objective:
-        return apart([wish.resolved(model) for wish in self.wishes])
+    objectives: tuple[Objective, ...]
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The layers that they read, each once."""
+        return tuple(dict.fromkeys(name for each in self.objectives for name in each.layers))
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files that they need, each once, by the names they were given."""
+        return tuple(dict.fromkeys(file for each in self.objectives for file in each.files))
+
+    def resolved(self, model: Model) -> PerImage:
+        """The same in layers of one network; raises as `Objective.resolved` does."""
+        return per_image([each.resolved(model) for each in self.objectives])
 
     def __call__(self, activations: Mapping[str, Tensor]) -> Score:
         """One score per image (b,); raises `SettingsError` for a batch of another length."""
         for planes in activations.values():
-            if len(planes) != len(self.wishes):
-                raise SettingsError(f"{len(planes)} pictures for {len(self.wishes)} wishes; expected one for each")
+            if len(planes) != len(self.objectives):
+                raise SettingsError(f"{len(planes)} pictures for {len(self.objectives)} wishes; expected one for each")
         scores = [
-            wish({name: activations[name][number : number + 1] for name in wish.layers})
-            for number, wish in enumerate(self.wishes)
+            objective({name: activations[name][number : number + 1] for name in objective.layers})
+            for number, objective in enumerate(self.objectives)
         ]
         return torch.cat(scores)
 
     def __str__(self) -> str:
-        return "; ".join(map(str, self.wishes))
+        return "; ".join(map(str, self.objectives))
 
 
-def apart(wishes: Sequence[Objective]) -> Apart:
-    """One wish for each picture of a batch, in order. Arithmetic is done on the wishes, before."""
-    return Apart(tuple(term for wish in wishes for term in wish.terms), tuple(wishes))
+def per_image(objectives: Sequence[Objective]) -> PerImage:
+    """One objective for each picture of a batch, in order."""
+    return PerImage(tuple(objectives))

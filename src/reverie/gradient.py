@@ -20,7 +20,7 @@ from torch import Tensor
 from reverie import native
 from reverie.color import color_mix
 from reverie.errors import ImageTooSmall, SettingsError, SizeRefused, UnknownLayer
-from reverie.objectives import Objective
+from reverie.objectives import Wish
 from reverie.probe import smallest_side
 from reverie.pyramid import laplacian_merge, laplacian_split
 from reverie.resample import resize
@@ -30,7 +30,7 @@ Measure: TypeAlias = Callable[[Image], torch.Tensor]
 """How strong a grad, or a band of it, is: one positive number for each image of the batch, (b, 1, 1, 1)."""
 
 
-def gradient_of(model: Model, objective: Objective, photo: Image | None = None) -> Gradient:
+def gradient_of(model: Model, objective: Wish, photo: Image | None = None) -> Gradient:
     """The score of an image (b,) and how every pixel changes it (b, 3, h, w).
 
     `photo`: what `keep` keeps near to, of any size.
@@ -49,7 +49,7 @@ def gradient_of(model: Model, objective: Objective, photo: Image | None = None) 
     return gradient
 
 
-def score_of(model: Model, objective: Objective, photo: Image | None = None) -> Callable[[Image], Score]:
+def score_of(model: Model, objective: Wish, photo: Image | None = None) -> Callable[[Image], Score]:
     """The score of an image (b,), attached to its graph if it asks for a gradient. Raises as `gradient_of` does."""
     objective = objective.resolved(model)
     layers = layers_of(model, objective)
@@ -65,7 +65,7 @@ def score_of(model: Model, objective: Objective, photo: Image | None = None) -> 
     return score
 
 
-def layers_of(model: Model, objective: Objective) -> list[str]:
+def layers_of(model: Model, objective: Wish) -> list[str]:
     """The layers of the model that an objective reads; raises `UnknownName` for one that the model does not have."""
     layers = [name for name in objective.layers if name not in (IMAGE, CHANGE)]
     for name in layers:

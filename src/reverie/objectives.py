@@ -16,7 +16,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -129,6 +129,28 @@ class TotalVariationTerm(Term):
         return "tv"
 
 
+@runtime_checkable
+class Wish(Protocol):
+    """What the pictures of a batch can be scored by: an `Objective` for all of them, or one for each (`PerImage`).
+
+    The `Regions` of a picture are none: they share `resolved`, but each has a gradient, and so a score, of its own.
+    """
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The layers it reads, each once."""
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files that it needs, each once, by the names they were given."""
+
+    def resolved(self, model: Model) -> Wish:
+        """The same in layers of one network."""
+
+    def __call__(self, activations: Mapping[str, Tensor]) -> Score:
+        """One score per image (b,), float32; differentiable."""
+
+
 @dataclass(frozen=True)
 class Objective:
     """A weighted sum of terms. Frozen; arithmetic returns new ones."""
@@ -167,6 +189,8 @@ class Objective:
         return torch.stack(scores).sum(0)
 
     def __add__(self, other: Objective) -> Objective:
+        if not isinstance(other, Objective):
+            return NotImplemented
         return Objective(self.terms + other.terms)
 
     def __sub__(self, other: Objective) -> Objective:

@@ -1,4 +1,7 @@
-"""The numbers of a dream. Every default has its home here; the command line reads its flags from these fields.
+"""The numbers of a dream. Every default has its home here, and so has every bound.
+
+The type of a field says all there is to say of it: msgspec checks values against it, the command line reads its flags
+from it, and a form is built from the JSON schema that msgspec makes of it.
 
 Imports no torch: `reverie --help` reads it.
 """
@@ -7,51 +10,145 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from functools import lru_cache
+from types import NoneType
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Meta
 
 from reverie.errors import SettingsError, UnknownName
 
-NORMALIZATIONS = ("std", "mean-abs", "none")
-PARAMS = ("fourier", "pixel")
-PANORAMAS = ("auto", "on", "off", "force")
+Normalization: TypeAlias = Literal["std", "mean-abs", "none"]
+Panorama: TypeAlias = Literal["auto", "on", "off", "force"]
+Parametrization: TypeAlias = Literal["fourier", "pixel"]
+PANORAMAS: tuple[str, ...] = get_args(Panorama)
 
-
-def _number(default: Any, about: str, least: float, most: float) -> Any:
-    return field(default=default, metadata={"about": about, "least": least, "most": most})
-
-
-def _choice(default: str, about: str, choices: tuple[str, ...]) -> Any:
-    return field(default=default, metadata={"about": f"{about}: {', '.join(choices)}", "choices": choices})
+Own = TypeVar("Own", bound="CheckedFields")
 
 
 @dataclass(frozen=True)
-class Settings:
-    """How a dream is dreamed. Raises `SettingsError` for a number outside its bounds."""
+class Setting:
+    """One field of settings, as its type describes it."""
 
-    octaves: int | None = _number(None, "how many sizes to dream at; unset: down to about 150 pixels", 1, 64)
-    octave_scale: float = _number(1.3, "ratio of the sides of neighboring octaves", 1.01, 16)
-    larger_octaves: int = _number(0, "how many octaves are larger than the picture, which is brought back", 0, 16)
-    steps: int = _number(15, "gradient ascent steps in each octave", 1, 1_000_000)
-    step_size: float = _number(0.014, "change of a pixel in one step, 0..1", 1e-9, 1)
-    jitter: int = _number(32, "largest random shift of the picture before each step, in pixels", 0, 1_000_000)
-    color_correlation: float = _number(0.6, "how far the colors of a step follow those of nature, 0..1", 0, 1)
-    laplacian_levels: int = _number(4, "frequency bands of the gradient that are evened out; 0: none", 0, 16)
-    laplacian_strength: float = _number(0.5, "how far the bands are evened out, 0..1", 0, 1)
-    smoothing: float = _number(0.0, "Gaussian blur of the gradient, its sigma in pixels", 0, 1000)
-    keep_color: bool = field(
-        default=False, metadata={"about": "only light and dark dream; the colors stay the photo's"}
-    )
-    feather: float = _number(0.01, "how soft the edges of masks are, as a share of the picture's longest side", 0, 1)
-    normalization: str = _choice("std", "what a step is measured by", NORMALIZATIONS)
-    max_score: float | None = _number(None, "an octave ends early above this score", -1e30, 1e30)
-    size: int | None = _number(None, "longest side of the dream in pixels; unset: the picture's own", 1, 10_000_000)
-    panorama: str = _choice("auto", "whether the picture is a sphere's, twice as wide as high", PANORAMAS)
-    seed: int = _number(0, "what chance begins from", 0, 2**63 - 1)
+    name: str
+    annotation: Any
+    """The whole type, with bounds and None: what msgspec checks a value against."""
+    kind: type
+    """int, float, str or bool."""
+    about: str
+    default: Any
+    choices: tuple[str, ...] = ()
+    """The only texts allowed; empty for numbers and switches."""
+    least: float | None = None
+    most: float | None = None
+    """The bounds of a number, both allowed."""
+
+    @classmethod
+    def of(cls, name: str, annotation: Any, default: Any) -> Setting:
+        """Read from `Annotated[X, Meta(...)]` or `Annotated[X, Meta(...)] | None`, X a Literal for choices."""
+        described = annotation
+        if NoneType in get_args(annotation):
+            (described,) = (each for each in get_args(annotation) if each is not NoneType)
+        kind, meta = get_args(described)
+        choices = get_args(kind) if get_origin(kind) is Literal else ()
+        return cls(name, annotation, str if choices else kind, meta.description, default, choices, meta.ge, meta.le)
+
+    @property
+    def optional(self) -> bool:
+        """Whether it may be unset: None."""
+        return NoneType in get_args(self.annotation)
+
+    def check(self, value: Any) -> Any:
+        """The value in the field's own type; raises `SettingsError` for one that does not fit."""
+        if isinstance(value, float):
+            # msgspec takes neither 15.0 for a whole number, as TOML and JSON may have it, nor NumPy's float64
+            value = int(value) if self.kind is int and value.is_integer() else float(value)
+        try:
+            return msgspec.convert(value, self.annotation)
+        except msgspec.ValidationError:
+            raise SettingsError(f"{self.name} is {value!r}; expected {self.expectation(value)}") from None
+
+    def expectation(self, value: Any) -> str:
+        """What a value should have been, so that the one who gave it can mend it: msgspec names one bound only."""
+        if self.choices:
+            return f"one of {', '.join(self.choices)}"
+        if self.kind is bool:
+            return "true or false"
+        if isinstance(value, (int, self.kind)) and not isinstance(value, bool):
+            return f"{self.least} to {self.most}"
+        return "a whole number" if self.kind is int else "a number"
+
+
+class CheckedFields:
+    """The base of dataclasses whose fields are checked against their types when they are made."""
+
+    ORDER: ClassVar[tuple[str, ...]] = ()
+    """The names of the fields, where their order is not that of the class."""
 
     def __post_init__(self) -> None:
-        for each in dataclasses.fields(self):
-            object.__setattr__(self, each.name, _checked(each, getattr(self, each.name)))
+        for each in self.fields():
+            object.__setattr__(self, each.name, each.check(getattr(self, each.name)))
+
+    @classmethod
+    @lru_cache  # types take longer to read than values to check
+    def fields(cls) -> tuple[Setting, ...]:
+        """What there is to set, in order."""
+        annotations = get_type_hints(cls, include_extras=True)
+        defaults = {each.name: each.default for each in dataclasses.fields(cls)}  # type: ignore[arg-type]
+        return tuple(Setting.of(name, annotations[name], defaults[name]) for name in cls.ORDER or defaults)
+
+    @classmethod
+    def of(cls: type[Own], values: Mapping[str, Any]) -> Own:
+        """Settings from a mapping of field names, such as a TOML table; raises `UnknownName` for any other name."""
+        known = [each.name for each in cls.fields()]
+        for name in values:
+            if name not in known:
+                raise UnknownName("setting", name, known)
+        return cls(**values)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The fields that are set, in order: what a recipe writes down."""
+        values = {each.name: getattr(self, each.name) for each in self.fields()}
+        return {name: value for name, value in values.items() if value is not None}
+
+    @classmethod
+    def schema(cls) -> dict[str, Any]:
+        """The JSON schema of `as_dict`, its properties in order: what a form is built from.
+
+        What holds between two fields (`larger_octaves` is below `octaves`) it does not say.
+        """
+        _, components = msgspec.json.schema_components([cls])
+        schema = components[cls.__name__]
+        properties = {}
+        for each in cls.fields():
+            choices = {"enum": list(each.choices)} if each.choices else {}  # msgspec sorts them
+            properties[each.name] = schema["properties"][each.name] | choices
+        return {**schema, "properties": properties, "additionalProperties": False}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Octaves(CheckedFields):
+    """What the loop over the octaves reads: their sizes, and the steps in each."""
+
+    octaves: (
+        Annotated[int, Meta(ge=1, le=64, description="how many sizes to dream at; unset: down to about 150 pixels")]
+        | None
+    ) = None
+    octave_scale: Annotated[float, Meta(ge=1.01, le=16, description="ratio of the sides of neighboring octaves")] = 1.3
+    larger_octaves: Annotated[
+        int, Meta(ge=0, le=16, description="how many octaves are larger than the picture, which is brought back")
+    ] = 0
+    steps: Annotated[int, Meta(ge=1, le=1_000_000, description="gradient ascent steps in each octave")] = 15
+    step_size: Annotated[float, Meta(ge=1e-9, le=1, description="change of a pixel in one step, 0..1")] = 0.014
+    max_score: Annotated[float, Meta(ge=-1e30, le=1e30, description="an octave ends early above this score")] | None = (
+        None
+    )
+    panorama: Annotated[Panorama, Meta(description="whether the picture is a sphere's, twice as wide as high")] = "auto"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         if self.octaves is not None and self.larger_octaves >= self.octaves:
             raise SettingsError(
                 f"larger_octaves is {self.larger_octaves} of {self.octaves} octaves; at most {self.octaves - 1}"
@@ -62,77 +159,89 @@ class Settings:
         """Whether the picture goes around a sphere. "auto" is for who knows the file; a picture alone does not say."""
         return self.panorama in ("on", "force")
 
-    @classmethod
-    def of(cls, values: Mapping[str, Any]) -> Settings:
-        """Settings from a mapping of field names, such as a TOML table; raises `UnknownName` for any other name."""
-        known = [each.name for each in dataclasses.fields(cls)]
-        for name in values:
-            if name not in known:
-                raise UnknownName("setting", name, known)
-        return cls(**values)
 
-    def as_dict(self) -> dict[str, Any]:
-        """The fields that are set, in order: what a recipe writes down."""
-        return {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
+@dataclass(frozen=True, kw_only=True)
+class Style(CheckedFields):
+    """What is wrapped around the gradient of an objective, and so how its dream looks."""
+
+    jitter: Annotated[
+        int,
+        Meta(ge=0, le=1_000_000, description="largest random shift of the picture before each step, in pixels"),
+    ] = 32
+    color_correlation: Annotated[
+        float, Meta(ge=0, le=1, description="how far the colors of a step follow those of nature, 0..1")
+    ] = 0.6
+    laplacian_levels: Annotated[
+        int, Meta(ge=0, le=16, description="frequency bands of the gradient that are evened out; 0: none")
+    ] = 4
+    laplacian_strength: Annotated[float, Meta(ge=0, le=1, description="how far the bands are evened out, 0..1")] = 0.5
+    smoothing: Annotated[
+        float, Meta(ge=0, le=1000, description="Gaussian blur of the gradient, its sigma in pixels")
+    ] = 0.0
+    keep_color: Annotated[bool, Meta(description="only light and dark dream; the colors stay the photo's")] = False
+    feather: Annotated[
+        float,
+        Meta(ge=0, le=1, description="how soft the edges of masks are, as a share of the picture's longest side"),
+    ] = 0.01
+    normalization: Annotated[Normalization, Meta(description="what a step is measured by")] = "std"
 
 
-@dataclass(frozen=True)
-class VisualSettings:
+@dataclass(frozen=True, kw_only=True)
+class Settings(Octaves, Style):
+    """How a dream is dreamed. Raises `SettingsError` for a number outside its bounds."""
+
+    size: (
+        Annotated[
+            int,
+            Meta(ge=1, le=10_000_000, description="longest side of the dream in pixels; unset: the picture's own"),
+        ]
+        | None
+    ) = None
+    seed: Annotated[int, Meta(ge=0, le=2**63 - 1, description="what chance begins from")] = 0
+
+    ORDER = (  # recipes are compared as text, and have had this order since the first
+        "octaves",
+        "octave_scale",
+        "larger_octaves",
+        "steps",
+        "step_size",
+        "jitter",
+        "color_correlation",
+        "laplacian_levels",
+        "laplacian_strength",
+        "smoothing",
+        "keep_color",
+        "feather",
+        "normalization",
+        "max_score",
+        "size",
+        "panorama",
+        "seed",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class VisualSettings(CheckedFields):
     """How a wish is visualized, from noise. Raises `SettingsError` for a number outside its bounds.
 
     Step size and decay are measured as lucid's, whose own are 0.05 and 1 at 512 steps. Smaller steps keep the colors
     of nature for longer, more damping and stronger turns make shapes of lines.
     """
 
-    size: int = _number(512, "sides of the picture in pixels", 16, 8192)
-    steps: int = _number(192, "gradient ascent steps", 1, 1_000_000)
-    step_size: float = _number(0.02, "change of a number of the spectrum in one step", 1e-9, 10)
-    param: str = _choice("fourier", "what the picture is made of", PARAMS)
-    decay: float = _number(1.2, "how much weaker the high frequencies of the spectrum are", 0, 4)
-    jitter: int = _number(8, "largest random shift before each step, in pixels", 0, 1_000_000)
-    rotation: float = _number(15.0, "largest random turn before each step, in degrees", 0, 180)
-    scaling: float = _number(0.2, "largest random change of size before each step, as a share", 0, 0.9)
-    seed: int = _number(0, "what chance begins from", 0, 2**63 - 1)
-
-    def __post_init__(self) -> None:
-        for each in dataclasses.fields(self):
-            object.__setattr__(self, each.name, _checked(each, getattr(self, each.name)))
-
-    @classmethod
-    def of(cls, values: Mapping[str, Any]) -> VisualSettings:
-        """Settings from a mapping of field names; raises `UnknownName` for any other name."""
-        known = [each.name for each in dataclasses.fields(cls)]
-        for name in values:
-            if name not in known:
-                raise UnknownName("setting", name, known)
-        return cls(**values)
-
-    def as_dict(self) -> dict[str, Any]:
-        """The fields, in order: what a recipe writes down."""
-        return dataclasses.asdict(self)
-
-
-def _checked(each: dataclasses.Field[Any], value: Any) -> Any:
-    """The value in its field's own type, or a `SettingsError` that names the bound."""
-    optional, wanted = "None" in str(each.type), str(each.type).split(" ")[0]
-    if value is None and optional:
-        return None
-    if wanted == "str":
-        if value not in each.metadata["choices"]:
-            raise SettingsError(f"{each.name} is {value!r}; expected one of {', '.join(each.metadata['choices'])}")
-        return value
-    if wanted == "bool":
-        if not isinstance(value, bool):
-            raise SettingsError(f"{each.name} is {value!r}; expected true or false")
-        return value
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or (wanted == "int" and value != int_of(value)):
-        raise SettingsError(f"{each.name} is {value!r}; expected a {'whole ' if wanted == 'int' else ''}number")
-    least, most = each.metadata["least"], each.metadata["most"]
-    if not least <= value <= most:  # nan is neither
-        raise SettingsError(f"{each.name} is {value}; expected {least} to {most}")
-    return int(value) if wanted == "int" else float(value)
-
-
-def int_of(value: float) -> int | None:
-    """The whole number that a number is, None where it is none."""
-    return value if isinstance(value, int) else int(value) if value.is_integer() else None
+    size: Annotated[int, Meta(ge=16, le=8192, description="sides of the picture in pixels")] = 512
+    steps: Annotated[int, Meta(ge=1, le=1_000_000, description="gradient ascent steps")] = 192
+    step_size: Annotated[float, Meta(ge=1e-9, le=10, description="change of a number of the spectrum in one step")] = (
+        0.02
+    )
+    param: Annotated[Parametrization, Meta(description="what the picture is made of")] = "fourier"
+    decay: Annotated[
+        float, Meta(ge=0, le=4, description="how much weaker the high frequencies of the spectrum are")
+    ] = 1.2
+    jitter: Annotated[int, Meta(ge=0, le=1_000_000, description="largest random shift before each step, in pixels")] = 8
+    rotation: Annotated[float, Meta(ge=0, le=180, description="largest random turn before each step, in degrees")] = (
+        15.0
+    )
+    scaling: Annotated[
+        float, Meta(ge=0, le=0.9, description="largest random change of size before each step, as a share")
+    ] = 0.2
+    seed: Annotated[int, Meta(ge=0, le=2**63 - 1, description="what chance begins from")] = 0

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import torch
 
 from reverie.ascent import ascend
-from reverie.batch import apart
+from reverie.batch import per_image
 from reverie.errors import SettingsError
 from reverie.gradient import TINY, gradient_of
 from reverie.objectives import Objective
@@ -24,12 +24,15 @@ from reverie.transforms import Transform, jitter, one_after_another, turn
 from reverie.types import Gradient, Image, Model, Score, Step
 from reverie.wording import objective as objective_in_words
 
-Wish: TypeAlias = Objective | str
+ObjectiveOrWords: TypeAlias = Objective | str
 Differentiable: TypeAlias = Callable[[Image], torch.Tensor]
 
 
 def visualize(
-    model: Model, wish: Wish | Sequence[Wish], settings: VisualSettings | None = None, **changed: Any
+    model: Model,
+    wish: ObjectiveOrWords | Sequence[ObjectiveOrWords],
+    settings: VisualSettings | None = None,
+    **changed: Any,
 ) -> Image:
     """What the model wants to see for a wish, such as "fire8:61": an image (1, 3, size, size), 0..1.
 
@@ -43,7 +46,7 @@ def visualize(
     return last.image
 
 
-def visualize_steps(model: Model, wishes: Sequence[Wish], settings: VisualSettings) -> Iterator[Step]:
+def visualize_steps(model: Model, wishes: Sequence[ObjectiveOrWords], settings: VisualSettings) -> Iterator[Step]:
     """Every step, its image the pictures (b, 3, size, size) so far, one for each wish."""
     if not wishes:
         raise SettingsError("nothing to visualize: expected at least one wish")
@@ -51,7 +54,7 @@ def visualize_steps(model: Model, wishes: Sequence[Wish], settings: VisualSettin
     param = param_of(settings)
     generator = torch.Generator().manual_seed(settings.seed)
     canvas = start(param, generator).to(model.device).expand(len(read), -1, -1, -1)
-    gradient = pulled_back(gradient_of(model, apart(read)), survived(settings, generator))
+    gradient = pulled_back(gradient_of(model, per_image(read)), survived(settings, generator))
     gradient = adam(stirred(pulled_back(gradient, param), generator))
     for step in ascend(canvas, gradient, settings.steps, step_of(settings.step_size)):
         with torch.no_grad():

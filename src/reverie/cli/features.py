@@ -14,7 +14,7 @@ from reverie.settings import VisualSettings
 
 VisualFlags = dataclasses.make_dataclass(
     "VisualFlags",
-    [flag_of(each) for each in dataclasses.fields(VisualSettings)],
+    [flag_of(each) for each in VisualSettings.fields()],
     namespace={"__module__": __name__},
 )
 Wish = Annotated[str, Parameter(allow_leading_hyphen=True)]

@@ -17,7 +17,7 @@ from cyclopts import Group, Parameter, Token
 from reverie.errors import ImageFileError, RecipeError, UnknownName, WordingError
 from reverie.models.catalog import DEFAULT, spec_of
 from reverie.presets import preset_of
-from reverie.settings import Settings
+from reverie.settings import Setting, Settings
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -38,15 +38,16 @@ def whole_number(_: Any, tokens: Sequence[Token]) -> int:
 Whole = Annotated[int, Parameter(converter=whole_number)]
 
 
-def flag_of(each: dataclasses.Field[Any]) -> tuple[str, Any, None]:
+def flag_of(each: Setting) -> tuple[str, Any, None]:
     """One flag: None unless said, so that a preset can tell what the user said from what is default."""
-    kind = {"int": Whole, "float": float, "str": str, "bool": bool}[str(each.type).split(" ")[0]]
-    about = each.metadata["about"] + ("" if each.default is None else f" [default: {each.default}]")
+    kind = Whole if each.kind is int else each.kind
+    choices = f": {', '.join(each.choices)}" if each.choices else ""
+    about = each.about + choices + ("" if each.default is None else f" [default: {each.default}]")
     return each.name, Annotated[Optional[kind], Parameter(help=about, group=SETTINGS_GROUP)], None  # noqa: UP045
 
 
 SettingsFlags = dataclasses.make_dataclass(
-    "SettingsFlags", [flag_of(each) for each in dataclasses.fields(Settings)], namespace={"__module__": __name__}
+    "SettingsFlags", [flag_of(each) for each in Settings.fields()], namespace={"__module__": __name__}
 )
 
 
