@@ -86,7 +86,7 @@ def one(job: Job) -> Iterator[Pass]:
 def result(job: Job) -> np.ndarray:
     """What the finished file holds."""
     list(dream_file(job))
-    return pyvips.Image.new_from_file(str(job.target)).numpy()
+    return np.asarray(pyvips.Image.new_from_file(str(job.target)).numpy())
 
 
 def all_of(raster: Raster) -> Image:

@@ -17,7 +17,7 @@ import pytest
 import torch
 
 import reverie as rv
-from conftest import FEW, Command
+from command import FEW, Command
 from reverie.cli import dreaming
 from reverie.errors import ScoreError
 from reverie.image import read_photo, read_recipe
