@@ -81,7 +81,7 @@ def reverie(size: int) -> Callable[[int], object]:
     import reverie as rv
 
     model = rv.load_model("squeezenet", weights="random")
-    plain = {"rotation": 0, "scaling": 0, "jitter": 0}
+    plain: dict[str, Any] = {"rotation": 0, "scaling": 0, "jitter": 0}
     return lambda steps: rv.visualize(model, f"fire8:{CHANNEL}", size=size, steps=steps, **plain)
 
 

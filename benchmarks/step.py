@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from machine import describe
 
@@ -45,18 +47,19 @@ def main() -> None:
 
 def compare(what: str, ways: tuple[str, str], size: str, least: float, pairs: int) -> None:
     times = [[alone(way, size) for way in ways] for _ in range(pairs)]
-    if any(None in pair for pair in times):
+    ours, theirs = ([seconds for seconds in way if seconds is not None] for way in zip(*times, strict=True))
+    if len(ours) < pairs or len(theirs) < pairs:
         print(f"{what}: left out, {ways[1]} is not installed")
         return
-    ours, theirs = zip(*times, strict=True)
-    ratio = statistics.median(their / our for our, their in times)
+    ratio = statistics.median(their / our for our, their in zip(ours, theirs, strict=True))
     print(f"{what}: {spread(ours)} against {spread(theirs)}: {ratio:.2f}x (wanted: {least}x)")
 
 
 def share_of_peak(pairs: int) -> None:
     """Both in fresh processes, turn by turn, as the ratios are."""
-    measured = [(alone("ours:inception_v3", "512x512"), alone("matmul", "512x512")) for _ in range(pairs)]
-    flops = alone("flops", "512x512")
+    ways = "ours:inception_v3", "matmul"
+    measured = [[alone(way, "512x512") or math.nan for way in ways] for _ in range(pairs)]
+    flops = alone("flops", "512x512") or math.nan
     shares = [flops / (seconds * peak) for seconds, peak in measured]
     peak = statistics.median(peak for _, peak in measured)
     share = statistics.median(shares)
@@ -75,7 +78,7 @@ def alone(way: str, size: str) -> float | None:
     return float(json.loads(done.stdout.splitlines()[-1]))
 
 
-def spread(seconds: tuple[float, ...]) -> str:
+def spread(seconds: Sequence[float]) -> str:
     return f"{1000 * statistics.median(seconds):.1f} ms ({1000 * min(seconds):.1f} to {1000 * max(seconds):.1f})"
 
 
@@ -167,7 +170,7 @@ def matmul(height: int, width: int) -> float:
     best = 0.0
     for side in (1024, 2048, 3072):
         a, b = torch.randn(side, side).bfloat16(), torch.randn(side, side).bfloat16()
-        best = max(best, 2 * side**3 / timed(lambda a=a, b=b: a @ b, runs=9))
+        best = max(best, 2 * side**3 / timed(partial(torch.matmul, a, b), runs=9))
     return best
 
 

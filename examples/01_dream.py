@@ -1,6 +1,6 @@
 """A photo goes in, a dream comes out.
 
-    python examples/01_dream.py [PHOTO [DREAM]]
+Run it as `python examples/01_dream.py [PHOTO [DREAM]]`.
 """
 
 import sys

@@ -1,6 +1,6 @@
 """Objectives are values: put together by arithmetic, asked for a score, climbed.
 
-    python examples/02_wishes.py [PHOTO [DREAM]]
+Run it as `python examples/02_wishes.py [PHOTO [DREAM]]`.
 """
 
 import sys

@@ -1,6 +1,6 @@
 """A dream is a stream of steps: look at each, stop when you like, wrap the gradient as you like.
 
-    python examples/03_steps.py [PHOTO [DREAM]]
+Run it as `python examples/03_steps.py [PHOTO [DREAM]]`.
 """
 
 import sys

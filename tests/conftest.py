@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import os
+import socket
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,6 +28,7 @@ with warnings.catch_warnings():
 
 from reverie.engines.torch_engine import TorchModel  # noqa: E402
 from reverie.types import Image  # noqa: E402
+from silent import SilentNetwork  # noqa: E402
 from tiny import TinyNetwork  # noqa: E402
 
 torch.set_num_threads(1)  # two pytest workers on two cores: more threads would only spin
@@ -43,3 +47,15 @@ def tiny() -> TorchModel:
 def noise() -> Image:
     """Two pictures of noise around gray, (2, 3, 40, 48)."""
     return 0.3 + 0.4 * torch.rand(2, 3, 40, 48, generator=torch.Generator().manual_seed(5))
+
+
+@pytest.fixture
+def silent_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[SilentNetwork]:
+    """No server's name is ever resolved, and no proxy resolves it for us; the wait for it is cut short."""
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+    network = SilentNetwork()
+    monkeypatch.setattr(socket, "getaddrinfo", network)
+    monkeypatch.setattr("reverie.models.weights.CONNECT", 0.05)
+    yield network
+    network.over.set()

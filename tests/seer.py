@@ -13,7 +13,7 @@ from reverie.engines.torch_engine import TorchModel
 class SeerNetwork(nn.Module):
     """Smooth and random, the same everywhere. Its classes have names of its own."""
 
-    LAYERS = ("low", "high", "sort")
+    LAYERS: tuple[str, ...] = ("low", "high", "sort")
     CLASSES = "sort"
     CLASS_NAMES = ("ant", "bee, honeybee", "sea cow, manatee", "cow", "moth")
     MEAN = (0.5, 0.5, 0.5)
@@ -30,7 +30,8 @@ class SeerNetwork(nn.Module):
             parameter.data.copy_(torch.randn(parameter.shape, generator=generator) * (2 / wide) ** 0.5)
 
     def forward(self, image: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
-        planes, answers = image, {}
+        planes = image
+        answers: dict[str, Tensor] = {}
         for name, layer in self.named_children():
             planes = layer(planes) if name == "sort" else nn.functional.softplus(layer(planes), beta=3)
             answers |= {name: planes} if name in layers else {}

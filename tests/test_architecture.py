@@ -105,7 +105,7 @@ def test_the_package_and_its_help_import_no_torch() -> None:
 
 
 def test_every_public_name_has_one_home() -> None:
-    typed = {}
+    typed: dict[str | None, str] = {}
     for node in ast.walk(ast.parse((SOURCE / "__init__.py").read_text())):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("reverie."):
             typed |= {alias.asname: (node.module or "").removeprefix("reverie.") for alias in node.names}

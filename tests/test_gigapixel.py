@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -85,7 +86,7 @@ def one(job: Job) -> Iterator[Pass]:
 def result(job: Job) -> np.ndarray:
     """What the finished file holds."""
     list(dream_file(job))
-    return pyvips.Image.new_from_file(str(job.target)).numpy()
+    return np.asarray(pyvips.Image.new_from_file(str(job.target)).numpy())
 
 
 def all_of(raster: Raster) -> Image:
@@ -271,15 +272,24 @@ for progress in dream_file(job):
 """
 
 
+@contextmanager
+def started_elsewhere(job: Job) -> Iterator[subprocess.Popen[bytes]]:
+    """The job in a process of its own, which has begun; it is killed at the end, whatever became of the test."""
+    code = KILLED.format(tests=str(Path(__file__).parent), photo=str(job.photo.path), target=str(job.target))
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as run:
+        try:
+            assert run.stdout and run.stdout.readline()
+            yield run
+        finally:
+            run.kill()
+
+
 def test_killed_at_any_moment_it_ends_with_the_same_pixels(job: Job, tmp_path: Path) -> None:
     expected = result(replace(job, target=tmp_path / "whole.png"))
-    code = KILLED.format(tests=str(Path(__file__).parent), photo=str(job.photo.path), target=str(job.target))
     chance = random.Random(4)
     for _ in range(3):
-        with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as run:
-            assert run.stdout and run.stdout.readline()
+        with started_elsewhere(job):
             time.sleep(chance.random() * 0.2)
-            run.send_signal(signal.SIGKILL)
         assert not job.target.exists()
     assert (result(job) == expected).all()
 
@@ -300,13 +310,10 @@ def test_a_second_dream_into_the_same_file_is_told_that_one_is_at_work(job: Job)
 
 
 def test_a_dream_in_another_process_keeps_others_out_until_it_is_killed(job: Job) -> None:
-    code = KILLED.format(tests=str(Path(__file__).parent), photo=str(job.photo.path), target=str(job.target))
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as run:
-        assert run.stdout and run.stdout.readline()
+    with started_elsewhere(job) as run:
         run.send_signal(signal.SIGSTOP)
         with pytest.raises(ImageFileError, match="another dream"):
             next(dream_file(job))
-        run.send_signal(signal.SIGKILL)
     list(dream_file(job))
     assert job.target.exists() and not job.work.folder.exists()
 

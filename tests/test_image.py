@@ -139,7 +139,7 @@ def test_the_picture_stands_upright(tmp_path: Path, orientation: int) -> None:
 def test_of_many_frames_and_pages_the_first(tmp_path: Path) -> None:
     frames = [PIL.Image.new("RGB", (12, 10), color) for color in ("red", "blue")]
     for name in ("x.gif", "x.tif", "x.webp"):
-        options = {"lossless": True} if name == "x.webp" else {}
+        options: dict[str, Any] = {"lossless": True} if name == "x.webp" else {}
         frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:], **options)
         assert open_image(tmp_path / name)[0, :, 5, 5].tolist() == [1, 0, 0]
 

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -21,7 +22,6 @@ import torch
 
 from reverie.errors import ImageFileError
 from reverie.image import check_output, open_image, read_photo, read_recipe, save_image
-from reverie.image import writing as image_writing
 
 IMAGE = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
 
@@ -110,7 +110,7 @@ def samples_of_every_format() -> list[bytes]:
     deep = PIL.Image.fromarray(rng.integers(0, 65536, (20, 24), dtype=np.uint16))
     exif = PIL.Image.Exif()
     exif[0x0112], exif[0x010F] = 6, "camera"
-    kinds = [
+    kinds: list[tuple[PIL.Image.Image, str, dict[str, Any]]] = [
         (rgb, "JPEG", {"exif": exif, "quality": 90}),
         (rgb, "JPEG", {"progressive": True}),
         (rgb.convert("CMYK"), "JPEG", {}),
@@ -220,7 +220,7 @@ def test_a_write_that_fails_leaves_what_was_there(
     def full(_: int) -> None:
         raise error
 
-    monkeypatch.setattr(image_writing.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(ImageFileError if isinstance(error, OSError) else KeyboardInterrupt) as caught:
         save_image(1 - IMAGE, tmp_path / "x.png")
     assert "No space left" in str(caught.value) or not isinstance(error, OSError)

@@ -41,7 +41,7 @@ def chain(*layers: nn.Module) -> TorchModel:
     return TorchModel(Chain(*layers), "chain", "0", device="cpu", precision="float32")
 
 
-CHAINS = {
+CHAINS: dict[str, tuple[list[nn.Module], list[tuple[int, int, int, int]]]] = {
     "convolutions": (
         [conv(3, 4, 3), conv(4, 5, 5, 2), conv(5, 6, 3)],
         [(4, 1, 3, 0), (5, 2, 7, 0), (6, 2, 11, 0)],

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 class TinyNetwork(nn.Module):
     """Four layers without padding. Smooth, so that its gradient can be measured; `d` sees 17 pixels, four apart."""
 
-    LAYERS = ("a", "b", "c", "d")
+    LAYERS: tuple[str, ...] = ("a", "b", "c", "d")
     MEAN = (0.5, 0.4, 0.3)
     STD = (0.25, 0.25, 0.25)
 

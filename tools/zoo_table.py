@@ -17,6 +17,7 @@ import re
 import statistics
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -115,7 +116,7 @@ def seconds(model: Model, wish: str) -> float:
 
 def own_size(model: Model) -> tuple[int, int] | None:
     """The size (height, width) of the only pictures that a network takes; None: it takes any."""
-    network = getattr(model, "network", None)
+    network: Any = getattr(model, "network", None)
     if getattr(network, "any_size", True):
         return None
     height, width = network.pictures[0].shape[2:]

@@ -5,7 +5,7 @@ It is written into every picture as a TOML text and read back by `reverie run`.
 
 from __future__ import annotations
 
-import sys
+import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from importlib import metadata, resources
@@ -27,11 +27,6 @@ from reverie.regions import Regions, mask_of, masked
 from reverie.settings import Settings
 from reverie.types import Image, Model, Step
 from reverie.wording import objective as objective_in_words
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 VERSION = metadata.version("reverie")
 EXAMPLE = "example:astronaut"

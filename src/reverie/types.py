@@ -19,7 +19,7 @@ from torch import Tensor
 
 Image: TypeAlias = Float[Tensor, "b 3 h w"]
 Resized: TypeAlias = Float[Tensor, "b 3 _h _w"]  # an image of another size than the one it was made from
-Score: TypeAlias = Float[Tensor, "b"]
+Score: TypeAlias = Float[Tensor, " b"]
 Activations: TypeAlias = Mapping[str, Float[Tensor, "b _c _h _w"]]  # of each layer its own
 Gradient: TypeAlias = Callable[[Image], tuple[Score, Image]]
 

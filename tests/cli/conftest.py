@@ -3,29 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import PIL.Image
 import pytest
 
+from command import Answer, Command
 from reverie.cli import main
 
 DATA = Path(__file__).parent.parent / "data"
-FEW = ("--size", "96", "--octaves", "2", "--steps", "2")
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a command line came to: its exit code, and what it printed."""
-
-    code: int
-    out: str
-    err: str
-
-
-Command = Callable[..., Answer]
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from typing import Any
 import PIL.Image
 import pytest
 
-from conftest import FEW, Answer, Command
+from command import FEW, Answer, Command
 from reverie.cli import dreaming
 
 pytestmark = pytest.mark.bundled

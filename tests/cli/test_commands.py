@@ -13,7 +13,7 @@ import pytest
 import pyvips
 import torch
 
-from conftest import FEW, Command
+from command import FEW, Command
 from reverie import __version__
 from reverie.cli import dreaming
 from reverie.image import read_photo, read_recipe
@@ -122,7 +122,12 @@ def test_many_photos_into_a_folder_with_one_network(
     folder: Path, reverie: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loads: list[str] = []
-    monkeypatch.setattr(dreaming, "load_model", lambda name, **how: (loads.append(name), load_model(name, **how))[1])
+
+    def counted(name: str, **how: Any) -> Any:
+        loads.append(name)
+        return load_model(name, **how)
+
+    monkeypatch.setattr(dreaming, "load_model", counted)
     photo = PIL.Image.open("photo.jpg")
     photo.save("b.tif")
     photo.save("c.png")

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import pytest
 import torch
 
 import reverie as rv
-from conftest import FEW, Command
+from command import FEW, Command
 from reverie.cli import dreaming
 from reverie.errors import ScoreError
 from reverie.image import read_photo, read_recipe
@@ -78,25 +79,37 @@ def test_a_score_that_is_no_number_keeps_the_picture_before(
     assert torch.equal(read_photo("d.png").image, read_photo("again.png").image)
 
 
-def started(folder: Path) -> subprocess.Popen[str]:
+# Tests that were started in the background of a script ignore SIGINT, and so would every process that they start.
+HEARING_CTRL_C = """
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("reverie", run_name="__main__", alter_sys=True)
+"""
+
+
+@contextmanager
+def started(folder: Path) -> Iterator[subprocess.Popen[str]]:
     """A dream of ten thousand steps in a process of its own, which has just said that it did the first."""
     words = ["dream", "photo.jpg", "-o", "d.png", "--octaves", "1", "--steps", "10000"]
     one_thread = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(rv.__file__ or "").parent.parent)}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "reverie", *words],
+    with subprocess.Popen(
+        [sys.executable, "-c", HEARING_CTRL_C, *words],
         cwd=folder, env=one_thread, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    assert process.stderr is not None
-    line = process.stderr.readline()
-    assert line.startswith("photo.jpg: octave 1/1 step 1/10000"), line + process.stderr.read()
-    return process
+    ) as process:  # fmt: skip
+        try:
+            assert process.stderr is not None
+            line = process.stderr.readline()
+            assert line.startswith("photo.jpg: octave 1/1 step 1/10000"), line
+            yield process
+        finally:
+            process.kill()  # whatever the test came to, nobody goes on dreaming
 
 
 def test_a_real_ctrl_c(folder: Path, reverie: Command) -> None:
-    process = started(folder)
-    time.sleep(0.5)  # some steps on
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    with started(folder) as process:
+        time.sleep(0.5)  # some steps on
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=300)
     assert process.returncode == 130 and out == ""
     assert "Traceback" not in err and err.startswith("d.png: score ")
     assert "d.png: stopped after " in err
@@ -106,9 +119,9 @@ def test_a_real_ctrl_c(folder: Path, reverie: Command) -> None:
 
 
 def test_kill_leaves_no_half_file(folder: Path) -> None:
-    process = started(folder)
-    process.kill()
-    process.communicate(timeout=60)
+    with started(folder) as process:
+        process.kill()
+        process.communicate(timeout=300)
     assert [path.name for path in folder.iterdir()] == ["photo.jpg"]
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Command
+from command import Command
 from reverie.cli import surprising
+from reverie.cli.dreaming import Run, dream_one
 from reverie.image import read_photo
 from reverie.recipe import Recipe
 from reverie.sheet import CELL, WORDS, written
@@ -34,9 +35,8 @@ def test_a_photo_is_dreamed_in_many_ways_and_each_can_be_had_again(folder: Path,
 
 def test_what_is_there_is_not_dreamed_again(folder: Path, reverie: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     dreamed: list[str] = []
-    dream_one = surprising.dream_one
 
-    def counted(run: surprising.Run) -> int:
+    def counted(run: Run) -> int:
         dreamed.append(run.target.name)
         if interrupted and len(dreamed) == 2:
             return 130

@@ -13,11 +13,12 @@ import PIL.Image
 import pytest
 import torch
 
-from conftest import Command
+from command import Command
 from reverie.atlas import GAP, LABEL, lettered, numbers_of, sheet, written
 from reverie.cli import mapping
 from reverie.errors import SettingsError
 from reverie.image import open_image
+from reverie.visualize import visualize, visualize_steps
 
 RANDOM = ("--weights", "random", "--precision", "float32", "--device", "cpu")
 QUICK = (*RANDOM, "--size", "48", "--steps", "2")
@@ -93,17 +94,15 @@ def test_a_free_name_is_found(folder: Path, reverie: Command) -> None:
 def test_an_interrupted_picture_is_saved(folder: Path, reverie: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     from reverie.cli import visualizing
 
-    whole = visualizing.visualize_steps
-
     def stopped(*given):  # type: ignore[no-untyped-def]
-        for step in whole(*given):
+        for step in visualize_steps(*given):
             yield step
             raise KeyboardInterrupt
 
     monkeypatch.setattr(visualizing, "visualize_steps", stopped)
     assert reverie("visualize", "fire2:5", "-o", "part.png", *QUICK).code == 130
     assert "steps = 1" in reverie("show", "part.png").out
-    monkeypatch.setattr(visualizing, "visualize_steps", whole)
+    monkeypatch.setattr(visualizing, "visualize_steps", visualize_steps)
     assert reverie("run", "part.png").code == 0
     assert Path("part-again.png").read_bytes() == Path("part.png").read_bytes()
 
@@ -127,14 +126,13 @@ def test_channels_are_put_on_a_sheet(folder: Path, reverie: Command) -> None:
 
 def test_a_sheet_goes_on_where_it_was(folder: Path, reverie: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
-    whole = mapping.visualize
 
     def counted(model, wishes, settings):  # type: ignore[no-untyped-def]
         if asked and len(asked) < 2:
             asked.append(-1)
             raise KeyboardInterrupt
         asked.append(len(wishes))
-        return whole(model, wishes, settings)
+        return visualize(model, wishes, settings)
 
     monkeypatch.setattr(mapping, "visualize", counted)
     stopped = reverie(*CHANNELS)
@@ -143,7 +141,7 @@ def test_a_sheet_goes_on_where_it_was(folder: Path, reverie: Command, monkeypatc
     assert not Path("sheet.png").exists()
     assert reverie(*CHANNELS).code == 0
     assert asked == [8, -1, 3]
-    monkeypatch.setattr(mapping, "visualize", whole)
+    monkeypatch.setattr(mapping, "visualize", visualize)
     resumed = open_image("sheet.png")
     assert reverie(*CHANNELS).code == 0
     assert torch.equal(resumed, open_image("sheet.png"))
@@ -153,13 +151,12 @@ def test_other_settings_do_not_take_the_cells_of_these(
     folder: Path, reverie: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[int] = []
-    whole = mapping.visualize
 
     def failing(model, wishes, settings):  # type: ignore[no-untyped-def]
         asked.append(len(wishes))
         if len(asked) == 2:
             raise KeyboardInterrupt
-        return whole(model, wishes, settings)
+        return visualize(model, wishes, settings)
 
     monkeypatch.setattr(mapping, "visualize", failing)
     assert reverie(*CHANNELS).code == 130

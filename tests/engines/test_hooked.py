@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections import OrderedDict
+from collections.abc import Generator
+from typing import Any, cast
 
 import pytest
 import torch
@@ -20,7 +22,7 @@ from reverie.objectives import layer, quoted
 from reverie.types import Model as Waist
 from reverie.wording import objective
 
-HALF = {"mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25)}
+HALF: dict[str, Any] = {"mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25)}
 
 BARE = rv.Settings(octaves=1, steps=4, jitter=0, color_correlation=0, laplacian_levels=1)
 
@@ -178,6 +180,7 @@ def test_no_hook_stays_behind() -> None:
     assert hooks_in(network) == 0
     steps = rv.dream_steps(picture(), gradient_of(model, layer("0")), rv.Settings(octaves=1, steps=5))
     next(steps)
+    assert isinstance(steps, Generator)
     steps.close()
     assert hooks_in(network) == 0
     for each in network.modules():
@@ -244,13 +247,14 @@ def normed() -> nn.Sequential:
     for each in module.modules():
         if isinstance(each, nn.BatchNorm2d):
             for tensor in (each.running_mean, each.running_var, each.weight, each.bias):
+                assert tensor is not None
                 nn.init.uniform_(tensor, 0.5, 2)
     return module
 
 
 def test_folded_batch_norms_change_no_answer() -> None:
     module = normed()
-    plain = copy.deepcopy(module).eval()
+    plain: Any = copy.deepcopy(module).eval()
     network = hooked(module)
     assert network.unlike == {"0", "4.0"}
     x = picture()
@@ -391,7 +395,8 @@ def test_layers_of_any_name_are_wished_for_by_it() -> None:
         assert wish.layers == (name,)
         torch.testing.assert_close(score_of(model, wish)(image), model(image, [name])[name][:, 1].mean((1, 2)))
     assert model.classes == ".logits"
-    torch.testing.assert_close(model.logits(image), Named.forward(model.network.plain, (image - 0.5) / 0.25))
+    plain = cast(Named, model.network.plain)
+    torch.testing.assert_close(model.logits(image), Named.forward(plain, (image - 0.5) / 0.25))
 
 
 class Resizing(nn.Module):
@@ -444,7 +449,9 @@ def test_ctrl_c_leaves_no_hook_behind() -> None:
             return self.conv(x) * 2
 
     network = hooked(nn.Sequential(conv(3, 3), Interrupted(), conv(4, 4)))
-    network.plain[1].asked = network.swift[1].asked = True
+    for module in (network.plain.get_submodule("1"), network.swift.get_submodule("1")):
+        assert isinstance(module, Interrupted)
+        module.asked = True
     with pytest.raises(KeyboardInterrupt):
         network(picture(), ["0", "2"])
     assert hooks_in(network) == 0

@@ -20,7 +20,7 @@ STEP_SIZE = 0.005
 
 @pytest.fixture(scope="module")
 def engines() -> tuple[Any, Any]:
-    how = {"weights": "random", "seed": 1, "precision": "float32"}
+    how: dict[str, Any] = {"weights": "random", "seed": 1, "precision": "float32"}
     return rv.load_model("inception_v3", **how), rv.load_model("inception_v3", engine="tensorflow", **how)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -134,7 +135,12 @@ def test_asking_for_a_layer_before_a_pool_changes_nothing_else(network: Inceptio
 def test_nothing_above_the_highest_layer_is_computed(network: InceptionV3, monkeypatch: pytest.MonkeyPatch) -> None:
     reached: list[str] = []
     block = network.block
-    monkeypatch.setattr(network, "block", lambda name: reached.append(name) or block(name))
+
+    def counted(name: str) -> Any:
+        reached.append(name)
+        return block(name)
+
+    monkeypatch.setattr(network, "block", counted)
     found = network(picture(75, 75), ["mixed1", "conv4"])
     assert set(found) == {"mixed1", "conv4"}
     assert reached == list(InceptionV3.LAYERS[: InceptionV3.LAYERS.index("mixed1") + 1])

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any, cast
 
 import pytest
 import torch
@@ -168,7 +169,7 @@ class Three(Chain):
         self.blocks = torch.nn.ModuleDict(blocks)
 
     def plainly(self, at: Tensor) -> dict[str, Tensor]:
-        low, _, high = self.blocks.children()
+        low, _, high = cast("Iterable[Any]", self.blocks.children())
         found = {"low": F.conv2d(at, low.weight, low.bias, padding=1).relu()}
         found["pool"] = F.max_pool2d(found["low"], 3, 2)
         found["high"] = F.conv2d(found["pool"], high.weight, high.bias).relu()
@@ -182,7 +183,7 @@ def test_a_chain_is_its_layers_one_after_another(asked: list[str]) -> None:
         found, plain = chain(at, asked), chain.plainly(at)
         assert set(found) == set(asked)
         grads = [
-            torch.autograd.grad(sum((answers[name] * seeded(answers[name])).sum() for name in asked), at)[0]
+            torch.autograd.grad([(answers[name] * seeded(answers[name])).sum() for name in asked], at)[0]
             for answers in (found, plain)
         ]
         for name in asked:
@@ -208,7 +209,12 @@ def test_blocks_are_given_their_own_kind_of_gradient(monkeypatch: pytest.MonkeyP
     at = planes(1, 4, 13, 15, dtype=torch.bfloat16).requires_grad_(True)
     high = chain.block("high")
     pull = high.pull
-    monkeypatch.setattr(high, "pull", lambda grad, *rest: given.append(grad) or pull(grad, *rest))
+
+    def counted(grad: Tensor, *rest: Any) -> Any:
+        given.append(grad)
+        return pull(grad, *rest)
+
+    monkeypatch.setattr(high, "pull", counted)
     answer = chain(at, ["high"])["high"]
     torch.autograd.grad(answer.mean(), at)
     (grad,) = given

@@ -115,8 +115,8 @@ def test_bfloat16_dreams_as_well_as_float32(squeezenet: TorchModel) -> None:
     score, scores = score_of(squeezenet, wish), torch.zeros(2)
     for name in ("chelsea.jpg", "coffee.jpg"):
         image = rv.open_image(DATA / name)
-        ways = [gradient_of(model, wish)(image)[1].flatten() for model in (squeezenet, half)]
-        assert torch.cosine_similarity(*ways, dim=0) > 0.95
+        one, other = (gradient_of(model, wish)(image)[1].flatten() for model in (squeezenet, half))
+        assert torch.cosine_similarity(one, other, dim=0) > 0.95
         for seed in range(3):
             settings = Settings(size=160, octaves=1, steps=3, seed=seed)
             scores += torch.cat([score(rv.dream(image, model, wish, settings)) for model in (squeezenet, half)])

@@ -7,7 +7,6 @@ import http.server
 import pickle
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +17,8 @@ import torch
 from torch import Tensor
 
 from reverie.errors import WeightsError
-from reverie.models.weights import digest, fetch, read_weights, save_weights
+from reverie.models.weights import CONNECT, digest, fetch, read_weights, save_weights
+from silent import SilentNetwork
 
 CONTENT = bytes(range(256)) * 9000
 MD5 = "md5:" + hashlib.md5(CONTENT).hexdigest()
@@ -98,22 +98,25 @@ def test_a_download_of_another_file_is_not_kept(server: http.server.ThreadingHTT
     assert list(cache.iterdir()) == []
 
 
-def test_without_a_network_it_fails_at_once(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody listens, nobody knows the name, and nobody answers who knows it."""
+def test_without_a_network_the_file_is_asked_for_by_hand(cache: Path) -> None:
+    """Nobody listens, or nobody knows the name."""
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]
-    started = time.monotonic()
     for url in (f"http://127.0.0.1:{port}/net.h5", "http://nowhere.invalid/net.h5"):
         with pytest.raises(WeightsError, match="by hand") as error:
             fetch(url, MD5, "net.h5")
         one_line(error)
-    silence = threading.Event()
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_: silence.wait(60) and [])
+
+
+def test_a_network_that_never_answers_is_not_waited_for(cache: Path, silent_network: SilentNetwork) -> None:
     with pytest.raises(WeightsError, match=r"no network, or slow\.invalid"):
         fetch("http://slow.invalid/net.h5", MD5, "net.h5")
-    silence.set()
-    assert time.monotonic() - started < 10
+    assert silent_network.was_not_waited_for()
+
+
+def test_nobody_is_waited_for_longer_than_a_moment() -> None:
+    assert 0 < CONNECT <= 2  # seconds, before a user without a network learns of it
 
 
 def test_a_file_put_there_by_hand_is_taken_or_refused(cache: Path) -> None:

@@ -33,7 +33,7 @@ def dream(
     quiet: Annotated[bool, Flag] = False,
     json: Annotated[bool, Flag] = False,
     network: Network = None,
-    settings: Annotated[SettingsFlags | None, Parameter(name="*")] = None,
+    settings: Annotated[SettingsFlags | None, Parameter(name="*")] = None,  # type: ignore[valid-type]
 ) -> int:
     """Dream a photo, or many.
 
@@ -167,7 +167,7 @@ def analyze(
     at: list[int] | None = None,
     turns: int | None = None,
     quiet: Annotated[bool, Flag] = False,
-    settings: Annotated[SettingsFlags | None, Parameter(name="*")] = None,
+    settings: Annotated[SettingsFlags | None, Parameter(name="*")] = None,  # type: ignore[valid-type]
 ) -> int:
     """Analyze a network, a dream and what it costs: a report with figures for a paper.
 

@@ -26,7 +26,7 @@ def visualize(
     output: Output = None,
     quiet: Annotated[bool, Flag] = False,
     network: Network = None,
-    settings: Annotated[VisualFlags | None, Parameter(name="*")] = None,
+    settings: Annotated[VisualFlags | None, Parameter(name="*")] = None,  # type: ignore[valid-type]
 ) -> int:
     """Show what a channel, a neuron, a class or any other wish looks like to a network, from noise.
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import sys
+import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Optional
@@ -18,11 +18,6 @@ from reverie.errors import ImageFileError, RecipeError, UnknownName, WordingErro
 from reverie.models.catalog import DEFAULT, spec_of
 from reverie.presets import preset_of
 from reverie.settings import Setting, Settings
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 SETTINGS_GROUP = Group("Settings of the dream", sort_key=10)
 

@@ -66,7 +66,7 @@ class Blocks:
             for start, end in zip(starts, [*starts[1:], side], strict=True)
         ]
 
-    def fade(self, window: Window) -> Float[Tensor, n]:
+    def fade(self, window: Window) -> Float[Tensor, " n"]:
         """What a block counts at each of the pixels it sees along a side: 1 inside, falling to 0 about its borders.
 
         At every pixel of the picture the blocks that see it count 1 together.

@@ -12,6 +12,11 @@
 #else
 #define FOR_EVERY_PROCESSOR
 #endif
+#ifdef _WIN32
+#define EXPORT __declspec(dllexport)
+#else
+#define EXPORT
+#endif
 #define INDEPENDENT _Pragma("omp simd") /* no pass through the loop needs another's answer */
 #define INLINE static inline __attribute__((always_inline))
 
@@ -40,7 +45,7 @@ INLINE void shared(const pool *pool, size rows, size *from, size *to) {
         shared(&job->pool, ROWS, &from, &to);                                                                         \
         (LINES)(job, from, to);                                                                                       \
     }                                                                                                                 \
-    void NAME(JOB *job) {                                                                                             \
+    EXPORT void NAME(JOB *job) {                                                                                      \
         if (job->pool.run) job->pool.run(NAME##_part, job, job->pool.threads, 0);                                     \
         else NAME##_part(job);                                                                                        \
     }
