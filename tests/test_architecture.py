@@ -15,7 +15,7 @@ import reverie
 SOURCE = Path(__file__).parent.parent / "src" / "reverie"
 
 RANKS = [  # lowest first; a folder's name stands for every module in it
-    {"_files", "types", "errors", "native", "heap"},
+    {"_files", "_pages", "types", "errors", "native", "heap"},
     {"models.weights"},
     {"settings", "probe", "resample", "color", "objectives", "engines"},
     {
