@@ -49,11 +49,21 @@ def save_image(
     if quality is not None and not 1 <= quality <= 100:
         raise SettingsError(f"quality is {quality}; expected 1 to 100")
     packet = packet_for(path, form, recipe, like)
-    quiet()
     with as_image_error(path, "cannot be written"):
-        data = _encoded(_picture(image, form, like), form, quality, None if form is PNG else packet)
+        picture = _picture(image, form, like)
+        data = _encoded(picture, form, quality, None if form is PNG else packet)
     if form is PNG:
         data = png_with_texts(data, png_texts(packet, recipe))
+    with drafted(path) as draft:
+        draft.write_bytes(data)
+
+
+def write_picture(picture: pyvips.Image, path: Path) -> None:
+    """Write what libvips holds, 8 bit sRGB, as `save_image` would."""
+    form = format_of(path)
+    check_size((picture.height, picture.width), form)
+    with as_image_error(path, "cannot be written"):
+        data = _encoded(with_metadata(picture, None), form, None, None)
     with drafted(path) as draft:
         draft.write_bytes(data)
 
@@ -138,6 +148,7 @@ def _samples(tensor: Float[Tensor, "1 c h w"], depth: int) -> pyvips.Image:
 
 
 def _encoded(picture: pyvips.Image, form: Format, quality: int | None, packet: bytes | None) -> bytes:
+    quiet()
     if packet:
         picture.set_type(pyvips.GValue.blob_type, "xmp-data", packet)
     data: bytes = picture.write_to_buffer(form.ending, **options_for(picture, form, quality))
