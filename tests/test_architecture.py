@@ -15,7 +15,7 @@ import reverie
 SOURCE = Path(__file__).parent.parent / "src" / "reverie"
 
 RANKS = [  # lowest first; a folder's name stands for every module in it
-    {"types", "errors", "native", "heap"},
+    {"_files", "_pages", "types", "errors", "native", "heap"},
     {"models.weights"},
     {"settings", "probe", "resample", "color", "objectives", "engines"},
     {
@@ -31,7 +31,7 @@ RANKS = [  # lowest first; a folder's name stands for every module in it
         "surprise",
     },
     {"batch"},
-    {"guides", "sheet"},
+    {"guides"},
     {"models", "gradient", "sphere", "wording"},
     {"tiling", "regions"},
     {"memory"},

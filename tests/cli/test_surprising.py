@@ -11,7 +11,6 @@ from reverie.cli import surprising
 from reverie.cli.dreaming import Run, dream_one
 from reverie.image import read_photo
 from reverie.recipe import Recipe
-from reverie.sheet import CELL, WORDS, written
 
 pytestmark = pytest.mark.bundled
 SMALL = ("--size", "96", "--octaves", "1", "--steps", "1")
@@ -72,10 +71,3 @@ def test_bad_input_is_one_line(folder: Path, reverie: Command, words: str, error
     said = reverie("dream", *words.split())
     assert said.code == 2 and said.err.count("\n") == 1 and error in said.err
     assert {each.name for each in folder.iterdir()} == {"photo.jpg"}
-
-
-@pytest.mark.parametrize("words", ["01  fire8^2", "05  " + " + ".join(["fire7:101"] * 5), "09  " + "x" * 300])
-def test_words_below_a_try_fit_whatever_their_length(words: str) -> None:
-    ink, more = written(words), written(words + "W")
-    assert 0 < ink.width <= CELL and 0 < ink.height <= WORDS
-    assert ink.numpy().shape != more.numpy().shape or (ink.numpy() != more.numpy()).any()  # nothing was cut

@@ -14,10 +14,11 @@ import pytest
 import torch
 
 from command import Command
-from reverie.atlas import GAP, LABEL, lettered, numbers_of, sheet, written
+from reverie.atlas import numbers_of
 from reverie.cli import mapping
 from reverie.errors import SettingsError
 from reverie.image import open_image
+from reverie.image.contact_sheet import GAP, LINE
 from reverie.visualize import visualize, visualize_steps
 
 RANDOM = ("--weights", "random", "--precision", "float32", "--device", "cpu")
@@ -110,7 +111,7 @@ def test_an_interrupted_picture_is_saved(folder: Path, reverie: Command, monkeyp
 def test_channels_are_put_on_a_sheet(folder: Path, reverie: Command) -> None:
     assert reverie(*CHANNELS, "--columns", "4").code == 0
     with PIL.Image.open("sheet.png") as picture:
-        assert picture.size == (GAP + 4 * (48 + GAP), GAP + 3 * (48 + LABEL + GAP))
+        assert picture.size == (GAP + 4 * (48 + GAP), GAP + 3 * (48 + LINE + GAP))
     page = Path("sheet.html").read_text()
     assert re.findall(r"<figcaption>(.*?)</figcaption>", page) == [f"fire2:{number}" for number in range(3, 14)]
     assert page.count("data:image/png;base64,") == 11
@@ -119,7 +120,7 @@ def test_channels_are_put_on_a_sheet(folder: Path, reverie: Command) -> None:
     command = shlex.split(re.findall(r"<code>(.*?)</code>", unescape(page))[9])
     assert command[:3] == ["reverie", "visualize", "fire2:12"]
     assert reverie(*command[1:], "-o", "cell.png").code == 0
-    left, top = GAP + (48 + GAP), GAP + 2 * (48 + LABEL + GAP)
+    left, top = GAP + (48 + GAP), GAP + 2 * (48 + LINE + GAP)
     placed = open_image("sheet.png")[..., top : top + 48, left : left + 48]
     assert float((placed - open_image("cell.png")).abs().mean()) < 0.01
 
@@ -225,29 +226,3 @@ def test_channels_in_words() -> None:
     for wrong in ("", "a", "3:2", "-1", "9", "1:2:3", "٣٣٣٣"):
         with pytest.raises(SettingsError):
             numbers_of(wrong, 9)
-
-
-def test_a_sheet_reads_from_left_to_right() -> None:
-    pictures = [torch.full((1, 3, 10, 20), number / 10) for number in range(5)]
-    paper = sheet(pictures, ["a", "b <i>", "c & d", "e" * 99, ""], 2)
-    assert paper.shape == (1, 3, GAP + 3 * (10 + LABEL + GAP), GAP + 2 * (20 + GAP))
-    for number in range(5):
-        top, left = GAP + number // 2 * (10 + LABEL + GAP), GAP + number % 2 * (20 + GAP)
-        assert torch.equal(paper[..., top : top + 10, left : left + 20], pictures[number])
-        label = paper[..., top + 10 : top + 10 + LABEL, left : left + 20]
-        assert (float(label.min()) < 0.9) == (number < 4)
-
-
-def test_a_name_is_written_within_its_strip() -> None:
-    for text in ("fire8:61", "a layer with a very long name indeed", "<b>"):
-        strip = written(text, (20, 60))
-        assert strip.shape == (1, 3, 20, 60)
-        assert 0.02 < float((strip < 0.9).float().mean()) < 0.5
-        assert 0 <= float(strip.min()) <= float(strip.max()) == 1
-
-
-def test_names_stand_on_the_same_line_whatever_their_letters() -> None:
-    assert len({lettered(text).height for text in ("conv1", "pool1", "stem", "g")}) == 1
-    a, below = (lettered(text).numpy() for text in ("xx", "xp"))
-    half = a.shape[1] // 2 - 2
-    assert (a[:, :half] == below[:, :half]).all()

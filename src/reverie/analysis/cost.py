@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from reverie.analysis.analyze import Analysis
-from reverie.analysis.html import Html, facts, joined, piece, shown, table
 from reverie.analysis.results import share_of_peak, speed
-from reverie.analysis.style import Drawn
 from reverie.analysis.timing import STEPS_A_TURN, WARMUP, Timing
 
-HEAD = ("", "ms per step", "middle half", "steps per s", "ratio to first", "GFLOP/s", "measured peak", "share of peak")
 
-
-def cost(analysis: Analysis, figures: Mapping[str, Drawn]) -> Html:
+def describe_cost(analysis: Analysis) -> dict[str, object]:
     """Times, side by side; how the variants agree; the machine."""
-    pieces = [
-        piece("h2", "What it costs"),
-        piece("p", protocol(analysis)),
-        table(HEAD, [speed_row(timing, analysis) for timing in analysis.timings]),
-        shown(figures["performance"]),
-        piece("p", arithmetic(analysis), class_="note"),
-        piece("h3", "Memory, and how the results agree"),
-        agreement(analysis),
-        piece("p", MEMORY, class_="note"),
-    ]
-    return joined([*pieces, piece("h3", "The machine"), facts(machine(analysis))])
+    return {
+        "protocol": protocol(analysis),
+        "speeds": [speed_row(timing, analysis) for timing in analysis.timings],
+        "arithmetic": arithmetic(analysis),
+        "agreement": agreement_rows(analysis),
+        "machine": machine(analysis),
+    }
 
 
 def protocol(analysis: Analysis) -> str:
@@ -67,17 +57,10 @@ def arithmetic(analysis: Analysis) -> str:
     )
 
 
-MEMORY = (
-    "Memory is the process's peak while a variant warmed up, with all that was loaded before it (on a graphics card, "
-    "torch's own there). The score is the photo's; the cosine is between a variant's gradient and the first's: 1 where "
-    "both point the same way."
-)
-
-
-def agreement(analysis: Analysis) -> Html:
+def agreement_rows(analysis: Analysis) -> list[tuple[str, ...]]:
     """Each variant's memory, and its score and gradient beside the first variant's."""
     first = analysis.timings[0].score
-    rows = [
+    return [
         (
             timing.variant,
             size(timing.memory),
@@ -87,7 +70,6 @@ def agreement(analysis: Analysis) -> Html:
         )
         for timing in analysis.timings
     ]
-    return table(("", "peak memory", "score", "difference to first", "gradient, cosine to first"), rows)
 
 
 def machine(analysis: Analysis) -> list[tuple[str, str]]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from reverie._files import replace_folder
 from reverie.errors import ReportError
 
 RESULTS = "results.json"
@@ -23,19 +22,11 @@ def report_folder(target: Path) -> Iterator[Path]:
     written or holds anything else than a report.
     """
     check_target(target)
-    draft = target.resolve().with_name(f".{secrets.token_hex(8)}")
     try:
-        try:
-            draft.mkdir()
-        except OSError as error:
-            raise ReportError(f"the report {target} cannot be written: {error.strerror}") from None
-        yield draft
-        try:
-            put(draft, target.resolve())
-        except OSError as error:
-            raise ReportError(f"the report {target} cannot be written: {error.strerror}") from None
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+        with replace_folder(target) as draft:
+            yield draft
+    except OSError as error:
+        raise ReportError(f"the report {target} cannot be written: {error.strerror or error}") from None
 
 
 def check_target(target: Path) -> None:
@@ -65,21 +56,6 @@ def strangers(folder: Path) -> list[str]:
         own = set()
     there = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()]
     return sorted(set(there) - own)
-
-
-def put(draft: Path, target: Path) -> None:
-    """The draft to where the target is; an old report steps aside until the new one is in its place."""
-    if not target.exists():
-        draft.rename(target)
-        return
-    aside = target.with_name(f".{secrets.token_hex(8)}")
-    target.rename(aside)
-    try:
-        draft.rename(target)
-    except OSError:
-        aside.rename(target)
-        raise
-    shutil.rmtree(aside, ignore_errors=True)
 
 
 def fill(folder: Path, files: Mapping[str, bytes]) -> None:

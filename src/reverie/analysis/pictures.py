@@ -15,9 +15,8 @@ from torch import Tensor
 
 from reverie.analysis.analyze import PhotoAnalysis
 from reverie.analysis.climb import Snapshot
-from reverie.analysis.html import digits
 from reverie.analysis.layers import LayerStatistics
-from reverie.analysis.style import MAP, PAGE, Drawn, drawing, drawn
+from reverie.analysis.style import MAP, PAGE, Drawn, digits, drawing, drawn
 from reverie.types import Image
 
 CHANNELS_IN_A_ROW = 6

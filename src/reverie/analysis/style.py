@@ -89,6 +89,12 @@ def drawn(figure: Any, name: str, caption: str, ink: bool = True) -> Drawn:
     return Drawn(name, caption, encoded(figure, "png", ink), encoded(figure, "pdf", ink), ink)
 
 
+def digits(value: float, count: int = 4) -> str:
+    """So many digits of a number, its thousands apart: 37,170; 0.04213."""
+    text = f"{value:#,.{count}g}".rstrip(".")
+    return f"{value:,.0f}" if "e+" in text else text
+
+
 def line(number: int) -> dict[str, Any]:
     """Color and dashes of the line of a number: 42 pairs before one comes again."""
     return {"color": COLORS[number % len(COLORS)], "linestyle": DASHES[number % len(DASHES)]}

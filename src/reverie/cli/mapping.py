@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from reverie.atlas import numbers_of, sheet
+from reverie.atlas import numbers_of
 from reverie.classes import names_of
 from reverie.cli.manner import Manner, speak
 from reverie.cli.page import MADE_HERE, Entry, page
@@ -21,7 +21,8 @@ from reverie.cli.visualizing import command_of, recipe_of
 from reverie.dream import finished, sized
 from reverie.errors import ImageFileError, ReverieError, SettingsError
 from reverie.gradient import layers_of, seen
-from reverie.image import check_output, open_image, save_image
+from reverie.image import check_output, save_image
+from reverie.image.contact_sheet import Layout, save_sheet
 from reverie.image.reading import read_photo
 from reverie.image.writing import drafted
 from reverie.models import load_model
@@ -200,8 +201,7 @@ def drawn(cells: Sequence[Cell], make: Make, at_once: int, target: Path, asked: 
     done = [cell for cell in cells if cell.path.exists()]
     if not done:
         raise SettingsError("none of the layers could be shown: a larger size may do")
-    pictures = [open_image(cell.path) for cell in done]
-    save_image(sheet(pictures, [cell.label for cell in done], asked.columns), target)
+    save_sheet([(cell.path, cell.label) for cell in done], target, Layout(columns=asked.columns))
     entries = [Entry(cell.label, cell.command, cell.path) for cell in done]
     beside = page_of(target)
     with drafted(beside) as draft:

@@ -13,17 +13,21 @@ from reverie.cli.targets import inside
 from reverie.dream import image_size
 from reverie.errors import ReverieError, SettingsError
 from reverie.image import check_output, read_photo
+from reverie.image.contact_sheet import Layout, save_sheet
 from reverie.memory import parse_memory
 from reverie.models import load_model
 from reverie.probe import geometry
 from reverie.recipe import EXAMPLE, Recipe, path_of
 from reverie.settings import Settings
-from reverie.sheet import save_sheet
 from reverie.surprise import Surprise, surprises
 from reverie.wording import objective
 
 SIDE = 512
 """The longest side of a try unless told, in pixels; no photo is enlarged."""
+
+
+ON_SHEET = Layout(longest=320, lines=2)
+"""How the tries lie on their sheet."""
 
 
 def surprise_all(photos: list[Path], output: Path | None, wish: Wish, count: int, manner: Manner) -> int:
@@ -53,7 +57,7 @@ def surprise_all(photos: list[Path], output: Path | None, wish: Wish, count: int
             break
         done.append((target, f"{number:02}  {recipe.objective}"))
     if done:
-        save_sheet(done, folder / "sheet.png")
+        save_sheet(done, folder / "sheet.png", ON_SHEET)
         if not manner.quiet:
             print(f"{folder / 'sheet.png'}: {len(done)} dreams", file=sys.stderr)
     return code

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from reverie._files import hash_file
 from reverie.dream import size_with
 from reverie.errors import SettingsError
 from reverie.gigapixel.masks import RegionFiles, SoftMask, all_of, mask_at, mask_bytes, mask_raster, soft_mask
 from reverie.gigapixel.parts import refuse_uneven
 from reverie.gigapixel.work import Work
 from reverie.image import PhotoFile
-from reverie.image.reading import digest_of
 from reverie.image.streaming import check_streamed
 from reverie.memory import IMAGE_BYTES, step_bytes_per_pixel
 from reverie.objectives import Objective
@@ -69,7 +69,7 @@ class Job:
             "model": [self.model.name, self.model.digest, self.model.precision],
             "objective": str(self.objective),
             "settings": self.settings.as_dict(),
-            "files": {name: digest_of(Path(name)) for name in self.objective.objective.files},
+            "files": {name: hash_file(Path(name)) for name in self.objective.objective.files},
         }
         return Work.beside(self.target, dream, self.block)
 

@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from reverie._files import write_file
 from reverie.ascent import ascend
 from reverie.composition import By, styled
 from reverie.gigapixel.blocks import Blocks, shared
@@ -30,7 +31,7 @@ from reverie.gigapixel.parts import (
 from reverie.gigapixel.raster import Raster, Span, drafted, rectangles
 from reverie.gigapixel.regions import RIM, Region, fixed
 from reverie.gigapixel.resampling import window
-from reverie.gigapixel.work import Work, write_whole
+from reverie.gigapixel.work import Work
 from reverie.nearness import kept
 from reverie.objectives import Objective
 from reverie.regions import regional
@@ -175,7 +176,7 @@ class Pass:
         """Recorded once, on the samples advanced together as if they were the picture; read back afterwards."""
         path = self.work.path(f"{self.stage.prefix}scales.json")
         if not path.exists():
-            write_whole(path, json.dumps(list(self.record())))
+            write_file(path, json.dumps(list(self.record())).encode())
         found: Scales = json.loads(path.read_text("utf-8"))
         return found
 

@@ -17,6 +17,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from reverie._files import replace_file
 from reverie.errors import ImageFileError
 from reverie.image.opening import printable
 
@@ -103,13 +104,9 @@ class Raster:
 @contextmanager
 def drafted(raster: Raster) -> Iterator[Raster]:
     """A new raster to write into, which takes its name only when it is complete."""
-    draft = replace(raster, path=raster.path.with_name(raster.path.name + ".part"))
-    with draft.path.open("wb") as file:
-        file.truncate(raster.stored)
-    yield draft
-    with draft.path.open("rb") as file:
-        os.fsync(file.fileno())
-    draft.path.replace(raster.path)
+    with replace_file(raster.path, draft=f"{raster.path.name}.part") as draft:
+        os.truncate(draft, raster.stored)
+        yield replace(raster, path=draft)
 
 
 def rectangles(size: tuple[int, int], side: int) -> Iterator[tuple[Span, Span]]:

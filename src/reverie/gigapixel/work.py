@@ -14,6 +14,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from reverie._files import write_file
 from reverie.errors import ImageFileError
 from reverie.image.opening import printable
 
@@ -57,7 +58,7 @@ class Work:
             self.check_disk(needed)
             if begun != manifest:
                 self.folder.mkdir(exist_ok=True)
-                write_whole(self.folder / MANIFEST, json.dumps(manifest))
+                write_file(self.folder / MANIFEST, json.dumps(manifest).encode())
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -126,15 +127,6 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def write_whole(path: Path, text: str) -> None:
-    draft = path.with_name(path.name + ".part")
-    with draft.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
 
 
 @contextmanager

@@ -5,7 +5,8 @@
                             the dream --save_image(image, ..., like=photo)--> dream.png
 
 `opening` and `reading` decode files, `arrays` takes what is in memory already, `profiles` knows ICC, `embedding` puts a
-recipe into a file and finds it again, `formats` and `writing` encode. The decoding and encoding itself is libvips's.
+recipe into a file and finds it again, `xmp` reads and edits the packet around it, `formats`
+and `writing` encode. The decoding and encoding itself is libvips's.
 """
 
 from __future__ import annotations

@@ -5,12 +5,10 @@ Viewers open a picture as a sphere where `ProjectionType` is "equirectangular"; 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from xml.etree import ElementTree
 
-from reverie.image.embedding import EMPTY, foreign, inserted
+from reverie.image.xmp import Packet
 
 NAMESPACE = "http://ns.google.com/photos/1.0/panorama/"
 
@@ -65,37 +63,16 @@ class Sphere:
 
     def written(self, around: bytes | None) -> bytes:
         """An XMP packet that says it, inside the packet `around` where that can be read; the rest of that stays."""
-        packet = without(foreign(around) or EMPTY)
+        packet = Packet.parse(around) or Packet()
+        packet.remove([f"{{{NAMESPACE}}}{name}" for name in OURS])  # a field said twice would be no XMP
         values = dict(zip((*FULL, *PART, *CORNER), map(str, (*self.full, *self.part, *self.corner)), strict=True))
         values = {"ProjectionType": "equirectangular", "UsePanoramaViewer": "True", **values}
-        body = "".join(f"<GPano:{name}>{value}</GPano:{name}>" for name, value in values.items())
-        description = f'<rdf:Description rdf:about="" xmlns:GPano="{NAMESPACE}">{body}</rdf:Description>'
-        text = inserted(description, packet)
-        return text if fields_in(text) else inserted(description, EMPTY)  # `around` was no XML
+        packet.add({f"{{{NAMESPACE}}}{name}": value for name, value in values.items()}, {"GPano": NAMESPACE})
+        return packet.encode()
 
 
 def fields_in(packet: bytes | None) -> Mapping[str, str]:
     """The GPano fields of a packet, elements or attributes; empty where it cannot be read."""
-    packet = (packet or b"").strip(b"\0 \r\n")
-    if b"<!D" in packet or b"\0" in packet:  # a document type: nobody's entities are expanded
-        return {}
-    try:
-        tree = ElementTree.fromstring(packet)
-    except (ElementTree.ParseError, ValueError, LookupError):
-        return {}
-    space = f"{{{NAMESPACE}}}"
-    found: dict[str, str] = {}
-    for element in tree.iter():
-        found |= {name.removeprefix(space): value for name, value in element.items() if name.startswith(space)}
-        if element.tag.startswith(space):
-            found[element.tag.removeprefix(space)] = element.text or ""
-    return {name: value.strip() for name, value in found.items()}
-
-
-def without(packet: str) -> str:
-    """A packet without the fields that we write; a field said twice would be no XMP."""
-    for prefix in set(re.findall(rf'xmlns:([\w.-]+)\s*=\s*["\']{re.escape(NAMESPACE)}["\']', packet)):
-        field = rf"{re.escape(prefix)}:(?:{'|'.join(OURS)})"
-        packet = re.sub(rf"<({field})(?:\s[^>]*)?(?:/>|>[^<]*</\1\s*>)", "", packet)
-        packet = re.sub(rf"""\s{field}\s*=\s*("[^"]*"|'[^']*')""", "", packet)
-    return packet
+    parsed, space = Packet.parse(packet), f"{{{NAMESPACE}}}"
+    found = parsed.properties() if parsed else ()
+    return {name.removeprefix(space): value.strip() for name, value in found if name.startswith(space)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from reverie._files import hash_file
 from reverie.errors import ImageFileError
 from reverie.image.opening import DAMAGED, as_image_error, opened, printable
 from reverie.image.profiles import profile_of, to_srgb
@@ -81,7 +81,7 @@ def read_header(path: str | os.PathLike[str]) -> PhotoFile:
         size = (picture.height, picture.width) if orientation_of(picture) < 5 else (picture.width, picture.height)
         colors, alpha = channels(path, unpacked(picture))
         return PhotoFile(
-            path, *size, alpha is None, depth_of(colors), profile_of(colors), digest_of(path), stamp, exif, xmp
+            path, *size, alpha is None, depth_of(colors), profile_of(colors), hash_file(path), stamp, exif, xmp
         )
 
 
@@ -121,7 +121,7 @@ def read_photo(path: str | os.PathLike[str]) -> Photo:
         image = _tensor(to_srgb(colors))
         image = image if image.shape[1] == 3 else image.repeat(1, 3, 1, 1)
         opacity = None if alpha is None else _tensor(alpha)
-        return Photo(image, opacity, depth_of(colors), profile_of(colors), path, digest_of(path), exif, xmp)
+        return Photo(image, opacity, depth_of(colors), profile_of(colors), path, hash_file(path), exif, xmp)
 
 
 def unpacked(picture: pyvips.Image) -> pyvips.Image:
@@ -162,12 +162,3 @@ def _tensor(picture: pyvips.Image) -> Float[Tensor, "1 c h w"]:
 def _blob(picture: pyvips.Image, field: str) -> bytes | None:
     value: Any = picture.get(field) if picture.get_typeof(field) else None
     return value if isinstance(value, bytes) else None
-
-
-def digest_of(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(1 << 20):
-            digest.update(piece)
-    return digest.hexdigest()

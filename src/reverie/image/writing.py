@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from reverie._files import replace_file
 from reverie.errors import ImageFileError, SettingsError
 from reverie.image.embedding import packet_with, png_with_texts
 from reverie.image.formats import AVIF, JPEG, PNG, TIFF, Format, format_of
@@ -50,12 +49,23 @@ def save_image(
     if quality is not None and not 1 <= quality <= 100:
         raise SettingsError(f"quality is {quality}; expected 1 to 100")
     packet = packet_for(path, form, recipe, like)
-    quiet()
     with as_image_error(path, "cannot be written"):
-        data = _encoded(_picture(image, form, like), form, quality, None if form is PNG else packet)
+        picture = _picture(image, form, like)
+        data = _encoded(picture, form, quality, None if form is PNG else packet)
     if form is PNG:
         data = png_with_texts(data, png_texts(packet, recipe))
-    _write_whole(path, data)
+    with drafted(path) as draft:
+        draft.write_bytes(data)
+
+
+def write_picture(picture: pyvips.Image, path: Path) -> None:
+    """Write what libvips holds, 8 bit sRGB, as `save_image` would."""
+    form = format_of(path)
+    check_size((picture.height, picture.width), form)
+    with as_image_error(path, "cannot be written"):
+        data = _encoded(with_metadata(picture, None), form, None, None)
+    with drafted(path) as draft:
+        draft.write_bytes(data)
 
 
 def _check_image(image: Image, path: Path, form: Format) -> None:
@@ -138,6 +148,7 @@ def _samples(tensor: Float[Tensor, "1 c h w"], depth: int) -> pyvips.Image:
 
 
 def _encoded(picture: pyvips.Image, form: Format, quality: int | None, packet: bytes | None) -> bytes:
+    quiet()
     if packet:
         picture.set_type(pyvips.GValue.blob_type, "xmp-data", packet)
     data: bytes = picture.write_to_buffer(form.ending, **options_for(picture, form, quality))
@@ -157,31 +168,12 @@ def options_for(picture: pyvips.Image, form: Format, quality: int | None) -> dic
     return options
 
 
-def _write_whole(path: Path, data: bytes) -> None:
-    with drafted(path) as draft:
-        draft.write_bytes(data)
-
-
 @contextmanager
 def drafted(path: Path) -> Iterator[Path]:
-    """A hidden name beside the target to write to: then onto the disk, and only then under the name. Never half a file.
-
-    Raises ImageFileError where the disk does not want it.
-    """
+    """As `replace_file`; raises ImageFileError where the disk does not want it."""
     try:
-        target = path.resolve()  # through a link to what it stands for
-        draft = target.with_name(f".{secrets.token_hex(8)}{target.suffix}")
-        try:
-            draft.open("xb").close()
+        with replace_file(path) as draft:
             yield draft
-            with draft.open("rb") as file:
-                os.fsync(file.fileno())
-            if target.exists():
-                shutil.copymode(target, draft)
-            draft.replace(target)
-        except BaseException:
-            draft.unlink(missing_ok=True)
-            raise
     except ImageFileError:
         raise
     except (OSError, ValueError, RuntimeError) as error:

@@ -5,7 +5,6 @@ A file is read as {name: tensor}, in the file's own order where it has one (Kera
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import pickle
@@ -22,6 +21,7 @@ from urllib.parse import urlsplit
 import torch
 from torch import Tensor
 
+from reverie._files import hash_file, write_file
 from reverie.errors import WeightsError
 
 log = logging.getLogger("reverie")
@@ -161,13 +161,9 @@ def digest(path: str | Path) -> str:
 
 def _hash(path: Path, method: str) -> str:
     try:
-        with path.open("rb") as file:
-            hashed = hashlib.new(method, usedforsecurity=False)
-            while piece := file.read(1 << 20):
-                hashed.update(piece)
+        return hash_file(path, method)
     except OSError as error:
         raise WeightsError(f"cannot read weights from {path}: {error.strerror}") from error
-    return hashed.hexdigest()
 
 
 def save_weights(tensors: Mapping[str, Tensor], path: str | Path) -> None:
@@ -177,10 +173,7 @@ def save_weights(tensors: Mapping[str, Tensor], path: str | Path) -> None:
     path = Path(path)
     content = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            written = Path(file.name)
-            file.write(content)
-        written.replace(path)
+        write_file(path, content)
     except OSError as error:
         raise WeightsError(f"cannot write weights to {path}: {error.strerror}") from error
 
