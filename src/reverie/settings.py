@@ -48,6 +48,13 @@ class Settings:
     size: int | None = _number(None, "longest side of the dream in pixels; unset: the picture's own", 1, 10_000_000)
     panorama: str = _choice("auto", "whether the picture is a sphere's, twice as wide as high", PANORAMAS)
     seed: int = _number(0, "what chance begins from", 0, 2**63 - 1)
+    overshoot: bool = field(
+        default=False,
+        metadata={
+            "about": "as Reverie 0.1 did: the resized photograph may overshoot black and white, and so leave traces "
+            "where nothing is dreamed"
+        },
+    )
 
     def __post_init__(self) -> None:
         for each in dataclasses.fields(self):
@@ -72,8 +79,9 @@ class Settings:
         return cls(**values)
 
     def as_dict(self) -> dict[str, Any]:
-        """The fields that are set, in order: what a recipe writes down."""
-        return {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
+        """The fields that are set, in order: what a recipe writes down. `overshoot` is there only where it is true."""
+        values = {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
+        return values if self.overshoot else {name: value for name, value in values.items() if name != "overshoot"}
 
 
 @dataclass(frozen=True)
