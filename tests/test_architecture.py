@@ -31,7 +31,7 @@ RANKS = [  # lowest first; a folder's name stands for every module in it
         "surprise",
     },
     {"batch"},
-    {"guides"},
+    {"guides", "versions"},
     {"models", "gradient", "sphere", "wording"},
     {"tiling", "regions"},
     {"memory"},

@@ -99,7 +99,7 @@ def kernels(wheel: Path) -> set[str]:
 
 def test_a_wheel_holds_the_whole_package(tree: Path, wheel: Path) -> None:
     assert package_files(wheel) - kernels(wheel) == source_files(tree)
-    assert {"reverie/py.typed", "reverie/analysis/report.css"} <= package_files(wheel)
+    assert {"reverie/py.typed", "reverie/analysis/templates/report.css"} <= package_files(wheel)
     assert any(name.endswith(".safetensors") for name in package_files(wheel))
 
 

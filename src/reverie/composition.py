@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import torch
@@ -24,8 +24,8 @@ from reverie.guides import GuideTerm
 from reverie.nearness import kept, weight_of_keep
 from reverie.objectives import Objective
 from reverie.presets import preset_of
-from reverie.regions import Regions, check_shape, regional, soft, within
-from reverie.resample import Resize, resize, resize_around
+from reverie.regions import Regions, Weights, check_shape, confine, regional, soft, within
+from reverie.resample import Resize, clamp_after, resize, resize_around
 from reverie.settings import Settings
 from reverie.sphere import Sheet, Turn, spherical
 from reverie.tiling import affordable_halo, tiled
@@ -35,6 +35,9 @@ from reverie.wording import objective as objective_in_words
 Dream: TypeAlias = Objective | Regions | str
 """What can be dreamed of: an objective, one for each region (`masked`), or an objective in words."""
 
+
+Finish: TypeAlias = Callable[[Image, Image], Image]
+"""finish(dreamed, photo) -> image, all of one size."""
 
 By: TypeAlias = Callable[[Measure], Measure]
 """Puts another measure in the place of one."""
@@ -57,13 +60,13 @@ def dream_gradient(
     if isinstance(wish, Objective):
         gradient = unmeasured(windowed(model, wish, tile), settings, generator)
         gradient = around(normalized(gradient, settings.normalization), settings, generator)
-        return kept(gradient, photo, weight_of_keep(wish), resize_of(settings))
-    weights = [soft(mask.to(model.device), settings.feather, settings.around) for _, mask in wish.regions]
+        return kept(gradient, photo, weight_of_keep(wish), base_resize_of(settings))
+    weights = weights_of(Regions(tuple((own, mask.to(model.device)) for own, mask in wish.regions)), settings)
     gradients = []
     for (own, mask), weight in zip(wish.regions, weights, strict=True):
         gradient = around(unmeasured(windowed(model, own, tile), settings, generator), settings, generator)
         gradient = normalized(gradient, settings.normalization, within(weight, SCALES[settings.normalization]))
-        gradients.append(kept(gradient, photo, weight_of_keep(own), resize_of(settings)))
+        gradients.append(kept(gradient, photo, weight_of_keep(own), base_resize_of(settings)))
         if photo is not None:
             check_shape((mask.shape[-2], mask.shape[-1]), (photo.shape[-2], photo.shape[-1]))
     return regional(gradients, weights)
@@ -104,8 +107,63 @@ def around(gradient: Gradient, settings: Settings, generator: torch.Generator) -
 
 
 def resize_of(settings: Settings) -> Resize:
-    """How the settings' picture is brought to another size."""
+    """How what is dreamed is brought to another size. It may lie on either side of 0, and overshoots freely."""
     return resize_around if settings.around else resize
+
+
+def base_resize_of(settings: Settings) -> Resize:
+    """How the photograph is brought to the size of an octave.
+
+    It stays within black and white, as the canvas does: else the canvas would differ from it before anything is
+    dreamed, and the difference be carried on as detail.
+    """
+    return resize_of(settings) if settings.overshoot else clamp_after(resize_of(settings))
+
+
+def weights_of(objective: Dream, settings: Settings) -> list[Weights]:
+    """What each of the regions weighs at any size, softened as the settings say; none where there are no regions."""
+    regions = objective.regions if isinstance(objective, Regions) else ()
+    return [soft(mask, settings.feather, settings.around) for _, mask in regions]
+
+
+TAIL = 1e-3
+"""A weight that counts as none around a sphere: there a blur is made of waves, and is nowhere exactly 0.
+
+It is what a Gaussian has left of an edge beyond three sigmas, where the flat blur ends.
+"""
+
+
+def finish_of(weights: Sequence[Weights], settings: Settings) -> Finish:
+    """What is done to a finished dream beside its photograph, so that nothing changes but what was to be dreamed.
+
+    `weights`: of the regions, none where the whole picture is dreamed.
+    """
+    if settings.overshoot:
+        return leave
+
+    def finish(dreamed: Image, photo: Image) -> Image:
+        dreamed = keep_hues(dreamed, photo) if settings.keep_color else dreamed
+        shares = [weight((photo.shape[-2], photo.shape[-1])) for weight in weights]
+        return confine(dreamed, photo, shares, TAIL if settings.around else 0) if shares else dreamed
+
+    return finish
+
+
+def leave(dreamed: Image, photo: Image) -> Image:
+    """The dream as it is."""
+    return dreamed
+
+
+def keep_hues(dreamed: Image, photo: Image) -> Image:
+    """Where no channel is black or white, the change that the channels agree on: the median of the three.
+
+    A channel clipped at an earlier step, or at a smaller octave, would differ for good.
+    """
+    change = dreamed - photo
+    low, high = torch.minimum(change[:, 0], change[:, 1]), torch.maximum(change[:, 0], change[:, 1])
+    median = torch.maximum(low, torch.minimum(high, change[:, 2]))[:, None]
+    unclipped = ((dreamed > 0) & (dreamed < 1)).all(1, keepdim=True)
+    return torch.where(unclipped, (photo + median).clamp(0, 1), dreamed)
 
 
 def nothing(image: Image) -> tuple[Score, Image]:

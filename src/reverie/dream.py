@@ -14,7 +14,17 @@ from dataclasses import replace
 import torch
 
 from reverie.ascent import ascend
-from reverie.composition import Dream, dream_gradient, resize_of, seen_size, settings_for, understood
+from reverie.composition import (
+    Dream,
+    base_resize_of,
+    dream_gradient,
+    finish_of,
+    resize_of,
+    seen_size,
+    settings_for,
+    understood,
+    weights_of,
+)
 from reverie.errors import ImageTooSmall, SizeRefused
 from reverie.memory import parse_memory, tile_for
 from reverie.pyramid import octave_sizes
@@ -41,15 +51,19 @@ def dream(
     """
     settings = settings or settings_for(objective)
     wish = understood(objective).resolved(model)
-    resize = resize_of(settings)
-    image = sized(image.to(model.device), settings.size, resize)
+    image = sized(image.to(model.device), settings.size, resize_of(settings))
     tile = tile_for(model, wish.objective, parse_memory(memory), seen_size(image_size(image), settings))
     gradient = dream_gradient(model, wish, settings, tile, image)
-    return finished(dream_steps(image, gradient, settings), image, resize)
+    dreamed = finished(dream_steps(image, gradient, settings), image, settings)
+    return finish_of(weights_of(wish, settings), settings)(dreamed, image)
 
 
-def dream_steps(image: Image, gradient: Gradient, settings: Settings | None = None) -> Iterator[Step]:
+def dream_steps(
+    image: Image, gradient: Gradient, settings: Settings | None = None, detail: Resized | None = None
+) -> Iterator[Step]:
     """Every step of the dream, as it is made; to stop is not to ask for the next.
+
+    `detail` (b, 3, h, w), of any size: what was dreamed before, added to the photograph at the first octave.
 
     An octave too small for the network, or of a size that it does not take, is skipped with a word to the log;
     if all are, `ImageTooSmall` or `SizeRefused` is raised.
@@ -58,12 +72,12 @@ def dream_steps(image: Image, gradient: Gradient, settings: Settings | None = No
     settings = settings or Settings()
     if settings.panorama == "on":
         check_sphere(*image_size(image))
-    resize = resize_of(settings)
+    resize, resize_base = resize_of(settings), base_resize_of(settings)
     sizes = octave_sizes(image_size(image), settings.octaves, settings.octave_scale, settings.larger_octaves)
-    detail = torch.zeros_like(image[..., :1, :1])
+    detail = torch.zeros_like(image[..., :1, :1]) if detail is None else detail
     skipped: list[str] = []  # told once an octave works; where none does, the error says it all
     for octave, size in enumerate(sizes):
-        base = resize(image, size)
+        base = resize_base(image, size)
         canvas = (base + resize(detail, size)).clamp(0, 1)
         try:
             for step in ascend(canvas, gradient, settings.steps, settings.step_size):
@@ -85,20 +99,25 @@ def tell(words: list[str]) -> None:
         log.warning(words.pop(0))
 
 
-def finished(steps: Iterator[Step], image: Image, resize: Resize = resize) -> Image:
+def finished(steps: Iterator[Step], image: Image, settings: Settings | None = None) -> Image:
     """The picture after the last of the steps."""
     last = deque(steps, maxlen=1)
-    return whole(last[0], image, resize) if last else image
+    return whole(last[0], image, settings) if last else image
 
 
-def whole(step: Step, image: Image, resize: Resize = resize) -> Image:
-    """The picture at its full size after any step: the photograph plus what was dreamed so far."""
-    size = image_size(image)
+def whole(step: Step, image: Image, settings: Settings | None = None) -> Image:
+    """The picture at its full size after any step: the photograph plus what was dreamed so far.
+
+    The same for an octave larger than the picture: the detail is brought back, and the photograph keeps its sharpness.
+    """
+    settings, size = settings or Settings(), image_size(image)
     if image_size(step.image) == size:
         return step.image
-    if step.image.shape[-2] > size[0]:  # an octave larger than the picture is brought back
+    resize = resize_of(settings)
+    if settings.overshoot and step.image.shape[-2] > size[0]:  # Reverie 0.1 brought back the picture itself
         return resize(step.image, size).clamp(0, 1)
-    return (image + resize(step.image - resize(image, image_size(step.image)), size)).clamp(0, 1)
+    detail = step.image - base_resize_of(settings)(image, image_size(step.image))
+    return (image + resize(detail, size)).clamp(0, 1)
 
 
 def sized(image: Image, longest: int | None, resize: Resize = resize) -> Resized:

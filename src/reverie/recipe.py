@@ -8,14 +8,14 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import MISSING, asdict, dataclass, field, fields, replace
-from importlib import metadata, resources
+from importlib import resources
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
 import tomli_w
 
-from reverie.composition import dream_gradient, resize_of
+from reverie.composition import Finish, dream_gradient, finish_of, resize_of, weights_of
 from reverie.dream import dream_steps, finished, sized
 from reverie.errors import ImageFileError, RecipeError, ReverieError, SettingsError, nearest
 from reverie.guides import moved
@@ -26,9 +26,9 @@ from reverie.panorama import settled
 from reverie.regions import Regions, mask_of, masked
 from reverie.settings import Settings
 from reverie.types import Image, Model, Step
+from reverie.versions import implied_settings, own_version, settings_to_write
 from reverie.wording import objective as objective_in_words
 
-VERSION = metadata.version("reverie")
 EXAMPLE = "example:astronaut"
 """The input's name where it is the photograph that comes with the package."""
 
@@ -58,7 +58,7 @@ class Recipe:
     weights: str | None = None
     """The file of the weights, or "random"; None for the network's own."""
     settings: Settings = field(default_factory=Settings)
-    version: str = VERSION
+    version: str = field(default_factory=own_version)
     tile: int | None = None
     """The side of the windows it was computed in, in pixels; unset: all at once."""
     block: int | None = None
@@ -94,7 +94,8 @@ class Recipe:
     def to_toml(self) -> str:
         """The recipe as text."""
         values = {each.name: getattr(self, each.name) for each in fields(self)}
-        values |= {"masks": [asdict(each) for each in self.masks], "settings": self.settings.as_dict()}
+        settings = settings_to_write(self.settings, self.version)
+        values |= {"masks": [asdict(each) for each in self.masks], "settings": settings}
         return tomli_w.dumps({name: value for name, value in values.items() if value not in (None, {}, [])})
 
     @classmethod
@@ -142,7 +143,8 @@ def checked(table: dict[str, Any]) -> dict[str, Any]:
         texts = [text for each in masks for text in asdict(each).values()] + list(table.get("guides", {}).values())
         if not all(isinstance(text, str) for text in texts):
             raise RecipeError("guides and masks are texts")
-        return {**table, "masks": masks, "settings": Settings.of(table.get("settings", {}))}
+        settings = Settings.of({**implied_settings(table.get("version", "")), **table.get("settings", {})})
+        return {**table, "masks": masks, "settings": settings}
     except (TypeError, ReverieError) as error:
         raise RecipeError(f"{UNREADABLE}: {error}") from None
 
@@ -174,23 +176,34 @@ def steps_of(recipe: Recipe, image: Image, model: Model) -> Iterator[Step]:
 
 
 def run(recipe: Recipe, photo: Photo | None = None) -> Image:
-    """Dreams a recipe: the same recipe gives the same pixels on the same machine.
+    """Dreams a recipe: the same recipe gives the same pixels on the same machine. `photo`: the input, if it is open.
 
-    `photo`: the input, if it is open already.
     Raises `RecipeError` where the input or the weights are not those of the recipe.
     """
     photo = photo or photo_of(recipe)
     model = model_of(recipe)
-    resize = resize_of(recipe.settings)
-    image = sized(photo.image.to(model.device), recipe.settings.size, resize)
-    return finished(steps_of(recipe, image, model), image, resize)
+    image = sized(photo.image.to(model.device), recipe.settings.size, resize_of(recipe.settings))
+    return dream_recipe(recipe, image, model)
+
+
+def dream_recipe(recipe: Recipe, image: Image, model: Model) -> Image:
+    """The finished picture of a recipe, the input already at its size."""
+    return finish_for(recipe)(finished(steps_of(recipe, image, model), image, recipe.settings), image)
+
+
+def finish_for(recipe: Recipe) -> Finish:
+    """What is done to a finished dream of a recipe beside its photograph. Its masks are read again."""
+    return finish_of(weights_of(regions_of(recipe), recipe.settings), recipe.settings)
 
 
 def wish_of(recipe: Recipe) -> Objective | Regions:
     """What a recipe dreams of, its guides and masks found unchanged; raises `RecipeError` where they are not."""
     check_guides(recipe)
-    if not recipe.masks:
-        return objective_in_words(recipe.objective)
+    return regions_of(recipe) if recipe.masks else objective_in_words(recipe.objective)
+
+
+def regions_of(recipe: Recipe) -> Regions:
+    """The regions of a recipe, their masks read; none where it has no masks."""
     return Regions(tuple(region for each in recipe.masks for region in region_of(each).regions))
 
 
@@ -203,9 +216,8 @@ def check_guides(recipe: Recipe) -> None:
 def region_of(wish: RegionWish) -> Regions:
     """A mask, read, and the objective there."""
     try:
-        return masked(
-            wish.objective, mask_of(unchanged("mask", wish.file, Path(wish.file), wish.sha256, "", read_photo))
-        )
+        photo = unchanged("mask", wish.file, Path(wish.file), wish.sha256, "", read_photo)
+        return masked(wish.objective, mask_of(photo))
     except SettingsError as error:
         raise ImageFileError(f"{wish.file}: {error}") from None
 
@@ -229,14 +241,12 @@ def located(recipe: Recipe, beside: Path) -> Recipe:
 
 def photo_of(recipe: Recipe, beside: Path | None = None) -> Photo:
     """The recipe's input: where it was, or beside the picture that holds the recipe. Its digest is checked."""
-    path = found(recipe.input, beside)
-    return unchanged("input", recipe.input, path, recipe.input_sha256, ELSEWHERE, read_photo)
+    return unchanged("input", recipe.input, found(recipe.input, beside), recipe.input_sha256, ELSEWHERE, read_photo)
 
 
 def header_of(recipe: Recipe, beside: Path | None = None) -> PhotoFile:
     """The same of an input that does not fit into memory: what its file says, no pixels."""
-    path = found(recipe.input, beside)
-    return unchanged("input", recipe.input, path, recipe.input_sha256, ELSEWHERE, read_header)
+    return unchanged("input", recipe.input, found(recipe.input, beside), recipe.input_sha256, ELSEWHERE, read_header)
 
 
 def found(name: str, beside: Path | None = None) -> Path | None:

@@ -130,6 +130,15 @@ def regional(gradients: Sequence[Gradient], regions: Sequence[Weights]) -> Gradi
     return together
 
 
+def confine(dreamed: Image, photo: Image, weights: Sequence[Float[Tensor, "_n 1 _h _w"]], least: float = 0) -> Image:
+    """The dream where any region weighs more than `least`; elsewhere the photograph itself.
+
+    Enlarged from a smaller octave, what was dreamed at the edge of a region reaches beyond it, as far as the kernel.
+    """
+    covered = torch.stack([weight.to(dreamed.device) > least for weight in weights]).any(0)
+    return torch.where(covered, dreamed, photo)
+
+
 def check_shape(mask: tuple[int, int], size: tuple[int, int]) -> None:
     """A word to the log where a mask (height, width) is not of the picture's shape, and so is stretched."""
     (height, width), (own_height, own_width) = size, mask

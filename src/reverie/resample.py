@@ -49,6 +49,11 @@ def resize_around(image: Image, size: tuple[int, int]) -> Resized:
     return resized * (columns / width)
 
 
+def clamp_after(resize: Resize) -> Resize:
+    """The same resize, its overshoot beyond black and white cut off: for photographs."""
+    return lambda image, size: resize(image, size).clamp(0, 1)
+
+
 def resize_mask_around(mask: Float[Tensor, "b c h w"], size: tuple[int, int]) -> Float[Tensor, "b c _h _w"]:
     """As `resize`, beyond the left edge the right one: for masks, whose hard edges would ring in a Fourier series."""
     height, width = size

@@ -27,6 +27,9 @@ PANORAMAS: tuple[str, ...] = get_args(Panorama)
 
 Own = TypeVar("Own", bound="CheckedFields")
 
+UNSAID = ("overshoot", False)
+"""What recipes do not say: it is so in all but the oldest."""
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -109,9 +112,9 @@ class CheckedFields:
         return cls(**values)
 
     def as_dict(self) -> dict[str, Any]:
-        """The fields that are set, in order: what a recipe writes down."""
+        """The fields that are set, in order: what a recipe writes down. `overshoot` is there only where it is true."""
         values = {each.name: getattr(self, each.name) for each in self.fields()}
-        return {name: value for name, value in values.items() if value is not None}
+        return {name: value for name, value in values.items() if value is not None and (name, value) != UNSAID}
 
     @classmethod
     def schema(cls) -> dict[str, Any]:
@@ -146,6 +149,13 @@ class Octaves(CheckedFields):
         None
     )
     panorama: Annotated[Panorama, Meta(description="whether the picture is a sphere's, twice as wide as high")] = "auto"
+    overshoot: Annotated[
+        bool,
+        Meta(
+            description="as Reverie 0.1 did: the resized photograph may overshoot black and white, and so leave traces "
+            "where nothing is dreamed"
+        ),
+    ] = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -217,6 +227,7 @@ class Settings(Octaves, Style):
         "size",
         "panorama",
         "seed",
+        "overshoot",
     )
 
 

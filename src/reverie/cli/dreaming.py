@@ -17,7 +17,7 @@ from reverie.cli.manner import Manner, speak
 from reverie.cli.progress import tell, watched
 from reverie.cli.targets import again, jobs_of
 from reverie.cli.visualizing import visualize_again
-from reverie.composition import resize_of, seen_size
+from reverie.composition import Finish, resize_of, seen_size
 from reverie.dream import image_size, size_with, sized, whole
 from reverie.errors import ImageFileError, ImageTooSmall, ReverieError, ScoreError, SettingsError
 from reverie.gradient import layers_of, score_of
@@ -27,7 +27,19 @@ from reverie.memory import parse_memory, tile_for
 from reverie.models import default_objective, load_model
 from reverie.objectives import Objective
 from reverie.panorama import labeled
-from reverie.recipe import Recipe, header_of, located, model_of, photo_of, plain, steps_of, text_of, visualized, wish_of
+from reverie.recipe import (
+    Recipe,
+    finish_for,
+    header_of,
+    located,
+    model_of,
+    photo_of,
+    plain,
+    steps_of,
+    text_of,
+    visualized,
+    wish_of,
+)
 from reverie.types import Image, Model, Step
 from reverie.wording import objective
 
@@ -140,11 +152,11 @@ def dream_again(picture: Path, output: Path | None, moved: Path | None, manner: 
 def dream_one(run: Run) -> int:
     """Dreams a photo into its target. An interrupted dream is saved as far as it came, as one that failed is."""
     began = time.monotonic()
-    resize = resize_of(run.recipe.settings)
-    image = sized(run.photo.image.to(run.model.device), run.recipe.settings.size, resize)
+    image = sized(run.photo.image.to(run.model.device), run.recipe.settings.size, resize_of(run.recipe.settings))
+    finish = finish_for(run.recipe)
     steps = steps_of(run.recipe, image, run.model)
     if run.manner.snapshots:
-        steps = snapped(steps, run, image, snapshots_folder(run.target))
+        steps = snapped(steps, run, image, finish)
     steps = watched(steps, run.photo.path.name, image_size(image), run.recipe.settings, run.manner.quiet)
     last: Step | None = None
     taken, failure, code = 0, None, 0
@@ -155,7 +167,7 @@ def dream_one(run: Run) -> int:
         code = 130
     except ScoreError as error:
         failure = error
-    dreamed = image if last is None else whole(last, image, resize)
+    dreamed = image if last is None else finish(whole(last, image, run.recipe.settings), image)
     if last is not None or failure is None:
         save(run, dreamed, run.target, only_steps=taken if code or failure else run.recipe.only_steps)
         tell(run.manner, report(run, image, dreamed, last, time.monotonic() - began))
@@ -176,12 +188,13 @@ def snapshots_folder(target: Path) -> Path:
     return folder
 
 
-def snapped(steps: Iterator[Step], run: Run, image: Image, folder: Path) -> Iterator[Step]:
-    """The same steps; every so many of the last octave the picture is written into the folder."""
+def snapped(steps: Iterator[Step], run: Run, image: Image, finish: Finish) -> Iterator[Step]:
+    """The same steps; every so many of the last octave the picture is written into a folder beside the output."""
+    folder = snapshots_folder(run.target)
     for taken, step in enumerate(steps, 1):
         if step.octave == step.octaves - 1 and (step.number + 1) % (run.manner.snapshots or 1) == 0:
             path = folder / f"step-{step.number + 1:04d}{run.target.suffix}"
-            save(run, whole(step, image, resize_of(run.recipe.settings)), path, only_steps=taken)
+            save(run, finish(whole(step, image, run.recipe.settings), image), path, only_steps=taken)
         yield step
 
 

@@ -18,7 +18,7 @@ from reverie.cli.manner import Manner, speak
 from reverie.cli.page import MADE_HERE, Entry, page
 from reverie.cli.targets import free
 from reverie.cli.visualizing import command_of, recipe_of
-from reverie.dream import finished, sized
+from reverie.dream import sized
 from reverie.errors import ImageFileError, ReverieError, SettingsError
 from reverie.gradient import layers_of, seen
 from reverie.image import check_output, save_image
@@ -29,7 +29,7 @@ from reverie.models import load_model
 from reverie.models.catalog import DEFAULT
 from reverie.objectives import layer as whole_layer
 from reverie.objectives import quoted
-from reverie.recipe import EXAMPLE, Recipe, path_of, steps_of
+from reverie.recipe import EXAMPLE, Recipe, dream_recipe, path_of
 from reverie.settings import Settings, VisualSettings
 from reverie.types import Image, Model
 from reverie.visualize import visualize
@@ -99,8 +99,7 @@ def map_layers(photo: Path | None, channels: str | None, asked: Sheet) -> int:
         return replace(made, **{name: asked.network[name] for name in ("engine", "weights") if name in asked.network})
 
     def make(cells: Sequence[Cell]) -> list[Image]:
-        steps = [steps_of(Recipe.from_toml(cell.recipe), image, model) for cell in cells]
-        return [finished(each, image) for each in steps]
+        return [dream_recipe(Recipe.from_toml(cell.recipe), image, model) for cell in cells]
 
     cells = [
         Cell(layer, words, dream_command(name, words, asked, settings), recipe(words).to_toml(), work_folder(target))

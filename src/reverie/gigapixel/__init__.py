@@ -23,13 +23,14 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
-from reverie.composition import dream_gradient
+from reverie.composition import dream_gradient, finish_of
 from reverie.dream import dream_steps
 from reverie.errors import ImageFileError, ImageTooSmall
-from reverie.gigapixel.job import Job, disk_needed, small_wish, wishes_at
-from reverie.gigapixel.masks import mask_raster
+from reverie.gigapixel.job import Job, disk_needed, masks_at, small_wish, wishes_at
+from reverie.gigapixel.masks import SoftMask, mask_raster
 from reverie.gigapixel.passes import PASSES, Pass, Stage
 from reverie.gigapixel.raster import Raster, Span, drafted, rectangles
+from reverie.gigapixel.regions import fixed
 from reverie.gigapixel.resampling import resized, window
 from reverie.gigapixel.scoring import score_on_disk
 from reverie.gigapixel.source import pictured
@@ -37,6 +38,7 @@ from reverie.gigapixel.work import Work, told
 from reverie.heap import give_back
 from reverie.image.streaming import Output, save_rows
 from reverie.regions import check_shape
+from reverie.settings import Settings
 from reverie.types import Image
 
 log = logging.getLogger("reverie")
@@ -87,20 +89,42 @@ def dream_file(job: Job) -> Iterator[Progress]:
             detail = detail_of(job, work, number)
             one.assemble(detail)  # from here on nothing else of the pass is needed
             forget(work, stage)
-        scores = scores_of(job, picture, detail)
-        write(job, picture, detail)
+        dreamed = Dreamed(picture, detail, masks_at(job, len(sizes), job.size), job.settings)
+        scores = scores_of(job, dreamed)
+        write(job, dreamed)
         work.close()
     yield Progress(len(sizes) - 1, len(sizes), PASSES - 1, PASSES, 0, 0, 1, scores)
 
 
-def scores_of(job: Job, picture: Raster, detail: Raster | None) -> tuple[float | None, float | None]:
+@dataclass(frozen=True)
+class Dreamed:
+    """The finished picture, any rectangle of it: the photograph, what was dreamed, and where."""
+
+    picture: Raster
+    detail: Raster | None
+    masks: list[SoftMask]
+    """Of its regions, at the picture's size."""
+    settings: Settings
+
+    def read(self, rows: Span, columns: Span) -> Float[Tensor, "1 c h w"]:
+        """A rectangle, its alpha (if it has one) beside the colors."""
+        values = self.picture.read(rows, columns)
+        if self.detail is not None:
+            photo = values[:, :3].clone()
+            values[:, :3] += window(self.detail, self.picture.size, rows, columns)
+            finish = finish_of([fixed(mask.read(rows, columns)) for mask in self.masks], self.settings)
+            values[:, :3] = finish(values[:, :3].clamp(0, 1), photo)
+        return values.clamp_(0, 1)
+
+
+def scores_of(job: Job, dream: Dreamed) -> tuple[float | None, float | None]:
     """What the photograph and the dream score."""
 
     def photo(rows: Span, columns: Span) -> Image:
-        return picture.read(rows, columns)[:, :3]
+        return dream.picture.read(rows, columns)[:, :3]
 
     def dreamed(rows: Span, columns: Span) -> Image:
-        return canvas(picture, detail, rows, columns)[:, :3]
+        return dream.read(rows, columns)[:, :3]
 
     return score_on_disk(job, photo, photo), score_on_disk(job, dreamed, photo)
 
@@ -187,24 +211,16 @@ def forget(work: Work, stage: Stage) -> None:
         work.drop(f"base-{stage.octave:02d}*", f"mask-*-at-{stage.octave:02d}*")
 
 
-def write(job: Job, picture: Raster, detail: Raster | None) -> None:
+def write(job: Job, dreamed: Dreamed) -> None:
     """The photograph plus what was dreamed, row by row into the output."""
     output = Output(job.target, *job.size, job.photo, job.recipe)
     top, kind = (255, np.uint8) if output.depth == 8 else (65535, np.uint16)
 
     def rows(start: int, behind: int) -> np.ndarray:
-        strip = np.empty((behind - start, output.width, picture.channels), kind)
+        strip = np.empty((behind - start, output.width, dreamed.picture.channels), kind)
         for _, columns in rectangles((1, output.width), 1024):
-            part = canvas(picture, detail, (start, behind), columns)[0]
+            part = dreamed.read((start, behind), columns)[0]
             strip[:, slice(*columns)] = (part * top).round_().permute(1, 2, 0).numpy()
         return strip
 
     save_rows(output, rows)
-
-
-def canvas(picture: Raster, detail: Raster | None, rows: Span, columns: Span) -> Float[Tensor, "1 c h w"]:
-    """A rectangle of the finished picture, its alpha (if it has one) beside the colors."""
-    values = picture.read(rows, columns)
-    if detail is not None:
-        values[:, :3] += window(detail, picture.size, rows, columns)
-    return values.clamp_(0, 1)

@@ -118,8 +118,11 @@ def wishes_at(job: Job, octave: int) -> list[tuple[Objective, SoftMask | None]]:
     """What is dreamed of at an octave, in layers of the network, and where; None: everywhere."""
     if isinstance(job.objective, Objective):
         return [(job.objective.resolved(job.model), None)]
-    at = octave, job.octaves[octave]
-    return [
-        (objective.resolved(job.model), soft_mask(mask, number, job.work, at, job.settings.feather))
-        for number, (objective, mask) in enumerate(job.objective.regions)
-    ]
+    masks = masks_at(job, octave, job.octaves[octave])
+    return [(wish.resolved(job.model), mask) for (wish, _), mask in zip(job.objective.regions, masks, strict=True)]
+
+
+def masks_at(job: Job, octave: int, size: tuple[int, int]) -> list[SoftMask]:
+    """The masks of the regions at an octave's size (height, width), as soft as the settings say."""
+    feather = job.settings.feather
+    return [soft_mask(mask, number, job.work, (octave, size), feather) for number, mask in enumerate(job.masks)]

@@ -85,7 +85,11 @@ class SoftMask:
 
     def weights(self, row: Window, column: Window) -> Float[Tensor, "1 1 h w"]:
         """In a window of the octave."""
-        return window(self.mask, self.size, row.seen, column.seen).clamp(0, 1)
+        return self.read(row.seen, column.seen)
+
+    def read(self, rows: Span, columns: Span) -> Float[Tensor, "1 1 h w"]:
+        """In a rectangle of the octave."""
+        return window(self.mask, self.size, rows, columns).clamp(0, 1)
 
     def places(self, most: int) -> list[tuple[int, int]]:
         """Up to so many pixels (y, x) of the octave that lie within the region, spread over it."""

@@ -20,7 +20,7 @@ from reverie.image.opening import printable
 
 MANIFEST = "manifest.json"
 LOCK = "lock"
-WAY = 3
+WAY = 4
 """Counts the ways in which blocks were ever computed: another way's blocks are of no use."""
 
 
