@@ -12,7 +12,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-KERNELS = "reverie/native/kernels"
+KERNELS = "reverie/_native/ckernels"
 """Their source (.c) and library (.so on every system: ctypes asks for a path alone), within `src` and a wheel."""
 
 FLAGS = ["-O3", "-fopenmp-simd", "-fno-math-errno", "-shared"]

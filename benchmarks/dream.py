@@ -19,10 +19,9 @@ import torch
 from machine import describe
 
 import reverie as rv
-from reverie.dream import image_size, sized
-from reverie.pyramid import octave_sizes
-from reverie.recipe import EXAMPLE, path_of
-from reverie.resample import resize
+from reverie.ascent.octaves import octave_sizes
+from reverie.image.resample import image_size, resize, sized
+from reverie.recipe.inputs import EXAMPLE, path_of
 
 WISH = "fire8^2"
 

@@ -43,7 +43,7 @@ def photograph(path: Path, megapixels: float) -> Path:
     """The astronaut enlarged, with fine detail of its own: 8 bits as a JPEG, 16 as a TIFF."""
     import pyvips
 
-    from reverie.recipe import EXAMPLE, path_of
+    from reverie.recipe.inputs import EXAMPLE, path_of
 
     photo = pyvips.Image.new_from_file(str(path_of(EXAMPLE)))
     width, height = int((megapixels * 1.25e6) ** 0.5), int((megapixels * 0.8e6) ** 0.5)
@@ -71,7 +71,7 @@ def measured(source: Path, target: Path, memory: str) -> dict[str, float]:
 def dreamed(source: str, target: str, memory: str) -> None:
     """What the new process does."""
     import reverie.cli.dreaming  # noqa: F401 (what it takes to be loaded is not the dream's)
-    from reverie.analysis.memory import peak_memory
+    from reverie._native.memory import peak_memory
     from reverie.cli import main as dream
 
     imported, began = peak_memory() or 0, time.monotonic()

@@ -24,7 +24,7 @@ from machine import describe
 from torch import Tensor
 
 import reverie as rv
-from reverie.panorama import view
+from reverie.image.panorama import view
 
 NEAR = range(3, 9)
 """How far away the columns near one are."""

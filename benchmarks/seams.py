@@ -15,9 +15,10 @@ import torch
 from machine import describe
 
 import reverie as rv
-from reverie.dream import finished, sized
-from reverie.recipe import EXAMPLE, path_of
-from reverie.tiling import Plan, affordable_halo
+from reverie.ascent.octaves import finished
+from reverie.gradient.tiling import Plan, affordable_halo
+from reverie.image.resample import sized
+from reverie.recipe.inputs import EXAMPLE, path_of
 
 
 def main() -> None:

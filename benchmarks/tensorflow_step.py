@@ -19,7 +19,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from reverie.engines.tensorflow_engine import load_keras
+from reverie.models.keras.model import load_keras
 
 LAYERS = ("mixed3", "mixed5")
 SIZES = ((225, 375), (512, 512))

@@ -24,9 +24,9 @@ with warnings.catch_warnings():
     import torch
 
     with contextlib.suppress(ImportError):
-        importlib.import_module("triton")  # before any test imports keras: see `reverie.engines.keras_networks`
+        importlib.import_module("triton")  # before any test imports keras: see `reverie.models.keras.networks`
 
-from reverie.engines.torch_engine import TorchModel  # noqa: E402
+from reverie.models.torch_model import TorchModel  # noqa: E402
 from reverie.types import Image  # noqa: E402
 from silent import SilentNetwork  # noqa: E402
 from tiny import TinyNetwork  # noqa: E402

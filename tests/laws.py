@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
-from reverie.gigapixel.passes import Pass
+from reverie.ascent.ondisk.passes import Pass
 
 
 def blocks_are_the_same_whoever_dreams_them(one: Pass) -> None:

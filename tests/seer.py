@@ -7,7 +7,7 @@ from collections.abc import Collection
 import torch
 from torch import Tensor, nn
 
-from reverie.engines.torch_engine import TorchModel
+from reverie.models.torch_model import TorchModel
 
 
 class SeerNetwork(nn.Module):

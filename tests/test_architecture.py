@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import statistics
 import subprocess
 import sys
@@ -14,73 +15,118 @@ import reverie
 
 SOURCE = Path(__file__).parent.parent / "src" / "reverie"
 
-RANKS = [  # lowest first; a folder's name stands for every module in it
-    {"_files", "_pages", "types", "errors", "native", "heap"},
-    {"models.weights"},
-    {"settings", "probe", "resample", "color", "objectives", "engines"},
-    {
-        "image",
-        "pyramid",
-        "transforms",
-        "param",
-        "models.catalog",
-        "presets",
-        "classes",
-        "features",
-        "nearness",
-        "surprise",
-    },
-    {"batch"},
-    {"guides", "versions"},
-    {"models", "gradient", "sphere", "wording"},
-    {"tiling", "regions"},
-    {"memory"},
-    {"ascent", "composition"},
-    {"dream", "visualize"},
-    {"panorama", "film", "gigapixel", "analysis", "atlas"},
-    {"recipe"},
-    {"cluster"},
-    {"studio"},
-    {"cli"},
-    {"__init__", "__main__"},
-]
+TOP = (
+    "types errors settings _native image models objectives gradient recipe ascent jobs analysis film cluster studio cli"
+)
+"""The package from low to high: a name may import only from those before it. image and models stand on one floor."""
+
+SAME_FLOOR = {"image", "models"}
+
+INSIDE = {
+    "_native": """
+        files kernels malloc memory
+    """,
+    "image": """
+        color filters profiles xmp gpano opening pyramid resample embedding formats reading arrays panorama
+        writing contact_sheet streaming
+    """,
+    "models": """
+        hooked hooked.grids hooked.hooks keras networks networks.inception_blocks zoo zoo.torchvision_vit
+        catalog class_names default_layer hooked.folding networks.chain networks.inception_weights
+        receptive_field torch_model weights hooked.network keras.networks networks.layers zoo.files
+        hooked.wrapping keras.inception_weights keras.model networks.inception_v3 networks.squeezenet zoo.load
+        load zoo.timm zoo.torchvision describe
+    """,
+    "objectives": """
+        base batch classes default directions penalties guides parser masks
+    """,
+    "gradient": """
+        base normalization sphere keeping tiling memory masks compose
+    """,
+    "recipe": """
+        presets surprise versions recipe inputs defaults
+    """,
+    "ascent": """
+        ondisk param steps transforms ondisk.raster ondisk.workspace ondisk.resampling ondisk.blocks
+        ondisk.source visualization ondisk.masks octaves ondisk.window_gradient ondisk.disk_dream
+        ondisk.regions ondisk.passes ondisk.scoring ondisk.octaves
+    """,
+    "jobs": """
+        pages atlas_page channel_numbers shortcuts
+    """,
+    "analysis": """
+        machine style folder layers parameters flops variants timing climb analyze charts pictures results
+        cost page report
+    """,
+    "cli": """
+        manner captioning targets flags progress visualizing mapping large dreaming surprising analyzing
+        commands features
+    """,
+}
+"""The same within each folder, in full: a module may import only from those before it."""
 
 
 def modules() -> list[str]:
-    return sorted(".".join(path.relative_to(SOURCE).with_suffix("").parts) for path in SOURCE.rglob("*.py"))
+    found = (path.relative_to(SOURCE).with_suffix("") for path in SOURCE.rglob("*.py"))
+    return sorted(".".join(path.parts).removesuffix("__init__").removesuffix(".") for path in found)
 
 
-def rank(module: str) -> int:
-    parts = module.removesuffix(".__init__").split(".")
-    for length in range(len(parts), 0, -1):
-        for number, names in enumerate(RANKS):
-            if ".".join(parts[:length]) in names:
-                return number
-    raise AssertionError(f"{module} has no rank: give it one in RANKS")
+def path_of(module: str) -> Path:
+    folder = SOURCE.joinpath(*module.split(".")) if module else SOURCE
+    return folder / "__init__.py" if folder.is_dir() else folder.with_suffix(".py")
 
 
 def imports_of(module: str) -> set[str]:
-    tree = ast.parse((SOURCE / (module.replace(".", "/") + ".py")).read_text())
-    found: set[str] = set()
-    for node in ast.walk(tree):
+    """What a module imports of the package, wherever in it: lazily, or for types alone, all the same."""
+    known, found = set(modules()), set[str]()
+    for node in ast.walk(ast.parse(path_of(module).read_text())):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            names = [alias.name for alias in node.names]
+            assert not any(name.startswith("reverie") for name in names), f"{module}: say from reverie... import ..."
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{module}: imports are written in full"
-            base = node.module or ""
-            inside = [f"{base}.{alias.name}" for alias in node.names]
-            known = {"reverie." + name.removesuffix(".__init__") for name in modules()}
-            found |= {name if name in known else base for name in inside}
-    return {name.removeprefix("reverie.") for name in found if name.startswith("reverie.")}
+            base = (node.module or "").removeprefix("reverie").removeprefix(".")
+            if (node.module or "").split(".")[0] == "reverie":
+                inside = [f"{base}.{alias.name}".removeprefix(".") for alias in node.names]
+                found |= {name if name in known else base for name in inside}
+    return found - {module}
 
 
-@pytest.mark.parametrize("module", modules())
+def floor(module: str) -> int:
+    """The rank of what a module lies in, of the whole package."""
+    name = module.split(".")[0]
+    assert name in TOP.split(), f"{name} has no rank: give it one in TOP"
+    return TOP.split().index(name)
+
+
+def place(module: str) -> int:
+    """The rank of a module within its folder."""
+    folder, _, name = module.partition(".")
+    order = INSIDE[folder].split()
+    assert not name or name in order, f"{module} has no rank: give it one in INSIDE"
+    return order.index(name) if name else len(order)
+
+
+@pytest.mark.parametrize("module", [module for module in modules() if module not in ("", "__main__")])
 def test_imports_point_down(module: str) -> None:
     for imported in imports_of(module):
-        same_folder = module.split(".")[0] == imported.split(".")[0] and "." in module
-        assert rank(imported) < rank(module) or (same_folder and rank(imported) <= rank(module)), (
-            f"{module} imports {imported}, which is not lower"
-        )
+        if imported.split(".")[0] == module.split(".")[0]:
+            assert place(imported) < place(module), f"{module} imports {imported}, which is not lower in its folder"
+        else:
+            assert floor(imported) < floor(module), f"{module} imports {imported}, which is not lower"
+            assert {imported.split(".")[0], module.split(".")[0]} != SAME_FLOOR, f"{module} imports {imported}"
+
+
+def test_every_rank_is_of_a_module() -> None:
+    known = set(modules())
+    assert {f"{folder}.{name}" for folder, names in INSIDE.items() for name in names.split()} <= known
+    assert [len(names.split()) for names in INSIDE.values()] == [len(set(names.split())) for names in INSIDE.values()]
+
+
+def test_at_most_fifteen_names_at_the_top_and_none_of_a_public_function() -> None:
+    names = {module.split(".")[0] for module in modules()} - {"", "__main__"}
+    assert len([name for name in names if not name.startswith("_")]) <= 15
+    assert not {module.rpartition(".")[2] for module in modules()} & set(reverie.__all__)
 
 
 HEAVY = ("cv2", "av", "ray", "gradio", "tensorflow", "torchvision", "timm", "matplotlib")
@@ -104,26 +150,31 @@ def test_the_package_and_its_help_import_no_torch() -> None:
         assert "torch" not in imported_by(f"from reverie.cli import main; main({words})"), words
 
 
-def test_every_public_name_has_one_home() -> None:
-    typed: dict[str | None, str] = {}
-    for node in ast.walk(ast.parse((SOURCE / "__init__.py").read_text())):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("reverie."):
-            typed |= {alias.asname: (node.module or "").removeprefix("reverie.") for alias in node.names}
-    assert typed == reverie.HOME_OF
-    assert reverie.__all__ == sorted(reverie.HOME_OF)
+def test_every_public_name_has_one_home_and_is_there() -> None:
+    assert len(reverie.__all__) == len(set(reverie.__all__)) > 40
     assert {*reverie.__all__, "__version__"} == set(dir(reverie))
     for name in reverie.__all__:
-        assert getattr(reverie, name) is not None
-    with pytest.raises(AttributeError, match="no attribute 'dreem'"):
-        _ = reverie.dreem
+        home = getattr(reverie, name).__module__ if callable(getattr(reverie, name)) else "reverie"
+        assert home.startswith(("reverie", "typing", "collections", "jaxtyping")), (name, home)
+    with pytest.raises(AttributeError, match="dreem"):
+        getattr(reverie, "dreem")  # noqa: B009
 
 
-def test_a_module_does_not_hide_the_function_of_its_name() -> None:
-    imported_by("import reverie.dream, reverie.cli.dreaming; assert callable(reverie.dream)")
+def test_the_stub_names_the_modules_where_things_are_defined() -> None:
+    for node in ast.walk(ast.parse((SOURCE / "__init__.pyi").read_text())):
+        if isinstance(node, ast.ImportFrom):
+            defined = path_of(node.module or "").read_text()
+            for alias in node.names:
+                assert re.search(rf"^(def|class) {alias.name}\b|^{alias.name}[:\s]", defined, re.M), alias.name
+
+
+def test_a_module_is_no_function() -> None:
+    done = subprocess.run([sys.executable, "-c", "import reverie.dream"], capture_output=True, text=True, check=False)
+    assert "No module named 'reverie.dream'" in done.stderr
 
 
 def source(module: str) -> str:
-    return (SOURCE / (module.replace(".", "/") + ".py")).read_text()
+    return path_of(module).read_text()
 
 
 def functions(module: str) -> list[ast.FunctionDef]:
@@ -142,7 +193,12 @@ def test_files_and_functions_are_short(module: str) -> None:
     for function in functions(module):
         assert length(function) <= 50, function.name
         given = [each.arg for each in [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]]
-        flags = module in ("cli.commands", "cli.features")  # there the parameters of a command are its flags
+        flags = module in (
+            "cli.commands",
+            "cli.features",
+            "cli.pictures",
+            "cli.listings",
+        )  # there the parameters of a command are its flags
         assert flags or len([name for name in given if name not in ("self", "cls")]) <= 6, function.name
 
 

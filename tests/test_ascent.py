@@ -7,11 +7,12 @@ from itertools import islice
 import pytest
 import torch
 
-from reverie.ascent import ascend
-from reverie.engines.torch_engine import TorchModel
+from reverie.ascent.steps import ascend
 from reverie.errors import ScoreError
-from reverie.gradient import gradient_of, normalized
-from reverie.objectives import layer
+from reverie.gradient.base import gradient_of
+from reverie.gradient.normalization import normalized
+from reverie.models.torch_model import TorchModel
+from reverie.objectives.base import layer
 from reverie.types import Gradient, Image, Score
 
 

@@ -7,17 +7,19 @@ from pathlib import Path
 import pytest
 import torch
 
-from reverie.classes import class_number, imagenet_names, logit, names_of, probabilities
-from reverie.composition import preset_for
-from reverie.dream import dream, sized
-from reverie.engines.torch_engine import TorchModel
 from reverie.errors import UnknownName, WordingError
-from reverie.gradient import score_of
-from reverie.image import open_image
-from reverie.models import load_model
-from reverie.presets import preset_of
+from reverie.gradient.base import score_of
+from reverie.image.arrays import open_image
+from reverie.image.resample import sized
+from reverie.jobs.shortcuts import dream
+from reverie.models.class_names import imagenet_names, names_of, probabilities
+from reverie.models.load import load_model
+from reverie.models.torch_model import TorchModel
+from reverie.objectives.classes import class_number, logit
+from reverie.objectives.parser import objective
+from reverie.recipe.defaults import preset_for
+from reverie.recipe.presets import preset_of
 from reverie.settings import Settings
-from reverie.wording import objective
 from seer import SeerNetwork, noise, seer
 
 DATA = Path(__file__).parent / "data"

@@ -10,8 +10,9 @@ import pyvips
 import torch
 
 from reverie.errors import ImageFileError
-from reverie.image import open_image, save_image
+from reverie.image.arrays import open_image
 from reverie.image.contact_sheet import GAP, LINE, Layout, draw_line, draw_words, make_sheet, save_sheet, write_words
+from reverie.image.writing import save_image
 
 LABELS = ["a", "b <i>", "c & d", "e" * 99, ""]
 

@@ -10,16 +10,18 @@ from itertools import islice
 import pytest
 import torch
 
-from reverie.composition import dream_gradient
-from reverie.dream import dream, dream_steps, finished, image_size, sized, whole
-from reverie.engines.torch_engine import TorchModel
+from reverie.ascent.octaves import dream_steps, finished, whole
 from reverie.errors import ImageTooSmall, ScoreError, UnknownName, WordingError
-from reverie.gradient import gradient_of, normalized, score_of
-from reverie.objectives import channel, layer, neuron
-from reverie.resample import resize
+from reverie.gradient.base import gradient_of, score_of
+from reverie.gradient.compose import dream_gradient
+from reverie.gradient.normalization import normalized
+from reverie.image.resample import image_size, resize, sized
+from reverie.jobs.shortcuts import dream
+from reverie.models.torch_model import TorchModel
+from reverie.objectives.base import channel, layer, neuron
+from reverie.objectives.parser import objective
 from reverie.settings import Settings
 from reverie.types import Gradient, Image, Score
-from reverie.wording import objective
 
 FEW = Settings(octaves=3, octave_scale=1.3, steps=4, jitter=4)
 

@@ -7,15 +7,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from reverie import features
-from reverie.ascent import ascend
+from reverie.ascent.steps import ascend
 from reverie.errors import ImageFileError, ImageTooSmall, SettingsError, WordingError
-from reverie.features import direction
-from reverie.gradient import gradient_of, normalized, score_of
-from reverie.guides import guide, guided
-from reverie.image import open_image, save_image
-from reverie.objectives import Objective
-from reverie.wording import objective
+from reverie.gradient.base import gradient_of, score_of
+from reverie.gradient.normalization import normalized
+from reverie.image.arrays import open_image
+from reverie.image.writing import save_image
+from reverie.objectives import guides
+from reverie.objectives.base import Objective
+from reverie.objectives.directions import direction
+from reverie.objectives.guides import guide, guided
+from reverie.objectives.parser import objective
 from seer import noise, seer
 
 VECTOR = torch.tensor([0.5, 0, -1.25, 0, 2, 0])
@@ -78,7 +80,7 @@ def test_a_guide_is_the_best_match_at_every_place(layer: str, picture: Path, mon
     wish = guide(picture, layer)
     assert torch.allclose(score_of(model, wish)(image), products.amax(3).mean((1, 2)), rtol=1e-4)
     whole = gradient_of(model, wish)(image)[1]
-    monkeypatch.setattr(features, "PRODUCTS", 7 * own[0, 0].numel())  # seven places at a time
+    monkeypatch.setattr(guides, "PRODUCTS", 7 * own[0, 0].numel())  # seven places at a time
     assert torch.equal(gradient_of(model, wish)(image)[1], whole)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from reverie._files import hash_file, replace_file, replace_folder
+from reverie._native.files import hash_file, replace_file, replace_folder
 
 FAILURES = [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()]
 

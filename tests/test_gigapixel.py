@@ -23,29 +23,32 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from laws import blocks_are_the_same_whoever_dreams_them
-from reverie.ascent import ascend
+from reverie.ascent.ondisk import workspace as work
+from reverie.ascent.ondisk.blocks import Blocks
+from reverie.ascent.ondisk.disk_dream import Job
+from reverie.ascent.ondisk.octaves import dream_file, pass_of
+from reverie.ascent.ondisk.passes import PASSES, Pass, Stage
+from reverie.ascent.ondisk.raster import Raster, drafted
+from reverie.ascent.ondisk.resampling import window
+from reverie.ascent.ondisk.source import pictured
+from reverie.ascent.ondisk.window_gradient import spread
+from reverie.ascent.steps import ascend
 from reverie.cli import main
-from reverie.composition import dream_gradient
-from reverie.engines.torch_engine import TorchModel
 from reverie.errors import ImageFileError, SettingsError
-from reverie.gigapixel import dream_file, pass_of, work
-from reverie.gigapixel.blocks import Blocks
-from reverie.gigapixel.job import Job
-from reverie.gigapixel.parts import spread
-from reverie.gigapixel.passes import PASSES, Pass, Stage
-from reverie.gigapixel.raster import Raster, drafted
-from reverie.gigapixel.resampling import window
-from reverie.gigapixel.source import pictured
-from reverie.gradient import score_of
-from reverie.guides import guide
-from reverie.image import read_header, read_photo, read_recipe
-from reverie.nearness import diversity, keep
-from reverie.objectives import Objective, layer, neuron, total_variation
-from reverie.recipe import Recipe
-from reverie.resample import resize
+from reverie.gradient.base import score_of
+from reverie.gradient.compose import dream_gradient
+from reverie.image.embedding import read_recipe
+from reverie.image.reading import read_header, read_photo
+from reverie.image.resample import resize
+from reverie.models.torch_model import TorchModel
+from reverie.objectives.base import Objective, layer, neuron
+from reverie.objectives.batch import diversity
+from reverie.objectives.guides import guide
+from reverie.objectives.parser import objective
+from reverie.objectives.penalties import keep, total_variation
+from reverie.recipe.recipe import Recipe
 from reverie.settings import Settings
 from reverie.types import CHANGE, IMAGE, Image
-from reverie.wording import objective
 from seer import seer
 
 HEIGHT, WIDTH = 96, 132
@@ -410,7 +413,7 @@ def test_too_little_memory_says_the_least_that_works(job: Job) -> None:
 
 def test_a_disk_too_full_is_refused_before_the_start(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = type("usage", (), {"free": 1000})
-    monkeypatch.setattr("reverie.gigapixel.work.shutil.disk_usage", lambda path: usage)
+    monkeypatch.setattr("reverie.ascent.ondisk.workspace.shutil.disk_usage", lambda path: usage)
     with pytest.raises(ImageFileError, match="make room"):
         next(dream_file(job))
     assert not job.work.folder.exists()

@@ -13,24 +13,25 @@ import pyvips
 import torch
 
 from laws import blocks_are_the_same_whoever_dreams_them
+from reverie.ascent.ondisk.disk_dream import Job, small_wish
+from reverie.ascent.ondisk.masks import WIDEST, RegionFiles, all_of, mask_raster, soft_mask
+from reverie.ascent.ondisk.octaves import dream_file, pass_of
+from reverie.ascent.ondisk.passes import Pass, Stage
+from reverie.ascent.ondisk.source import pictured
+from reverie.ascent.ondisk.workspace import Work
 from reverie.cli import main
-from reverie.composition import dream_gradient
-from reverie.dream import dream
-from reverie.engines.torch_engine import TorchModel
 from reverie.errors import ImageFileError
-from reverie.gigapixel import dream_file, pass_of
-from reverie.gigapixel.job import Job, small_wish
-from reverie.gigapixel.masks import WIDEST, RegionFiles, all_of, mask_raster, soft_mask
-from reverie.gigapixel.passes import Pass, Stage
-from reverie.gigapixel.source import pictured
-from reverie.gigapixel.work import Work
-from reverie.image import read_header, read_photo
-from reverie.nearness import keep
-from reverie.objectives import layer
-from reverie.recipe import Recipe
-from reverie.regions import fitted, mask_of, masked
+from reverie.gradient.compose import dream_gradient
+from reverie.gradient.masks import fitted
+from reverie.gradient.tiling import Window
+from reverie.image.reading import read_header, read_photo
+from reverie.jobs.shortcuts import dream
+from reverie.models.torch_model import TorchModel
+from reverie.objectives.base import layer
+from reverie.objectives.masks import mask_of, masked
+from reverie.objectives.penalties import keep
+from reverie.recipe.recipe import Recipe
 from reverie.settings import Settings
-from reverie.tiling import Window
 from test_gigapixel import blocks_there, pixels, result, written
 
 HEIGHT, WIDTH = 96, 132

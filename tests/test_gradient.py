@@ -9,26 +9,19 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reverie.color import color_covariance
-from reverie.composition import dream_gradient
-from reverie.engines.torch_engine import TorchModel
 from reverie.errors import ImageTooSmall, SettingsError, UnknownName
-from reverie.gradient import (
-    blur,
-    color_correlated,
-    gradient_of,
-    jittered,
-    laplacian_normalized,
-    normalized,
-    rolled,
-    score_of,
-    smoothed,
-)
-from reverie.objectives import layer, total_variation
-from reverie.pyramid import laplacian_split
+from reverie.gradient.base import color_correlated, gradient_of, jittered, rolled, score_of, smoothed
+from reverie.gradient.compose import dream_gradient
+from reverie.gradient.normalization import laplacian_normalized, normalized
+from reverie.image.color import color_covariance
+from reverie.image.filters import blur
+from reverie.image.pyramid import laplacian_split
+from reverie.models.torch_model import TorchModel
+from reverie.objectives.base import layer
+from reverie.objectives.parser import objective
+from reverie.objectives.penalties import total_variation
 from reverie.settings import Settings
 from reverie.types import Activations, Gradient, Image, Score
-from reverie.wording import objective
 
 
 def generator(seed: int = 0) -> torch.Generator:

@@ -10,8 +10,8 @@ import pytest
 
 PAGES = """
 import resource, torch
-from reverie import heap
-heap.keep()
+from reverie._native import malloc
+malloc.keep()
 kept = torch.zeros(2**24)  # 64 MB
 for _ in range(3):
     kept + 1

@@ -15,7 +15,10 @@ import pytest
 import torch
 
 from reverie.errors import ImageFileError, SettingsError
-from reverie.image import ENDINGS, Photo, open_image, read_photo, save_image
+from reverie.image.arrays import open_image
+from reverie.image.formats import ENDINGS
+from reverie.image.reading import Photo, read_photo
+from reverie.image.writing import save_image
 
 HEIGHT, WIDTH = 24, 40
 

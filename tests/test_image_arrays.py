@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from reverie.errors import ImageFileError
-from reverie.image import open_image
+from reverie.image.arrays import open_image
 
 
 def test_arrays_pil_images_and_tensors_agree() -> None:

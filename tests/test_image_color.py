@@ -10,8 +10,10 @@ import pytest
 import pyvips
 import torch
 
-from reverie.image import open_image, read_photo, save_image
+from reverie.image.arrays import open_image
 from reverie.image.profiles import is_srgb
+from reverie.image.reading import read_photo
+from reverie.image.writing import save_image
 
 HEIGHT, WIDTH = 24, 40
 

@@ -21,7 +21,11 @@ import pytest
 import torch
 
 from reverie.errors import ImageFileError
-from reverie.image import check_output, open_image, read_photo, read_recipe, save_image
+from reverie.image.arrays import open_image
+from reverie.image.embedding import read_recipe
+from reverie.image.formats import check_output
+from reverie.image.reading import read_photo
+from reverie.image.writing import save_image
 
 IMAGE = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
 
@@ -232,7 +236,7 @@ def test_a_disk_that_is_full(tmp_path: Path) -> None:
     code = """
 import resource, sys, torch
 from reverie.errors import ImageFileError
-from reverie.image import save_image
+from reverie.image.writing import save_image
 resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
 for ending in ("png", "jpg", "tif", "webp", "avif"):
     try:

@@ -14,8 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reverie.errors import ImageFileError, RecipeError
-from reverie.image import ENDINGS, read_photo, read_recipe, save_image
-from reverie.image.embedding import packet_with, recipe_in
+from reverie.image.embedding import packet_with, read_recipe, recipe_in
+from reverie.image.formats import ENDINGS
+from reverie.image.reading import read_photo
+from reverie.image.writing import save_image
 
 IMAGE = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
 RECIPE = 'objective = "fire8^2 + 0.5*fire5:12"\nnote = \'a <b> & "c" ]]> ünï ☃ 🌙\'\r\n\tlast = 1e-3\n\n'

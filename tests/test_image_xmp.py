@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reverie.image import Sphere
 from reverie.image.embedding import packet_with, recipe_in
-from reverie.image.gpano import fields_in
+from reverie.image.gpano import Sphere, fields_in
 from reverie.image.xmp import Packet
 
 START = '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'

@@ -11,8 +11,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from reverie import gradient, native, pyramid
-from reverie.engines import torch_engine
+from reverie._native import kernels as native
+from reverie.gradient import normalization as gradient
+from reverie.image import pyramid
+from reverie.models import torch_model as torch_engine
 
 HERE = pytest.mark.skipif(not native.LIBRARY.exists(), reason="no C compiler was there when this was installed")
 EITHER = pytest.mark.parametrize("compiled", [pytest.param(True, marks=HERE), False])
@@ -104,7 +106,7 @@ def test_halving_and_enlarging(chosen: bool, shape: tuple[int, ...]) -> None:
 
 
 def test_the_environment_leaves_them_out() -> None:
-    code = "from reverie import native; print(native.available())"
+    code = "from reverie._native import kernels; print(kernels.available())"
     environment = {"REVERIE_NATIVE": "0", "PATH": str(Path(sys.executable).parent)}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

@@ -5,13 +5,16 @@ from __future__ import annotations
 import pytest
 import torch
 
-from reverie.ascent import ascend
-from reverie.dream import dream
+from reverie.ascent.steps import ascend
 from reverie.errors import SettingsError
-from reverie.gradient import gradient_of, normalized, score_of
-from reverie.nearness import contrast, diversity, keep, kept
+from reverie.gradient.base import gradient_of, score_of
+from reverie.gradient.keeping import kept
+from reverie.gradient.normalization import normalized
+from reverie.jobs.shortcuts import dream
+from reverie.objectives.batch import diversity
+from reverie.objectives.parser import objective
+from reverie.objectives.penalties import contrast, keep
 from reverie.settings import Settings
-from reverie.wording import objective
 from seer import noise, seer
 
 QUICK = Settings(octaves=2, octave_scale=1.5, steps=12, jitter=4, laplacian_levels=2)

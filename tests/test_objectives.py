@@ -10,12 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from reverie.engines.torch_engine import TorchModel
 from reverie.errors import ImageTooSmall, SettingsError, WordingError
-from reverie.gradient import gradient_of, score_of
-from reverie.objectives import Objective, channel, layer, neuron, total_variation
+from reverie.gradient.base import gradient_of, score_of
+from reverie.models.torch_model import TorchModel
+from reverie.objectives.base import Objective, channel, layer, neuron
+from reverie.objectives.parser import objective
+from reverie.objectives.penalties import total_variation
 from reverie.types import IMAGE, Image
-from reverie.wording import objective
 
 SEEN = {
     "low": torch.randn(2, 4, 5, 6, generator=torch.Generator().manual_seed(1)),

@@ -12,22 +12,24 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reverie.ascent.octaves import dream_steps
 from reverie.cli import main, panorama_on
-from reverie.composition import dream_gradient
-from reverie.dream import dream, dream_steps
-from reverie.engines.torch_engine import TorchModel
 from reverie.errors import SettingsError
-from reverie.gradient import blur
-from reverie.image import Photo, Sphere, read_photo, save_image
+from reverie.gradient.compose import dream_gradient
+from reverie.gradient.sphere import BORDER, FEATHER, Sheet, Turn, spherical
 from reverie.image.embedding import packet_with, recipe_in
-from reverie.image.gpano import fields_in
-from reverie.models import load_model
-from reverie.objectives import layer
-from reverie.panorama import labeled, settled, view
-from reverie.recipe import Recipe
-from reverie.resample import around, resize, resize_around
+from reverie.image.filters import blur
+from reverie.image.gpano import Sphere, fields_in
+from reverie.image.panorama import labeled, settled, view
+from reverie.image.reading import Photo, read_photo
+from reverie.image.resample import around, resize, resize_around
+from reverie.image.writing import save_image
+from reverie.jobs.shortcuts import dream
+from reverie.models.load import load_model
+from reverie.models.torch_model import TorchModel
+from reverie.objectives.base import layer
+from reverie.recipe.recipe import Recipe
 from reverie.settings import Settings
-from reverie.sphere import BORDER, FEATHER, Sheet, Turn, spherical
 from reverie.types import Image, Score
 
 CPU = torch.device("cpu")

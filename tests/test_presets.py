@@ -7,16 +7,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from reverie.dream import dream, sized
 from reverie.errors import SettingsError, UnknownName
-from reverie.gradient import score_of
-from reverie.image import read_photo
-from reverie.models import load_model
+from reverie.gradient.base import score_of
+from reverie.image.reading import read_photo
+from reverie.image.resample import sized
+from reverie.jobs.shortcuts import dream
 from reverie.models.catalog import SPECS
-from reverie.objectives import ChannelTerm, LayerTerm
-from reverie.presets import PRESETS, preset_of
+from reverie.models.load import load_model
+from reverie.objectives.base import ChannelTerm, LayerTerm
+from reverie.objectives.parser import objective
+from reverie.recipe.presets import PRESETS, preset_of
 from reverie.settings import Settings
-from reverie.wording import objective
 
 DATA = Path(__file__).parent / "data"
 

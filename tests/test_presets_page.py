@@ -8,7 +8,7 @@ from pathlib import Path
 import PIL.Image
 import pytest
 
-from reverie.presets import PRESETS
+from reverie.recipe.presets import PRESETS
 
 ROOT = Path(__file__).parent.parent
 PICTURES = ROOT / "docs" / "images" / "presets"

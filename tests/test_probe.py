@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from reverie.engines.torch_engine import TorchModel
-from reverie.probe import Geometry, geometry, smallest_side
+from reverie.models.receptive_field import Geometry, geometry, smallest_side
+from reverie.models.torch_model import TorchModel
 
 
 class Chain(nn.Module):

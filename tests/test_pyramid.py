@@ -9,7 +9,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reverie.pyramid import SMALLEST_SIDE, laplacian_merge, laplacian_split, octave_sizes
+from reverie.ascent.octaves import SMALLEST_SIDE, octave_sizes
+from reverie.image.pyramid import laplacian_merge, laplacian_split
 
 sides = st.integers(1, 70)
 

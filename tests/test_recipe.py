@@ -12,14 +12,17 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reverie.dream import whole
+from reverie.ascent.octaves import whole
 from reverie.errors import RecipeError, ReverieError
-from reverie.image import Photo, read_photo, save_image
-from reverie.models import load_model
-from reverie.recipe import EXAMPLE, Recipe, model_of, path_of, photo_of, run, steps_of
+from reverie.image.reading import Photo, read_photo
+from reverie.image.writing import save_image
+from reverie.jobs.shortcuts import run, steps_of
+from reverie.models.load import load_model
+from reverie.objectives.parser import objective
+from reverie.recipe.inputs import EXAMPLE, model_of, path_of, photo_of
+from reverie.recipe.recipe import Recipe
 from reverie.settings import Settings
 from reverie.types import Model
-from reverie.wording import objective
 
 FEW = Settings(octaves=2, steps=2, jitter=8, size=64)
 

@@ -8,12 +8,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from reverie.composition import dream_gradient
-from reverie.dream import dream
 from reverie.errors import SettingsError
-from reverie.image import Photo, open_image, read_photo, save_image
-from reverie.regions import fitted, mask_of, masked
-from reverie.resample import resize_around
+from reverie.gradient.compose import dream_gradient
+from reverie.gradient.masks import fitted
+from reverie.image.arrays import open_image
+from reverie.image.reading import Photo, read_photo
+from reverie.image.resample import resize_around
+from reverie.image.writing import save_image
+from reverie.jobs.shortcuts import dream
+from reverie.objectives.masks import mask_of, masked
 from reverie.settings import Settings
 from seer import noise, seer
 
@@ -177,7 +180,7 @@ def test_with_keep_color_only_light_and_dark_dream() -> None:
 
 
 def test_the_bundled_example_is_a_mask_too() -> None:
-    from reverie.recipe import EXAMPLE, path_of
+    from reverie.recipe.inputs import EXAMPLE, path_of
 
     assert float(mask_of(read_photo(path_of(EXAMPLE))).mean()) == pytest.approx(
         float((open_image(path_of(EXAMPLE)) * torch.tensor([0.2126, 0.7152, 0.0722]).view(1, 3, 1, 1)).sum(1).mean()),

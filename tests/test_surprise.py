@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from reverie.errors import SettingsError
-from reverie.probe import Geometry
+from reverie.models.receptive_field import Geometry
+from reverie.objectives.parser import objective
+from reverie.recipe.surprise import surprises
 from reverie.settings import Settings
-from reverie.surprise import surprises
-from reverie.wording import objective
 
 LAYERS = {
     "edges": Geometry(16, 2, 7, 0),

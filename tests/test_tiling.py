@@ -8,8 +8,8 @@ import pytest
 import torch
 
 import reverie as rv
-from reverie.memory import parse_memory, step_bytes_per_pixel, tile_for
-from reverie.tiling import Plan, affordable_halo, tiled
+from reverie.gradient.memory import parse_memory, step_bytes_per_pixel, tile_for
+from reverie.gradient.tiling import Plan, affordable_halo, tiled
 
 WISHES = [
     "fire8^2",

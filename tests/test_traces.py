@@ -11,18 +11,20 @@ import pytest
 import torch
 from torch import Tensor
 
+from reverie.ascent.octaves import dream_steps, finished, whole
+from reverie.ascent.ondisk.disk_dream import Job
+from reverie.ascent.ondisk.masks import RegionFiles
 from reverie.cli import main
-from reverie.composition import dream_gradient, finish_of, keep_hues, resize_of, weights_of
-from reverie.dream import dream, dream_steps, finished, image_size, sized, whole
-from reverie.engines.torch_engine import TorchModel
-from reverie.gigapixel.job import Job
-from reverie.gigapixel.masks import RegionFiles
-from reverie.image import read_header, read_photo, save_image
-from reverie.nearness import keep
-from reverie.objectives import Objective, layer
-from reverie.recipe import Recipe, run
-from reverie.regions import masked
-from reverie.resample import resize
+from reverie.gradient.compose import dream_gradient, finish_of, keep_hues, resize_of, weights_of
+from reverie.image.reading import read_header, read_photo
+from reverie.image.resample import image_size, resize, sized
+from reverie.image.writing import save_image
+from reverie.jobs.shortcuts import dream, run
+from reverie.models.torch_model import TorchModel
+from reverie.objectives.base import Objective, layer
+from reverie.objectives.masks import masked
+from reverie.objectives.penalties import keep
+from reverie.recipe.recipe import Recipe
 from reverie.settings import Settings
 from reverie.types import Image, Score
 from seer import seer

@@ -9,10 +9,11 @@ import pytest
 
 from reverie.cli import main
 from reverie.errors import RecipeError, ReverieError
-from reverie.image import read_photo, read_recipe
-from reverie.recipe import Recipe
+from reverie.image.embedding import read_recipe
+from reverie.image.reading import read_photo
+from reverie.recipe.recipe import Recipe
+from reverie.recipe.versions import OVERSHOT, own_version
 from reverie.settings import Settings
-from reverie.versions import OVERSHOT, own_version
 
 OLD = Path(__file__).parent / "data" / "recipes"
 RECIPE = Recipe("a", "b", "c", "d", "e", "f", version="0.2.0")

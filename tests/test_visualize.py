@@ -10,18 +10,18 @@ from typing import Any
 import pytest
 import torch
 
-from reverie.batch import per_image
-from reverie.engines.torch_engine import TorchModel
+from reverie.ascent.param import FourierImage, Param, PixelImage, start
+from reverie.ascent.transforms import jitter, one_after_another, rotated, turn
+from reverie.ascent.visualization import adam, pulled_back, stirred, visualize, visualize_steps
 from reverie.errors import ImageTooSmall, SettingsError, UnknownName, WordingError
-from reverie.gradient import score_of
-from reverie.guides import guide
-from reverie.objectives import Objective, Wish, channel, layer
-from reverie.param import FourierImage, Param, PixelImage, start
+from reverie.gradient.base import score_of
+from reverie.models.torch_model import TorchModel
+from reverie.objectives.base import Objective, Wish, channel, layer
+from reverie.objectives.batch import per_image
+from reverie.objectives.guides import guide
+from reverie.objectives.parser import objective
 from reverie.settings import VisualSettings
-from reverie.transforms import jitter, one_after_another, rotated, turn
 from reverie.types import Image, Score
-from reverie.visualize import adam, pulled_back, stirred, visualize, visualize_steps
-from reverie.wording import objective
 from seer import seer
 
 SMALL = VisualSettings(size=40, steps=25, jitter=2)

@@ -10,8 +10,11 @@ import torch
 
 from reverie.cli import main
 from reverie.errors import RecipeError
-from reverie.image import open_image, save_image
-from reverie.recipe import Recipe, located, run, wish_of
+from reverie.image.arrays import open_image
+from reverie.image.writing import save_image
+from reverie.jobs.shortcuts import run
+from reverie.recipe.inputs import located, wish_of
+from reverie.recipe.recipe import Recipe
 from seer import noise
 
 RANDOM = ("--weights", "random", "--precision", "float32", "--device", "cpu")

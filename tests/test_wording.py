@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reverie.errors import WordingError
-from reverie.objectives import Objective, channel, layer, neuron, total_variation
-from reverie.wording import objective
+from reverie.objectives.base import Objective, channel, layer, neuron
+from reverie.objectives.parser import objective
+from reverie.objectives.penalties import total_variation
 
 fire8, fire5 = layer("fire8"), layer("fire5")
 

@@ -2,8 +2,9 @@
 
     python tools/presets_page.py [--words]
 
-Every number and word is that of `reverie.presets`; a picture is of the presets that the bundled network can dream. It
-is dreamed at the example's own size, minutes for some, and shown small; --words leaves the pictures as they are.
+Every number and word is that of `reverie.recipe.presets`; a picture is of the presets that the bundled network
+can dream. It is dreamed at the example's own size, minutes for some, and shown small; --words leaves the pictures as
+they are.
 """
 
 from __future__ import annotations
@@ -17,13 +18,14 @@ from typing import Any
 
 import pyvips
 
-from reverie import presets
-from reverie.dream import dream
-from reverie.image import open_image, save_image
-from reverie.models import load_model
+from reverie.image.arrays import open_image
+from reverie.image.writing import save_image
+from reverie.jobs.shortcuts import dream
 from reverie.models.catalog import DEFAULT, spec_of
-from reverie.presets import PRESETS, Preset
-from reverie.recipe import EXAMPLE, path_of
+from reverie.models.load import load_model
+from reverie.recipe import presets
+from reverie.recipe.inputs import EXAMPLE, path_of
+from reverie.recipe.presets import PRESETS, Preset
 from reverie.settings import Settings
 from reverie.types import Image
 

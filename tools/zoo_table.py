@@ -21,16 +21,19 @@ from typing import Any
 
 import torch
 
-from reverie.dream import dream, sized
 from reverie.errors import WeightsError
-from reverie.gradient import gradient_of
-from reverie.image import open_image, save_image
-from reverie.models import default_objective, load_model
-from reverie.probe import geometry
-from reverie.recipe import EXAMPLE, path_of
+from reverie.gradient.base import gradient_of
+from reverie.image.arrays import open_image
+from reverie.image.resample import sized
+from reverie.image.writing import save_image
+from reverie.jobs.shortcuts import dream
+from reverie.models.load import load_model
+from reverie.models.receptive_field import geometry
+from reverie.objectives.default import default_objective
+from reverie.objectives.parser import objective
+from reverie.recipe.inputs import EXAMPLE, path_of
 from reverie.settings import Settings
 from reverie.types import Model
-from reverie.wording import objective
 
 NETWORKS = [
     *("torchvision:" + name for name in ("alexnet", "vgg16", "googlenet", "inception_v3", "resnet18", "resnet50")),

@@ -14,7 +14,7 @@ from reverie.analysis.folder import fill, report_folder
 from reverie.analysis.machine import SIDE
 from reverie.cli import analyzing, main
 from reverie.errors import ReportError, ScoreError
-from reverie.image import save_image
+from reverie.image.writing import save_image
 
 SMALL = ["--weights", "random", "--device", "cpu", "--objective", "fire2 + fire3", "--octaves", "1", "--turns", "1"]
 SMALL += ["--steps", "2", "--jitter", "2"]

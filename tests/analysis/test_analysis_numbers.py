@@ -21,12 +21,12 @@ from reverie.analysis.machine import machine, matmul_peak
 from reverie.analysis.parameters import Parameters
 from reverie.analysis.timing import STEPS_A_TURN, Sample, Spread, Timing, order_of, ratios, take_turns, timed
 from reverie.analysis.variants import Variant, load_variants
-from reverie.composition import dream_gradient
-from reverie.dream import dream_steps
+from reverie.ascent.octaves import dream_steps
 from reverie.errors import MissingExtra, SettingsError
-from reverie.gradient import gradient_of, score_of
-from reverie.models import load_model
-from reverie.objectives import layer
+from reverie.gradient.base import gradient_of, score_of
+from reverie.gradient.compose import dream_gradient
+from reverie.models.load import load_model
+from reverie.objectives.base import layer
 from reverie.settings import Settings
 from reverie.types import Activations, Image, Model
 

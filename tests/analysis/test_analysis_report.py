@@ -18,13 +18,15 @@ import pytest
 import pyvips
 import torch
 
-from reverie.analysis import Analysis, Plan, Variant, analyze, write_report
+from reverie.analysis.analyze import Analysis, Plan, analyze
 from reverie.analysis.machine import SIDE
+from reverie.analysis.report import write_report
 from reverie.analysis.style import digits
+from reverie.analysis.variants import Variant
 from reverie.errors import SettingsError
-from reverie.gradient import score_of
-from reverie.models import load_model
-from reverie.objectives import layer
+from reverie.gradient.base import score_of
+from reverie.models.load import load_model
+from reverie.objectives.base import layer
 from reverie.settings import Settings
 from reverie.types import Image
 
@@ -180,7 +182,7 @@ def test_the_same_analysis_gives_the_same_files(analysis: Analysis, report: Path
 
 
 def test_an_objective_of_the_picture_alone_has_a_report(photo: Image, variants: list[Variant], tmp_path: Path) -> None:
-    from reverie.objectives import total_variation
+    from reverie.objectives.penalties import total_variation
 
     plan = Plan(-1 * total_variation(), Settings(octaves=1, steps=1), at=(), turns=1)
     write_report(analyze({"a.png": photo}, variants[:1], plan), tmp_path)

@@ -16,11 +16,12 @@ import torch
 from command import FEW, Command
 from reverie import __version__
 from reverie.cli import dreaming
-from reverie.image import read_photo, read_recipe
-from reverie.models import load_model
+from reverie.image.embedding import read_recipe
+from reverie.image.reading import read_photo
+from reverie.models.load import load_model
 from reverie.models.weights import save_weights
-from reverie.presets import PRESETS
-from reverie.recipe import Recipe
+from reverie.recipe.presets import PRESETS
+from reverie.recipe.recipe import Recipe
 from reverie.settings import Settings
 
 pytestmark = pytest.mark.bundled

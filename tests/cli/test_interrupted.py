@@ -20,8 +20,10 @@ import reverie as rv
 from command import FEW, Command
 from reverie.cli import dreaming
 from reverie.errors import ScoreError
-from reverie.image import read_photo, read_recipe
-from reverie.recipe import Recipe, steps_of
+from reverie.image.embedding import read_recipe
+from reverie.image.reading import read_photo
+from reverie.jobs.shortcuts import steps_of
+from reverie.recipe.recipe import Recipe
 from reverie.types import Step
 
 pytestmark = pytest.mark.bundled

@@ -9,8 +9,8 @@ import pytest
 from command import Command
 from reverie.cli import surprising
 from reverie.cli.dreaming import Run, dream_one
-from reverie.image import read_photo
-from reverie.recipe import Recipe
+from reverie.image.reading import read_photo
+from reverie.recipe.recipe import Recipe
 
 pytestmark = pytest.mark.bundled
 SMALL = ("--size", "96", "--octaves", "1", "--steps", "1")

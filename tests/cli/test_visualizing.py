@@ -14,12 +14,12 @@ import pytest
 import torch
 
 from command import Command
-from reverie.atlas import numbers_of
+from reverie.ascent.visualization import visualize, visualize_steps
 from reverie.cli import mapping
 from reverie.errors import SettingsError
-from reverie.image import open_image
+from reverie.image.arrays import open_image
 from reverie.image.contact_sheet import GAP, LINE
-from reverie.visualize import visualize, visualize_steps
+from reverie.jobs.channel_numbers import numbers_of
 
 RANDOM = ("--weights", "random", "--precision", "float32", "--device", "cpu")
 QUICK = (*RANDOM, "--size", "48", "--steps", "2")

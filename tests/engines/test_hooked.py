@@ -13,14 +13,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import reverie as rv
-from reverie.engines.hooked import Hooked, digest_of
 from reverie.errors import SettingsError, SizeRefused, UnknownLayer, WordingError
-from reverie.gradient import gradient_of, score_of
-from reverie.guides import at_own_size, seen_guide
-from reverie.memory import step_bytes_per_pixel
-from reverie.objectives import layer, quoted
+from reverie.gradient.base import gradient_of, score_of
+from reverie.gradient.memory import step_bytes_per_pixel
+from reverie.image.resample import at_own_size
+from reverie.models.hooked.network import Hooked, digest_of
+from reverie.objectives.base import layer, quoted
+from reverie.objectives.guides import seen_guide
+from reverie.objectives.parser import objective
 from reverie.types import Model as Waist
-from reverie.wording import objective
 
 HALF: dict[str, Any] = {"mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25)}
 

@@ -14,13 +14,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from reverie.engines import keras_networks
-from reverie.engines.tensorflow_engine import KerasModel, load_keras
 from reverie.errors import ImageTooSmall, SettingsError, UnknownLayer, UnknownName, WeightsError
-from reverie.gradient import gradient_of
-from reverie.models import default_objective, load_model
+from reverie.gradient.base import gradient_of
+from reverie.models.keras import networks as keras_networks
+from reverie.models.keras.model import KerasModel, load_keras
+from reverie.models.load import load_model
+from reverie.objectives.default import default_objective
+from reverie.objectives.parser import objective
 from reverie.types import Model
-from reverie.wording import objective
 from silent import SilentNetwork
 
 pytestmark = [
@@ -170,7 +171,7 @@ def test_one_trace_serves_every_size(model: KerasModel) -> None:
 
 
 def test_graphs_kept_are_bounded(network: keras.Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reverie.engines.tensorflow_engine.KEPT_GRAPHS", 2)
+    monkeypatch.setattr("reverie.models.keras.model.KEPT_GRAPHS", 2)
     model = KerasModel(network, "tiny")
     for layer in ("low", "relu", "low", "pool"):
         model(picture(), [layer])
@@ -307,7 +308,7 @@ def test_unknown_network_names_the_nearest(name: str) -> None:
 
 
 def test_says_nothing_keeps_calm_and_misses_by_name() -> None:
-    code = "from reverie.engines.tensorflow_engine import load_keras; load_keras('keras:MobileNetV2', 'random')"
+    code = "from reverie.models.keras.model import load_keras; load_keras('keras:MobileNetV2', 'random')"
     calm = "; import threading; assert 'torch, idle' in [thread.name for thread in threading.enumerate()]"
     done = subprocess.run(
         [sys.executable, "-c", "import torch; torch.set_num_threads(2); " + code + calm + "; import torch._dynamo"],

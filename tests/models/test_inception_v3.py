@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from reverie.errors import UnknownName, WeightsError
-from reverie.models.inception_plan import Conv, blocks, creation_order, keras_order
-from reverie.models.inception_v3 import InceptionV3
-from reverie.models.inception_weights import EPSILON, canonical, count, untrained
+from reverie.models.networks.inception_blocks import Conv, blocks, creation_order, keras_order
+from reverie.models.networks.inception_v3 import InceptionV3
+from reverie.models.networks.inception_weights import EPSILON, canonical, count, untrained
 from reverie.models.weights import read_weights, save_weights
 
 MIXED = tuple(f"mixed{i}" for i in range(11))

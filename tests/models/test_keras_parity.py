@@ -14,7 +14,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from reverie.models.inception_v3 import InceptionV3
+from reverie.models.networks.inception_v3 import InceptionV3
 from reverie.models.weights import read_weights
 
 pytestmark = pytest.mark.tensorflow

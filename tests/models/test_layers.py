@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from reverie.models.chain import Chain, Layer, Tape
-from reverie.models.layers import AveragePool, Convolution, MaxPool, Relu
+from reverie.models.networks.chain import Chain, Layer, Tape
+from reverie.models.networks.layers import AveragePool, Convolution, MaxPool, Relu
 
 CHANNELS_LAST = torch.channels_last
 SIZES = [(1, 1), (1, 4), (2, 2), (3, 3), (5, 8), (9, 7)]

@@ -8,11 +8,12 @@ import pytest
 import torch
 
 import reverie as rv
-from reverie.engines.torch_engine import TorchModel
 from reverie.errors import ImageTooSmall, UnknownName, WeightsError
-from reverie.gradient import gradient_of, score_of
-from reverie.models import catalog, load_model
-from reverie.probe import geometry
+from reverie.gradient.base import gradient_of, score_of
+from reverie.models import catalog
+from reverie.models.load import load_model
+from reverie.models.receptive_field import geometry
+from reverie.models.torch_model import TorchModel
 from reverie.settings import Settings
 from reverie.types import Image
 
@@ -89,7 +90,7 @@ def test_a_damaged_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     damaged[-100] ^= 1
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / whole.name).write_bytes(damaged)
-    monkeypatch.setattr("reverie.models.resources.files", lambda _: tmp_path)
+    monkeypatch.setattr("reverie.models.load.resources.files", lambda _: tmp_path)
     with pytest.raises(WeightsError, match=r"the weights of squeezenet are damaged .* install reverie again"):
         load_model("squeezenet")
 

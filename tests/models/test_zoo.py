@@ -13,16 +13,16 @@ from torch import Tensor
 from torchvision.models.vision_transformer import VisionTransformer
 
 import reverie as rv
-from reverie.engines.hooked import Hooked
 from reverie.errors import UnknownLayer, UnknownName, WeightsError, WordingError
-from reverie.gradient import gradient_of, score_of
-from reverie.models import default_objective
-from reverie.models.torchvision_vit import of_any_size, positions
+from reverie.gradient.base import gradient_of, score_of
+from reverie.models.hooked.network import Hooked
+from reverie.models.receptive_field import geometry
 from reverie.models.weights import save_weights
-from reverie.models.zoo import library_of, untrained
-from reverie.objectives import layer
-from reverie.probe import geometry
-from reverie.wording import objective
+from reverie.models.zoo.load import library_of, untrained
+from reverie.models.zoo.torchvision_vit import of_any_size, positions
+from reverie.objectives.base import layer
+from reverie.objectives.default import default_objective
+from reverie.objectives.parser import objective
 from silent import SilentNetwork
 
 pytestmark = pytest.mark.zoo
@@ -159,7 +159,7 @@ def test_the_librarys_own_weights_load_as_the_library_loads_them(tmp_path: Path,
     digest = files.digest(folder / "new.pth")
     (folder / "new.pth").rename(folder / f"squeezenet-{digest[:8]}.pth")
     monkeypatch.setattr(
-        "reverie.models.torchvision_zoo.url_of", lambda name: f"https://x.org/squeezenet-{digest[:8]}.pth"
+        "reverie.models.zoo.torchvision.url_of", lambda name: f"https://x.org/squeezenet-{digest[:8]}.pth"
     )
     model = load("torchvision:squeezenet1_1", weights=None)
     assert model.digest == digest
@@ -318,6 +318,6 @@ def test_places_spread_over_a_larger_grid_stay_where_they_are() -> None:
 
 
 def test_the_hub_has_a_state_dict_of_what_timm_loads_in_its_own_way_elsewhere(monkeypatch: Any) -> None:
-    monkeypatch.setattr("reverie.models.timm_zoo.from_hugging_face", lambda repository: Path(repository))
+    monkeypatch.setattr("reverie.models.zoo.timm.from_hugging_face", lambda repository: Path(repository))
     library, network = library_of("timm:vit_tiny_patch16_224.augreg_in21k")
     assert library.weights_file(network) == Path("timm/vit_tiny_patch16_224.augreg_in21k")

@@ -8,18 +8,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from reverie._native.memory import peak_memory
 from reverie.analysis.climb import Climb, Watch, climbed, shown
 from reverie.analysis.flops import Flops, flops_of_step
 from reverie.analysis.layers import LayerStatistics, layer_statistics
 from reverie.analysis.machine import machine
-from reverie.analysis.memory import peak_memory
 from reverie.analysis.parameters import Parameters
 from reverie.analysis.timing import Timing, timed
 from reverie.analysis.variants import Variant
-from reverie.dream import image_size, sized
 from reverie.errors import MissingExtra, SettingsError
-from reverie.gradient import score_of
-from reverie.objectives import Objective
+from reverie.gradient.base import score_of
+from reverie.image.resample import image_size, sized
+from reverie.objectives.base import Objective
 from reverie.settings import Settings
 from reverie.types import Image
 

@@ -6,11 +6,12 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from reverie.composition import dream_gradient
-from reverie.dream import dream_steps, image_size, sized, whole
+from reverie.ascent.octaves import dream_steps, whole
 from reverie.errors import SettingsError
-from reverie.gradient import score_of
-from reverie.objectives import Objective
+from reverie.gradient.base import score_of
+from reverie.gradient.compose import dream_gradient
+from reverie.image.resample import image_size, sized
+from reverie.objectives.base import Objective
 from reverie.settings import Settings
 from reverie.types import Gradient, Image, Model, Score, Step
 

@@ -9,8 +9,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from reverie.errors import ReverieError
-from reverie.models import load_model
-from reverie.objectives import Objective
+from reverie.models.load import load_model
+from reverie.objectives.base import Objective
 from reverie.types import IMAGE, Image, Model
 
 log = logging.getLogger("reverie")

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from reverie._files import replace_folder
+from reverie._native.files import replace_folder
 from reverie.errors import ReportError
 
 RESULTS = "results.json"

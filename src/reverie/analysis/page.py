@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from reverie._pages import render_page
 from reverie.analysis.analyze import Analysis, PhotoAnalysis
 from reverie.analysis.cost import describe_cost
 from reverie.analysis.layers import LayerStatistics
 from reverie.analysis.pictures import jpeg, octave_rows
 from reverie.analysis.style import Drawn, digits
+from reverie.jobs.pages import render_page
 
 Figures = Mapping[str, Drawn]
 Data = dict[str, object]

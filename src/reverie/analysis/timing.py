@@ -11,13 +11,13 @@ from itertools import groupby
 import torch
 import torch.nn.functional as F
 
+from reverie._native.memory import forget_peak, peak_since
 from reverie.analysis.machine import matmul_peak, synchronize
-from reverie.analysis.memory import forget_peak, peak_since
 from reverie.analysis.variants import Variant
-from reverie.ascent import ascend
-from reverie.composition import dream_gradient
-from reverie.gradient import gradient_of
-from reverie.objectives import Objective
+from reverie.ascent.steps import ascend
+from reverie.gradient.base import gradient_of
+from reverie.gradient.compose import dream_gradient
+from reverie.objectives.base import Objective
 from reverie.settings import Settings
 from reverie.types import Image
 

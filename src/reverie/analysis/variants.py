@@ -9,7 +9,7 @@ from itertools import product
 from typing import Any
 
 from reverie.errors import SettingsError
-from reverie.models import load_model
+from reverie.models.load import load_model
 from reverie.types import Model
 
 log = logging.getLogger("reverie")

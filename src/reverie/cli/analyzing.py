@@ -8,20 +8,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from reverie.analysis import Plan, analyze, load_variants, write_report
-from reverie.analysis.analyze import AT, TURNS, require_matplotlib
+from reverie.analysis.analyze import AT, TURNS, Plan, analyze, require_matplotlib
 from reverie.analysis.climb import Watch
 from reverie.analysis.folder import report_folder
+from reverie.analysis.report import write_report
+from reverie.analysis.variants import load_variants
 from reverie.cli.flags import Wish
 from reverie.cli.manner import Manner, speak
 from reverie.cli.progress import watched
 from reverie.cli.targets import free
-from reverie.dream import image_size
-from reverie.image import read_photo
-from reverie.models import RANDOM, default_objective, load_model
-from reverie.recipe import EXAMPLE, path_of
+from reverie.image.reading import read_photo
+from reverie.image.resample import image_size
+from reverie.models.catalog import RANDOM
+from reverie.models.load import load_model
+from reverie.objectives.default import default_objective
+from reverie.objectives.parser import objective
+from reverie.recipe.inputs import EXAMPLE, path_of
 from reverie.types import Image
-from reverie.wording import objective
 
 
 @dataclass(frozen=True)

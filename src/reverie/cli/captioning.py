@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from reverie.classes import names_of, probabilities
 from reverie.errors import RecipeError, SettingsError
-from reverie.guides import at_own_size, within
-from reverie.image import read_photo
-from reverie.models import load_model
+from reverie.image.reading import read_photo
+from reverie.image.resample import at_own_size, within
 from reverie.models.catalog import DEFAULT
-from reverie.recipe import Recipe, model_of, photo_of
+from reverie.models.class_names import names_of, probabilities
+from reverie.models.load import load_model
+from reverie.recipe.inputs import model_of, photo_of
+from reverie.recipe.recipe import Recipe
 from reverie.types import Image, Model
 
 log = logging.getLogger("reverie")

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 from reverie.cli.flags import Network, SettingsFlags, network_of, said, whole_number, wish_of
 from reverie.models.catalog import DEFAULT
-from reverie.presets import PRESETS
+from reverie.recipe.presets import PRESETS
 
 Output = Annotated[Path | None, Parameter(name=["--output", "-o"], help="the picture to write, or a folder for many")]
 Flag = Parameter(negative="")
@@ -148,7 +148,7 @@ def show(picture: Path) -> None:
     picture
         A picture written by Reverie.
     """
-    from reverie.recipe import shown
+    from reverie.recipe.recipe import shown
 
     print(shown(picture), end="")
 
@@ -259,7 +259,7 @@ def layers(
     json
         Print a JSON object.
     """
-    from reverie.cli.listing import layer_rows, totals
+    from reverie.models.describe import layer_rows, totals
 
     rows, sums = layer_rows(model, weights or "random", engine)
     if json:

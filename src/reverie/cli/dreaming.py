@@ -10,38 +10,32 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from reverie.analysis.memory import peak_memory
+from reverie._native.memory import peak_memory
+from reverie.ascent.octaves import whole
 from reverie.cli.flags import Wish
 from reverie.cli.large import LargeRun, dream_large, larger_than
 from reverie.cli.manner import Manner, speak
 from reverie.cli.progress import tell, watched
 from reverie.cli.targets import again, jobs_of
 from reverie.cli.visualizing import visualize_again
-from reverie.composition import Finish, resize_of, seen_size
-from reverie.dream import image_size, size_with, sized, whole
 from reverie.errors import ImageFileError, ImageTooSmall, ReverieError, ScoreError, SettingsError
-from reverie.gradient import layers_of, score_of
-from reverie.guides import guided
-from reverie.image import Photo, PhotoFile, check_output, read_header, read_photo, save_image
-from reverie.memory import parse_memory, tile_for
-from reverie.models import default_objective, load_model
-from reverie.objectives import Objective
-from reverie.panorama import labeled
-from reverie.recipe import (
-    Recipe,
-    finish_for,
-    header_of,
-    located,
-    model_of,
-    photo_of,
-    plain,
-    steps_of,
-    text_of,
-    visualized,
-    wish_of,
-)
+from reverie.gradient.base import layers_of, score_of
+from reverie.gradient.compose import Finish, resize_of, seen_size
+from reverie.gradient.memory import parse_memory, tile_for
+from reverie.image.formats import check_output
+from reverie.image.panorama import labeled
+from reverie.image.reading import Photo, PhotoFile, read_header, read_photo
+from reverie.image.resample import image_size, size_with, sized
+from reverie.image.writing import save_image
+from reverie.jobs.shortcuts import finish_for, steps_of
+from reverie.models.load import load_model
+from reverie.objectives.base import Objective
+from reverie.objectives.default import default_objective
+from reverie.objectives.guides import guided
+from reverie.objectives.parser import objective
+from reverie.recipe.inputs import header_of, located, model_of, photo_of, wish_of
+from reverie.recipe.recipe import Recipe, plain, text_of, visualized
 from reverie.types import Image, Model, Step
-from reverie.wording import objective
 
 
 @dataclass(frozen=True)

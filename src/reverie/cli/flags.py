@@ -16,7 +16,7 @@ from cyclopts import Group, Parameter, Token
 
 from reverie.errors import ImageFileError, RecipeError, UnknownName, WordingError
 from reverie.models.catalog import DEFAULT, spec_of
-from reverie.presets import preset_of
+from reverie.recipe.presets import preset_of
 from reverie.settings import Setting, Settings
 
 SETTINGS_GROUP = Group("Settings of the dream", sort_key=10)
@@ -145,7 +145,7 @@ WRITTEN_BY_US = ("input", "input_sha256", "model_sha256", "version", "tile", "on
 
 def suiting(objectives: Sequence[str | None], guided: bool) -> str:
     """The preset that suits these wishes, or guides."""
-    from reverie.composition import preset_for
+    from reverie.recipe.defaults import preset_for
 
     return "class" if guided or "class" in map(preset_for, filter(None, objectives)) else "default"
 
@@ -189,7 +189,7 @@ def text_of(path: Path) -> str:
     except UnicodeDecodeError as error:
         if not PICTURE.fullmatch(path.suffix):
             raise error
-        from reverie.image import read_recipe
+        from reverie.image.embedding import read_recipe
 
         return read_recipe(path)
 

@@ -14,22 +14,23 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
-from reverie.analysis.memory import peak_memory
+from reverie._native.memory import peak_memory
+from reverie.ascent.ondisk.disk_dream import Job
+from reverie.ascent.ondisk.masks import RegionFiles
+from reverie.ascent.ondisk.octaves import Progress, dream_file
 from reverie.cli.manner import Manner
 from reverie.cli.progress import tell
-from reverie.composition import seen_size
-from reverie.dream import size_with
 from reverie.errors import SettingsError
-from reverie.gigapixel import Progress, dream_file
-from reverie.gigapixel.job import Job
-from reverie.gigapixel.masks import RegionFiles
-from reverie.image import MOST_PIXELS, PhotoFile, read_header
-from reverie.memory import tile_for
-from reverie.objectives import Objective
-from reverie.panorama import labeled
-from reverie.recipe import Recipe, check_guides, unchanged
+from reverie.gradient.compose import seen_size
+from reverie.gradient.memory import tile_for
+from reverie.image.panorama import labeled
+from reverie.image.reading import MOST_PIXELS, PhotoFile, read_header
+from reverie.image.resample import size_with
+from reverie.objectives.base import Objective
+from reverie.objectives.parser import objective
+from reverie.recipe.inputs import check_guides, unchanged
+from reverie.recipe.recipe import Recipe
 from reverie.types import Model
-from reverie.wording import objective
 
 READ_BYTES = 28
 """What reading a picture whole takes for each pixel: 16 bits and float32, three or four channels."""

@@ -12,28 +12,30 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from reverie.atlas import numbers_of
-from reverie.classes import names_of
+from reverie.ascent.visualization import visualize
 from reverie.cli.manner import Manner, speak
-from reverie.cli.page import MADE_HERE, Entry, page
 from reverie.cli.targets import free
 from reverie.cli.visualizing import command_of, recipe_of
-from reverie.dream import sized
 from reverie.errors import ImageFileError, ReverieError, SettingsError
-from reverie.gradient import layers_of, seen
-from reverie.image import check_output, save_image
+from reverie.gradient.base import layers_of, seen
 from reverie.image.contact_sheet import Layout, save_sheet
+from reverie.image.formats import check_output
 from reverie.image.reading import read_photo
-from reverie.image.writing import drafted
-from reverie.models import load_model
+from reverie.image.resample import sized
+from reverie.image.writing import drafted, save_image
+from reverie.jobs.atlas_page import MADE_HERE, Entry, page
+from reverie.jobs.channel_numbers import numbers_of
+from reverie.jobs.shortcuts import dream_recipe
 from reverie.models.catalog import DEFAULT
-from reverie.objectives import layer as whole_layer
-from reverie.objectives import quoted
-from reverie.recipe import EXAMPLE, Recipe, dream_recipe, path_of
+from reverie.models.class_names import names_of
+from reverie.models.load import load_model
+from reverie.objectives.base import layer as whole_layer
+from reverie.objectives.base import quoted
+from reverie.objectives.parser import objective
+from reverie.recipe.inputs import EXAMPLE, path_of
+from reverie.recipe.recipe import Recipe
 from reverie.settings import Settings, VisualSettings
 from reverie.types import Image, Model
-from reverie.visualize import visualize
-from reverie.wording import objective
 
 log = logging.getLogger("reverie")
 

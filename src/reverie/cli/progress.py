@@ -11,9 +11,9 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from reverie.ascent.octaves import octave_sizes
 from reverie.cli.manner import Manner
-from reverie.dream import image_size
-from reverie.pyramid import octave_sizes
+from reverie.image.resample import image_size
 from reverie.settings import Settings
 from reverie.types import Step
 

@@ -10,17 +10,19 @@ from reverie.cli.dreaming import Run, dream_one, how, recipe_for
 from reverie.cli.flags import PICTURE, Wish
 from reverie.cli.manner import Manner, speak
 from reverie.cli.targets import inside
-from reverie.dream import image_size
 from reverie.errors import ReverieError, SettingsError
-from reverie.image import check_output, read_photo
+from reverie.gradient.memory import parse_memory
 from reverie.image.contact_sheet import Layout, save_sheet
-from reverie.memory import parse_memory
-from reverie.models import load_model
-from reverie.probe import geometry
-from reverie.recipe import EXAMPLE, Recipe, path_of
+from reverie.image.formats import check_output
+from reverie.image.reading import read_photo
+from reverie.image.resample import image_size
+from reverie.models.load import load_model
+from reverie.models.receptive_field import geometry
+from reverie.objectives.parser import objective
+from reverie.recipe.inputs import EXAMPLE, path_of
+from reverie.recipe.recipe import Recipe
+from reverie.recipe.surprise import Surprise, surprises
 from reverie.settings import Settings
-from reverie.surprise import Surprise, surprises
-from reverie.wording import objective
 
 SIDE = 512
 """The longest side of a try unless told, in pixels; no photo is enlarged."""

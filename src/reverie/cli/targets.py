@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reverie.errors import ImageFileError
-from reverie.image import check_output
-from reverie.recipe import EXAMPLE, path_of
+from reverie.image.formats import check_output
+from reverie.recipe.inputs import EXAMPLE, path_of
 
 WRITABLE = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".avif"}
 

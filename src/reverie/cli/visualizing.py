@@ -13,19 +13,21 @@ from typing import Any
 
 import tomli_w
 
-from reverie.analysis.memory import peak_memory
+from reverie._native.memory import peak_memory
+from reverie.ascent.visualization import visualize_steps
 from reverie.cli.manner import Manner, speak
 from reverie.cli.progress import place
 from reverie.cli.targets import again, free
 from reverie.errors import RecipeError, nearest
-from reverie.image import check_output, save_image
-from reverie.models import load_model
-from reverie.objectives import Objective
-from reverie.recipe import UNREADABLE, same_weights
+from reverie.image.formats import check_output
+from reverie.image.writing import save_image
+from reverie.models.load import load_model
+from reverie.objectives.base import Objective
+from reverie.objectives.parser import objective
+from reverie.recipe.inputs import same_weights
+from reverie.recipe.recipe import UNREADABLE
 from reverie.settings import VisualSettings
 from reverie.types import Model, Step
-from reverie.visualize import visualize_steps
-from reverie.wording import objective
 
 SECONDS_APART = 5.0
 """Between two lines about how far it is."""

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from reverie._files import hash_file
+from reverie._native.files import hash_file
 from reverie.errors import ImageFileError
 from reverie.image.opening import DAMAGED, as_image_error, opened, printable
 from reverie.image.profiles import profile_of, to_srgb

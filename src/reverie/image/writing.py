@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from reverie._files import replace_file
+from reverie._native.files import replace_file
 from reverie.errors import ImageFileError, SettingsError
 from reverie.image.embedding import packet_with, png_with_texts
 from reverie.image.formats import AVIF, JPEG, PNG, TIFF, Format, format_of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 from reverie.errors import UnknownName
@@ -34,7 +35,7 @@ SPECS = {
             about="SqueezeNet 1.1, ImageNet; 5 MB, comes with the package",
             objective="fire8^2",
             guided="fire9",  # sees a whole flower where fire8 sees its round middle
-            network="reverie.models.squeezenet:SqueezeNet",
+            network="reverie.models.networks.squeezenet:SqueezeNet",
             file="squeezenet1_1.safetensors",
             digest="sha256:6f1d074c42b7077d2eb7a20bd586697bc12ca8cefeb8726f859ec517fb9c44f8",
         ),
@@ -42,7 +43,7 @@ SPECS = {
             name="inception_v3",
             about="the paper's: InceptionV3 without its top, ImageNet; 88 MB, Keras's own file",
             objective="mixed3 + mixed5",
-            network="reverie.models.inception_v3:InceptionV3",
+            network="reverie.models.networks.inception_v3:InceptionV3",
             file="inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5",
             digest="md5:bcbd6486424b2319ff4ef7d526e38f63",
             url="https://storage.googleapis.com/tensorflow/keras-applications/inception_v3/"
@@ -53,7 +54,7 @@ SPECS = {
 
 DEFAULT = "squeezenet"
 
-LIBRARIES = {"torchvision": "reverie.models.torchvision_zoo", "timm": "reverie.models.timm_zoo"}
+LIBRARIES = {"torchvision": "reverie.models.zoo.torchvision", "timm": "reverie.models.zoo.timm"}
 """Libraries whose networks are known as "library:network", and the modules that speak for them."""
 
 KERAS = "keras"
@@ -79,3 +80,14 @@ def spec_of(name: str) -> ModelSpec:
     if name not in SPECS:
         raise UnknownName("model", name, [*SPECS, *(f"{library}:NAME" for library in (*LIBRARIES, KERAS))])
     return SPECS[name]
+
+
+ENGINES = ("torch", "tensorflow")
+
+
+RANDOM = "random"
+
+
+def untrained_digest(name: str, seed: int) -> str:
+    """What a recipe remembers an untrained network by: what it is made from."""
+    return hashlib.sha256(f"{name} untrained, seed {seed}".encode()).hexdigest()

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import torch
 from torch import Tensor
 
-from reverie._files import hash_file, write_file
+from reverie._native.files import hash_file, write_file
 from reverie.errors import WeightsError
 
 log = logging.getLogger("reverie")

@@ -1,0 +1,49 @@
+"""The public names, each from where it lives: what `reverie/__init__.py` imports when a name is first used."""
+
+from .ascent.octaves import dream_steps as dream_steps
+from .ascent.steps import ascend as ascend
+from .ascent.visualization import visualize as visualize
+from .errors import ReverieError as ReverieError
+from .gradient.base import color_correlated as color_correlated
+from .gradient.base import color_kept as color_kept
+from .gradient.base import gradient_of as gradient_of
+from .gradient.base import jittered as jittered
+from .gradient.base import smoothed as smoothed
+from .gradient.compose import dream_gradient as dream_gradient
+from .gradient.keeping import kept as kept
+from .gradient.masks import regional as regional
+from .gradient.masks import soft as soft
+from .gradient.normalization import laplacian_normalized as laplacian_normalized
+from .gradient.normalization import normalized as normalized
+from .image.arrays import open_image as open_image
+from .image.reading import Photo as Photo
+from .image.reading import read_photo as read_photo
+from .image.writing import save_image as save_image
+from .jobs.shortcuts import dream as dream
+from .jobs.shortcuts import run as run
+from .models.hooked.wrapping import Model as Model
+from .models.hooked.wrapping import wrap as wrap
+from .models.load import available_models as available_models
+from .models.load import load_model as load_model
+from .objectives.base import Objective as Objective
+from .objectives.base import channel as channel
+from .objectives.base import layer as layer
+from .objectives.base import neuron as neuron
+from .objectives.batch import diversity as diversity
+from .objectives.classes import logit as logit
+from .objectives.directions import direction as direction
+from .objectives.guides import guide as guide
+from .objectives.masks import Regions as Regions
+from .objectives.masks import masked as masked
+from .objectives.parser import objective as objective
+from .objectives.penalties import contrast as contrast
+from .objectives.penalties import keep as keep
+from .objectives.penalties import total_variation as total_variation
+from .recipe.recipe import Recipe as Recipe
+from .settings import Settings as Settings
+from .settings import VisualSettings as VisualSettings
+from .types import Gradient as Gradient
+from .types import Image as Image
+from .types import Step as Step
+
+__version__: str

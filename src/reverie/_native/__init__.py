@@ -1,0 +1,1 @@
+"""Private: kernels in C, what malloc keeps, the peak of memory."""

@@ -1,0 +1,1 @@
+"""Pictures that do not fit into memory: dreamed block by block, read from and written to disk."""

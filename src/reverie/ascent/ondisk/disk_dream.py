@@ -1,0 +1,128 @@
+"""A dream on disk as a value, and what it takes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from reverie._native.files import hash_file
+from reverie.ascent.octaves import octave_sizes
+from reverie.ascent.ondisk.masks import RegionFiles, SoftMask, all_of, mask_at, mask_bytes, mask_raster, soft_mask
+from reverie.ascent.ondisk.window_gradient import refuse_uneven
+from reverie.ascent.ondisk.workspace import Work
+from reverie.errors import SettingsError
+from reverie.gradient.memory import IMAGE_BYTES, step_bytes_per_pixel
+from reverie.image.reading import PhotoFile
+from reverie.image.resample import size_with
+from reverie.image.streaming import check_streamed
+from reverie.objectives.base import Objective
+from reverie.objectives.masks import Regions
+from reverie.settings import Settings
+from reverie.types import CHANGE, Model
+
+LEAST_BLOCK = 384
+"""The smallest side of a block worth computing: below it the margins are most of it."""
+
+FIXED_BYTES = 300_000_000
+"""What does not grow with a block, measured: the network, code that oneDNN makes for it, rows decoded and encoded."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A dream on disk: the photograph, where the dream goes, the network, what it shall dream of, and how.
+
+    `block` is the side of the blocks in pixels, their margins included; with the rest it decides every pixel. `within`
+    chooses it.
+    `recipe` is the text to be embedded in the output.
+    """
+
+    photo: PhotoFile
+    target: Path
+    model: Model
+    objective: Objective | RegionFiles
+    settings: Settings
+    block: int = 0
+    recipe: str | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """The output's (height, width)."""
+        return size_with((self.photo.height, self.photo.width), self.settings.size)
+
+    @property
+    def octaves(self) -> list[tuple[int, int]]:
+        """The sizes of the octaves, smallest first."""
+        settings = self.settings
+        return octave_sizes(self.size, settings.octaves, settings.octave_scale, settings.larger_octaves)
+
+    @property
+    def masks(self) -> list[PhotoFile]:
+        """The masks of its regions."""
+        return self.objective.masks if isinstance(self.objective, RegionFiles) else []
+
+    @property
+    def work(self) -> Work:
+        dream: dict[str, Any] = {
+            "photo": self.photo.digest,
+            "model": [self.model.name, self.model.digest, self.model.precision],
+            "objective": str(self.objective),
+            "settings": self.settings.as_dict(),
+            "files": {name: hash_file(Path(name)) for name in self.objective.objective.files},
+        }
+        return Work.beside(self.target, dream, self.block)
+
+    def within(self, memory: int) -> Job:
+        """The job with the largest blocks that so many bytes allow, or those with which it was begun.
+
+        Raises `SettingsError` with the least budget that works, `ImageFileError` where the output's format cannot be
+        written in rows.
+        """
+        check_streamed(self.target, self.size, memory)
+        if self.settings.around:
+            raise SettingsError(
+                "a panorama larger than memory cannot be dreamed around: give it more --memory, or --size"
+            )
+        wish = self.objective.objective.resolved(self.model)
+        refuse_uneven(wish)
+        each = step_bytes_per_pixel(self.model, wish.without(CHANGE)) + IMAGE_BYTES
+        side = int(math.sqrt(max(0, memory - FIXED_BYTES) / each))
+        if side < LEAST_BLOCK:
+            least = math.ceil((FIXED_BYTES + each * LEAST_BLOCK**2) / 1e6)
+            raise SettingsError(f"memory is {memory / 1e6:.0f} MB; these layers need at least {least} MB")
+        return replace(self, block=replace(self, block=side).work.block)
+
+
+def disk_needed(job: Job) -> int:
+    """The bytes of temporary files at their most, and of the output, which is counted as not compressed."""
+    photo, height, width = job.photo, *job.size
+    samples = (3 if photo.opaque else 4) * photo.depth // 8
+    source = photo.height * photo.width * samples * (2 if job.settings.size else 1)
+    largest = math.prod(job.octaves[-1])
+    return source + mask_bytes(job.masks, largest) + 20 * largest + (height * width * samples * 4) // 3
+
+
+def small_wish(job: Job, size: tuple[int, int]) -> Objective | Regions:
+    """What is dreamed of in a picture of a size that fits into memory."""
+    if isinstance(job.objective, Objective):
+        return job.objective
+    regions = []
+    for number, (objective, mask) in enumerate(job.objective.regions):
+        raster = mask_at(mask_raster(mask, number, job.work), size, job.work, f"mask-{number:02d}-small.raw")
+        regions.append((objective, all_of(raster)))
+    return Regions(tuple(regions))
+
+
+def wishes_at(job: Job, octave: int) -> list[tuple[Objective, SoftMask | None]]:
+    """What is dreamed of at an octave, in layers of the network, and where; None: everywhere."""
+    if isinstance(job.objective, Objective):
+        return [(job.objective.resolved(job.model), None)]
+    masks = masks_at(job, octave, job.octaves[octave])
+    return [(wish.resolved(job.model), mask) for (wish, _), mask in zip(job.objective.regions, masks, strict=True)]
+
+
+def masks_at(job: Job, octave: int, size: tuple[int, int]) -> list[SoftMask]:
+    """The masks of the regions at an octave's size (height, width), as soft as the settings say."""
+    feather = job.settings.feather
+    return [soft_mask(mask, number, job.work, (octave, size), feather) for number, mask in enumerate(job.masks)]

@@ -1,0 +1,156 @@
+"""Masks of pictures larger than memory: read in rectangles, at every octave as soft as in memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from jaxtyping import Float
+from torch import Tensor
+
+from reverie.ascent.ondisk.raster import Raster, Span, drafted, rectangles
+from reverie.ascent.ondisk.resampling import resized, window
+from reverie.ascent.ondisk.source import decoded
+from reverie.ascent.ondisk.workspace import Work
+from reverie.errors import ImageFileError
+from reverie.gradient.tiling import Window
+from reverie.image.filters import blur
+from reverie.image.opening import printable
+from reverie.image.reading import PhotoFile
+from reverie.objectives.base import Objective
+from reverie.objectives.masks import light
+
+WIDEST = 32
+"""Pixels: a feather with a larger sigma is made on a smaller mask, and enlarged. It is too smooth to tell."""
+
+OVERVIEW = 256
+"""The longest side of the mask on which it is looked up where a region lies, in pixels."""
+
+
+@dataclass(frozen=True)
+class RegionFiles:
+    """What to dream of, region by region: a wish, and the picture whose opaque, or light, places are the region."""
+
+    regions: tuple[tuple[Objective, PhotoFile], ...]
+
+    @property
+    def objective(self) -> Objective:
+        """All their wishes as one."""
+        return Objective(tuple(term for objective, _ in self.regions for term in objective.terms))
+
+    @property
+    def masks(self) -> list[PhotoFile]:
+        return [mask for _, mask in self.regions]
+
+    def __str__(self) -> str:
+        """What it is, whatever the files are called."""
+        return "; ".join(f"{mask.digest}: {objective}" for objective, mask in self.regions)
+
+
+@dataclass(frozen=True)
+class Blurred:
+    """A raster of one channel that is blurred when it is read."""
+
+    raster: Raster
+    sigma: float
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.raster.size
+
+    def read(self, rows: Span, columns: Span) -> Float[Tensor, "1 1 h w"]:
+        """A rectangle, as if the whole had been blurred."""
+        if not self.sigma:
+            return self.raster.read(rows, columns)
+        reach = min(math.ceil(3 * self.sigma), min(self.size) - 1)
+        seen = [wider(span, reach, side) for span, side in zip((rows, columns), self.size, strict=True)]
+        top, left = rows[0] - seen[0][0], columns[0] - seen[1][0]
+        whole = blur(self.raster.read(seen[0], seen[1]), self.sigma)
+        return whole[..., top : top + rows[1] - rows[0], left : left + columns[1] - columns[0]]
+
+
+def wider(span: Span, reach: int, side: int) -> Span:
+    """A span and so many pixels more at its ends, within the picture."""
+    return max(0, span[0] - reach), min(side, span[1] + reach)
+
+
+@dataclass(frozen=True)
+class SoftMask:
+    """How much each place of an octave, of `size` (height, width), belongs to a region, 0..1."""
+
+    mask: Blurred
+    size: tuple[int, int]
+    overview: Raster
+
+    def weights(self, row: Window, column: Window) -> Float[Tensor, "1 1 h w"]:
+        """In a window of the octave."""
+        return self.read(row.seen, column.seen)
+
+    def read(self, rows: Span, columns: Span) -> Float[Tensor, "1 1 h w"]:
+        """In a rectangle of the octave."""
+        return window(self.mask, self.size, rows, columns).clamp(0, 1)
+
+    def places(self, most: int) -> list[tuple[int, int]]:
+        """Up to so many pixels (y, x) of the octave that lie within the region, spread over it."""
+        (height, width), weights = self.overview.size, all_of(self.overview)[0, 0]
+        inside = (weights >= weights.max() / 2).nonzero().tolist()
+        count = min(most, len(inside))
+        chosen = [inside[(2 * number + 1) * len(inside) // (2 * count)] for number in range(count)]
+        return [(int((y + 0.5) / height * self.size[0]), int((x + 0.5) / width * self.size[1])) for y, x in chosen]
+
+
+def soft_mask(
+    mask: PhotoFile, number: int, work: Work, octave: tuple[int, tuple[int, int]], feather: float
+) -> SoftMask:
+    """The mask of one of the regions at an octave: that one's number and size."""
+    raster, size = mask_raster(mask, number, work), octave[1]
+    sigma = feather * max(size)
+    soft = shrunk(size, WIDEST / sigma if sigma else 1)
+    overview = Raster(
+        work.path(f"mask-{number:02d}-overview.raw"), *shrunk(raster.size, OVERVIEW / max(raster.size)), 1
+    )
+    at = mask_at(raster, soft, work, f"mask-{number:02d}-at-{octave[0]:02d}.raw")
+    return SoftMask(Blurred(at, feather * max(soft)), size, resized(raster, overview))
+
+
+def mask_at(raster: Raster, size: tuple[int, int], work: Work, name: str) -> Raster:
+    """The mask's raster at a size (height, width)."""
+    return raster if size == raster.size else resized(raster, Raster(work.path(name), *size, 1))
+
+
+def shrunk(size: tuple[int, int], scale: float) -> tuple[int, int]:
+    """The size (height, width), made smaller where the scale is below 1."""
+    scale = min(1, scale)
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def mask_raster(mask: PhotoFile, number: int, work: Work) -> Raster:
+    """The mask at its own size, one channel; made unless it is there. Raises `ImageFileError` where it is black."""
+    raster = Raster(work.path(f"mask-{number:02d}.raw"), *mask.size, 1)
+    if raster.there:
+        return raster
+    colors = decoded(mask, work.path(f"mask-{number:02d}-colors.raw"))
+    parts = list(rectangles(raster.size, 1024))
+    clear = colors.channels == 4 and any(float(colors.read(*part)[:, 3].min()) < 1 for part in parts)
+    strongest = 0.0
+    with drafted(raster) as draft:
+        for part in parts:
+            values = colors.read(*part)
+            weights = values[:, 3:] if clear else light(values[:, :3])
+            strongest = max(strongest, float(weights.max()))
+            draft.write(*part, weights)
+    if not strongest:
+        raster.path.unlink()
+        raise ImageFileError(f"{printable(mask.path)}: the mask is empty: it is black everywhere")
+    colors.path.unlink()
+    return raster
+
+
+def all_of(raster: Raster) -> Float[Tensor, "1 c h w"]:
+    return raster.read((0, raster.height), (0, raster.width))
+
+
+def mask_bytes(masks: Sequence[PhotoFile], largest: int) -> int:
+    """The bytes of temporary files that masks take, at an octave of so many pixels."""
+    return sum(mask.height * mask.width * (2 + 4 * mask.depth // 8) + 2 * largest for mask in masks)

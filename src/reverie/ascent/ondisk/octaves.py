@@ -1,0 +1,226 @@
+"""Pictures that do not fit into memory: dreamed block by block, read from and written to disk.
+
+    scan.tif --transcribe--> source raster --per octave--> base raster
+                                                              |  block by block: canvas = base + detail, ascend
+                                             detail raster <--+-- blocks faded into each other
+    dream.tif <--save_rows-- source + detail of the last octave, row by row
+
+The octaves that fit into one block are dreamed as any picture is. Every later one is a few passes over blocks that
+overlap, the borders of each pass elsewhere.
+A block depends on nothing but the dream itself and where it lies; each is a file, so that after a kill at any moment
+the next call goes on with the one that was being computed. Peak memory follows the block's side, not the picture.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float
+from torch import Tensor
+
+from reverie._native.malloc import give_back
+from reverie.ascent.octaves import dream_steps
+from reverie.ascent.ondisk.disk_dream import Job, disk_needed, masks_at, small_wish, wishes_at
+from reverie.ascent.ondisk.masks import SoftMask, mask_raster
+from reverie.ascent.ondisk.passes import PASSES, Pass, Stage
+from reverie.ascent.ondisk.raster import Raster, Span, drafted, rectangles
+from reverie.ascent.ondisk.regions import fixed
+from reverie.ascent.ondisk.resampling import resized, window
+from reverie.ascent.ondisk.scoring import score_on_disk
+from reverie.ascent.ondisk.source import pictured
+from reverie.ascent.ondisk.workspace import Work, told
+from reverie.errors import ImageFileError, ImageTooSmall
+from reverie.gradient.compose import dream_gradient, finish_of
+from reverie.image.streaming import Output, save_rows
+from reverie.objectives.masks import check_shape
+from reverie.settings import Settings
+from reverie.types import Image
+
+log = logging.getLogger("reverie")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a dream on disk is: blocks of a pass over an octave, and the share of all the work, 0..1.
+
+    `done` is 0 while a pass is prepared. `octave` and `part` count from 0. The last one, when the picture is written,
+    has the `scores` of the photograph and of the dream.
+    """
+
+    octave: int
+    octaves: int
+    part: int
+    parts: int
+    done: int
+    blocks: int
+    share: float
+    scores: tuple[float | None, float | None] | None = None
+
+
+def dream_file(job: Job) -> Iterator[Progress]:
+    """Dreams a photograph from file to file; yields after every block. To stop is not to ask for the next.
+
+    What was finished stays in a folder beside the output until the output is written; the same job goes on from there,
+    and gives the same pixels as one that was never interrupted.
+    Raises `ImageFileError` for a full disk, and for files that change or vanish meanwhile.
+    """
+    work = job.work
+    with told(work.folder), work.held():
+        work.open(disk_needed(job))
+        read_masks(job, work)
+        picture = pictured(job.photo, job.size, work)
+        sizes = job.octaves
+        first = first_stage(job, work)
+        detail = detail_of(job, work, first.number - 1) if first.number else None
+        if detail is not None and not detail.there:
+            dream_small(job, picture, detail, sizes[: first.octave])
+        for number in range(first.number, len(sizes) * PASSES):
+            stage = Stage(number)
+            if not stage.steps(job.settings.steps):
+                continue
+            one = pass_of(job, picture, detail, stage)
+            for progress in blocks_of(one, len(sizes)):
+                yield replace(progress, share=share_of(stage, progress.share, sizes))
+            detail = detail_of(job, work, number)
+            one.assemble(detail)  # from here on nothing else of the pass is needed
+            forget(work, stage)
+        dreamed = Dreamed(picture, detail, masks_at(job, len(sizes), job.size), job.settings)
+        scores = scores_of(job, dreamed)
+        write(job, dreamed)
+        work.close()
+    yield Progress(len(sizes) - 1, len(sizes), PASSES - 1, PASSES, 0, 0, 1, scores)
+
+
+@dataclass(frozen=True)
+class Dreamed:
+    """The finished picture, any rectangle of it: the photograph, what was dreamed, and where."""
+
+    picture: Raster
+    detail: Raster | None
+    masks: list[SoftMask]
+    """Of its regions, at the picture's size."""
+    settings: Settings
+
+    def read(self, rows: Span, columns: Span) -> Float[Tensor, "1 c h w"]:
+        """A rectangle, its alpha (if it has one) beside the colors."""
+        values = self.picture.read(rows, columns)
+        if self.detail is not None:
+            photo = values[:, :3].clone()
+            values[:, :3] += window(self.detail, self.picture.size, rows, columns)
+            finish = finish_of([fixed(mask.read(rows, columns)) for mask in self.masks], self.settings)
+            values[:, :3] = finish(values[:, :3].clamp(0, 1), photo)
+        return values.clamp_(0, 1)
+
+
+def scores_of(job: Job, dream: Dreamed) -> tuple[float | None, float | None]:
+    """What the photograph and the dream score."""
+
+    def photo(rows: Span, columns: Span) -> Image:
+        return dream.picture.read(rows, columns)[:, :3]
+
+    def dreamed(rows: Span, columns: Span) -> Image:
+        return dream.read(rows, columns)[:, :3]
+
+    return score_on_disk(job, photo, photo), score_on_disk(job, dreamed, photo)
+
+
+def read_masks(job: Job, work: Work) -> None:
+    """The masks onto the disk; one that is empty is told before anything else is begun, and leaves nothing there."""
+    try:
+        for number, mask in enumerate(job.masks):
+            mask_raster(mask, number, work)
+            check_shape(mask.size, job.size)
+    except ImageFileError:
+        work.close()
+        raise
+
+
+def blocks_of(one: Pass, octaves: int) -> Iterator[Progress]:
+    """The blocks of a pass, one after the other."""
+    start = Progress(one.stage.octave, octaves, one.stage.part, PASSES, 0, len(one.windows), 0)
+    yield start
+    last = None
+    # What blocks of one size have freed fits the next of them, and nothing else.
+    for done, place in enumerate(sorted(one.places(), key=lambda place: one.block(*place).size), 1):
+        if (size := one.block(*place).size) != last:
+            give_back()
+        last = size
+        one.dream(*place)
+        yield replace(start, done=done, share=done / start.blocks)
+
+
+def share_of(stage: Stage, share: float, sizes: list[tuple[int, int]]) -> float:
+    """What share of all the work is done, so much of a pass being done."""
+    areas = [math.prod(size) for size in sizes]
+    return (sum(areas[: stage.octave]) + areas[stage.octave] * (stage.part + share) / PASSES) / sum(areas)
+
+
+def first_stage(job: Job, work: Work) -> Stage:
+    """The first pass that is still to be made; the octaves that fit into one block need none."""
+    fit = sum(math.prod(size) <= job.block**2 for size in job.octaves) * PASSES
+    finished = [number for number in range(fit, len(job.octaves) * PASSES) if detail_of(job, work, number).there]
+    return Stage(max([fit, *(number + 1 for number in finished)]))
+
+
+def detail_of(job: Job, work: Work, number: int) -> Raster:
+    """Where is kept what was dreamed up to a pass."""
+    stage = Stage(number)
+    return Raster(work.path(f"{stage.prefix}detail.raw"), *job.octaves[stage.octave], 3, "int16")
+
+
+def dream_small(job: Job, picture: Raster, detail: Raster, sizes: list[tuple[int, int]]) -> None:
+    """The octaves that fit into one block, as any picture is dreamed, into the detail of the last of them."""
+    reduced = at_size(picture, detail.size, len(sizes) - 1)
+    base = reduced.read((0, detail.height), (0, detail.width))[:, :3].to(job.model.device)
+    settings = replace(job.settings, octaves=len(sizes), larger_octaves=0, size=None)
+    steps = dream_steps(base, dream_gradient(job.model, small_wish(job, detail.size), settings, photo=base), settings)
+    dreamed = base
+    try:
+        dreamed = deque(steps, maxlen=1)[0].image
+    except ImageTooSmall as error:
+        log.warning("%d small octaves skipped: %s", len(sizes), error)
+    with drafted(detail) as draft:
+        draft.write((0, detail.height), (0, detail.width), dreamed - base)
+    forget(job.work, Stage(len(sizes) * PASSES - 1))
+
+
+def pass_of(job: Job, picture: Raster, before: Raster | None, stage: Stage) -> Pass:
+    """A pass ready to be made in blocks, the photograph on disk at the size of its octave."""
+    base = at_size(picture, job.octaves[stage.octave], stage.octave)
+    return Pass.of(stage, (base, before), job.work, (job.model, wishes_at(job, stage.octave)), job.settings)
+
+
+def at_size(picture: Raster, size: tuple[int, int], octave: int) -> Raster:
+    """The photograph at the size of an octave, on disk."""
+    if size == picture.size:
+        return picture
+    return resized(picture, Raster(picture.path.with_name(f"base-{octave:02d}.raw"), *size))
+
+
+def forget(work: Work, stage: Stage) -> None:
+    """Deletes what a pass needed, once its detail is there."""
+    work.drop(f"{stage.prefix}block*", f"{stage.prefix}scales*")
+    for number in range(stage.number):
+        work.drop(f"{Stage(number).prefix}detail*")
+    if stage.part == PASSES - 1:
+        work.drop(f"base-{stage.octave:02d}*", f"mask-*-at-{stage.octave:02d}*")
+
+
+def write(job: Job, dreamed: Dreamed) -> None:
+    """The photograph plus what was dreamed, row by row into the output."""
+    output = Output(job.target, *job.size, job.photo, job.recipe)
+    top, kind = (255, np.uint8) if output.depth == 8 else (65535, np.uint16)
+
+    def rows(start: int, behind: int) -> np.ndarray:
+        strip = np.empty((behind - start, output.width, dreamed.picture.channels), kind)
+        for _, columns in rectangles((1, output.width), 1024):
+            part = dreamed.read((start, behind), columns)[0]
+            strip[:, slice(*columns)] = (part * top).round_().permute(1, 2, 0).numpy()
+        return strip
+
+    save_rows(output, rows)

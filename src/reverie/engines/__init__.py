@@ -1,1 +1,0 @@
-"""Frameworks that run a network, each as a `Model`."""

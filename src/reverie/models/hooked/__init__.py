@@ -1,0 +1,1 @@
+"""A model of any torch module: forward hooks read its layers."""

@@ -1,0 +1,1 @@
+"""Networks that TensorFlow runs, seen by torch as any other."""

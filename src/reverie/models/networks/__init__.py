@@ -1,0 +1,1 @@
+"""Networks written here: SqueezeNet, which comes with the package, and the paper's InceptionV3."""

@@ -1,0 +1,107 @@
+"""InceptionV3's weights: under our own names, from Keras's order, untrained, folded, counted.
+
+Our names are those of the plan and what they hold: "mixed0.1.1.kernel" (out, in, height, width), and of its batch norm,
+each (out), "....beta", "....mean", "....variance".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from reverie.errors import WeightsError
+from reverie.models.networks.inception_blocks import Conv, creation_order, keras_order
+
+EPSILON = 0.001
+PARTS = ("kernel", "beta", "mean", "variance")
+
+
+def canonical(weights: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Arrays under our own names or Keras's -> tensors under our own names, float32. WeightsError if they do not fit.
+
+    Keras's layers carry the numbers of the session that made them, so their order says which is which, not their names:
+    the arrays of the convolutions and those of the batch norms are each taken in the order given.
+    """
+    own = any(name.endswith(".kernel") for name in weights)
+    tensors = {name: torch.as_tensor(array) for name, array in (weights if own else _from_keras(weights)).items()}
+    found: dict[str, Tensor] = {}
+    for conv in creation_order():
+        for part in PARTS:
+            name = f"{conv.name}.{part}"
+            _check(tensors, name, _shape(conv, part))
+            found[name] = tensors[name].float()
+    if len(tensors) != len(PARTS) * len(creation_order()):
+        raise WeightsError(f"not weights of inception_v3 without its top: they hold {len(tensors)} tensors")
+    return found
+
+
+def _from_keras(weights: Mapping[str, Any]) -> dict[str, Tensor]:
+    order = keras_order()
+    tensors = {name: torch.as_tensor(array) for name, array in weights.items()}
+    kernels = [(name, tensor.permute(3, 2, 0, 1)) for name, tensor in tensors.items() if tensor.ndim == 4]
+    norms = [(name, tensor) for name, tensor in tensors.items() if tensor.ndim == 1]
+    if len(kernels) != len(order) or len(norms) != 3 * len(order) or len(tensors) != 4 * len(order):
+        raise WeightsError(
+            f"not weights of inception_v3 without its top: {len(kernels)} kernels and {len(norms)} vectors "
+            f"in {len(tensors)} tensors, expected {len(order)} and {3 * len(order)}"
+        )
+    names = [f"{conv.name}.kernel" for conv in order]
+    names += [f"{conv.name}.{part}" for conv in order for part in PARTS[1:]]
+    found = dict(zip(names, kernels + norms, strict=True))
+    for conv in order:
+        for part in PARTS:
+            theirs, tensor = found[f"{conv.name}.{part}"]
+            _check({theirs: tensor}, theirs, _shape(conv, part))
+    return {name: tensor for name, (_, tensor) in found.items()}
+
+
+def _shape(conv: Conv, part: str) -> tuple[int, ...]:
+    return conv.kernel if part == "kernel" else conv.kernel[:1]
+
+
+def _check(tensors: Mapping[str, Tensor], name: str, shape: tuple[int, ...]) -> None:
+    if name not in tensors:
+        raise WeightsError(f"not weights of inception_v3: {name} is missing")
+    got = tensors[name]
+    if tuple(got.shape) != shape:
+        raise WeightsError(f"not weights of inception_v3: {name} has shape {tuple(got.shape)}, expected {shape}")
+    if not got.is_floating_point() or not got.isfinite().all():
+        raise WeightsError(f"weights of inception_v3: {name} holds other things than finite numbers")
+
+
+def untrained(seed: int) -> dict[str, Tensor]:
+    """Weights of chance: kernels after He, so that activations keep their size, and batch norms near rest."""
+    rng = torch.Generator().manual_seed(seed)
+    tensors: dict[str, Tensor] = {}
+    for conv in creation_order():
+        out, before, height, width = conv.kernel
+        spread = (2 / (before * height * width)) ** 0.5
+        tensors[f"{conv.name}.kernel"] = torch.randn(conv.kernel, generator=rng) * spread
+        tensors[f"{conv.name}.beta"] = torch.randn(out, generator=rng) * 0.1
+        tensors[f"{conv.name}.mean"] = torch.randn(out, generator=rng) * 0.1
+        tensors[f"{conv.name}.variance"] = 0.5 + torch.rand(out, generator=rng)
+    return tensors
+
+
+def fold(tensors: Mapping[str, Tensor]) -> dict[str, tuple[Tensor, Tensor]]:
+    """For every convolution the weight and bias that do what it and its batch norm do; reckoned in float64."""
+    folded: dict[str, tuple[Tensor, Tensor]] = {}
+    for conv in creation_order():
+        kernel, beta, mean, variance = (tensors[f"{conv.name}.{part}"].double() for part in PARTS)
+        scale = (variance + EPSILON).rsqrt()
+        folded[conv.name] = ((kernel * scale[:, None, None, None]).float(), (beta - mean * scale).float())
+    return folded
+
+
+def count(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, int]]:
+    """{block: (trainable, non-trainable)} parameters as published: kernel and shift are trained, statistics are not."""
+    counts: dict[str, tuple[int, int]] = {}
+    for conv in creation_order():
+        kernel, beta, mean, variance = (tensors[f"{conv.name}.{part}"].numel() for part in PARTS)
+        block = conv.name.split(".")[0]
+        trainable, fixed = counts.get(block, (0, 0))
+        counts[block] = (trainable + kernel + beta, fixed + mean + variance)
+    return counts

@@ -1,0 +1,1 @@
+"""The networks of torchvision and timm."""

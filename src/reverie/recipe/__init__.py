@@ -1,0 +1,1 @@
+"""A run as a value: what to dream of which picture, with which network, and how."""
