@@ -1,4 +1,4 @@
-"""The formats that can be written, what each can hold, and whether a path can become one of them."""
+"""The file formats that can be written, their limits, and the check of an output path."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from reverie.image.opening import printable
 
 @dataclass(frozen=True)
 class Format:
-    """What a file format can hold, and how libvips is told to write it."""
+    """A file format: what it can hold, and libvips's options for writing it."""
 
     ending: str
-    longest: int = 2**31 - 1  # pixels a side
-    alpha: bool = True
-    deep: bool = True
-    quality: int | None = None
-    options: dict[str, Any] = field(default_factory=dict)
+    max_side: int = 2**31 - 1  # pixels
+    alpha: bool = True  # whether it has an alpha channel
+    high_depth: bool = True  # whether it has more than 8 bits a channel
+    quality: int | None = None  # the default, 1..100; None: the format is lossless
+    options: dict[str, Any] = field(default_factory=dict)  # of libvips's saver
 
 
 PNG = Format(".png")
@@ -45,9 +45,10 @@ ENDINGS = tuple(_FORMATS)
 
 
 def check_output(path: str | os.PathLike[str], inputs: Iterable[str | os.PathLike[str]] = ()) -> None:
-    """Refuse, before any work, a path that could not be written at its end or that is one of the inputs.
+    """Check, before any work, that a picture can be written to a path and that it would not overwrite an input.
 
-    Raises ImageFileError, in one line.
+    Raises ImageFileError for an unknown ending, a folder that is missing or not writable, and a path that is one of the
+    `inputs`, under whatever name.
     """
     path = Path(path)
     name = printable(path)
@@ -72,12 +73,14 @@ def check_output(path: str | os.PathLike[str], inputs: Iterable[str | os.PathLik
 
 
 def _same(path: Path, source: Path) -> bool:
+    """Return whether two paths lead to one file: links are followed, and names of files that do not exist compared."""
     if path.exists() and source.exists():
         return path.samefile(source)
     return path.resolve() == source.resolve()
 
 
 def format_of(path: Path) -> Format:
+    """Return the format that a path's ending names; raises ImageFileError for an ending that is none."""
     form = _FORMATS.get(path.suffix.lower())
     if form is None:
         got = f"ends in {path.suffix}" if path.suffix else "has no ending"

@@ -1,4 +1,4 @@
-"""An image into a file, whole or not at all."""
+"""Encoding an image with the metadata of the photograph it was made from, and writing the file atomically."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from reverie.image.profiles import FIELD, from_srgb, is_srgb
 from reverie.image.reading import Photo, PhotoFile
 from reverie.types import Image
 
-_JPEG_XMP = 60_000  # bytes of XMP that libvips puts into a JPEG, whose segments end at 64 kB; of more it writes nothing
+_JPEG_XMP = 60_000  # bytes; a JPEG segment holds 64 kB, and libvips silently drops XMP that does not fit
 
 
 def save_image(
@@ -33,15 +33,21 @@ def save_image(
     recipe: str | None = None,
     quality: int | None = None,
 ) -> None:
-    """Write one image (1, 3, h, w), sRGB 0..1, in the format that the path's ending names.
+    """Write one image (1, 3, h, w), sRGB, 0 black to 1 white, in the format that the path's ending names.
 
-    `like` is the photograph it was made from: its alpha (resized to the image), its depth (16 bits in PNG and TIFF, 10
-    in AVIF, 8 in JPEG and WebP, which have no more), its ICC profile (without one the file is plain sRGB), its EXIF but
-    for the orientation, which is applied, and its XMP; TIFF keeps no EXIF. Without `like` the file has 8 bits. JPEG has
-    no alpha: the image is laid on white, as a page would show it. `recipe` is a TOML text to be found again by
-    `read_recipe`. `quality` 1..100 is of JPEG (95, all its color kept), WebP (95) and AVIF (90, all its color kept).
+    `like` is the photograph that the image was made from. The file keeps its
 
-    Raises ImageFileError; the file that was there before is then untouched.
+    - alpha, resized to the image; JPEG has none, so the image is laid on white, as a web page would show it;
+    - depth: 16 bits in PNG and TIFF, 10 in AVIF, 8 in JPEG and WebP, which have no more;
+    - ICC profile, to which the image is converted; without one the file is plain sRGB;
+    - EXIF, except in TIFF, and XMP; the orientation becomes upright, since the image is.
+
+    Without `like` the file has 8 bits and no metadata. `recipe` is a TOML text to embed, which `read_recipe` finds
+    again. `quality`, 1..100, is for JPEG (default 95), WebP (95) and AVIF (90); JPEG and AVIF are written without
+    chroma subsampling. Values outside 0..1 are clamped.
+
+    Raises ImageFileError for an image or a path that cannot be written, and SettingsError for a quality out of range;
+    the file that was there before is then untouched.
     """
     path = Path(path)
     form = format_of(path)
@@ -59,7 +65,7 @@ def save_image(
 
 
 def write_picture(picture: pyvips.Image, path: Path) -> None:
-    """Write what libvips holds, 8 bit sRGB, as `save_image` would."""
+    """Write an 8-bit sRGB libvips picture as `save_image` would write an image. Raises ImageFileError."""
     form = format_of(path)
     check_size((picture.height, picture.width), form)
     with as_image_error(path, "cannot be written"):
@@ -69,6 +75,7 @@ def write_picture(picture: pyvips.Image, path: Path) -> None:
 
 
 def _check_image(image: Image, path: Path, form: Format) -> None:
+    """Raise ImageFileError for a batch, an empty image, one too large for the format, and NaN or infinite values."""
     batch, _, height, width = image.shape
     if batch != 1:
         raise ImageFileError(f"{printable(path)} holds one picture; got a batch of {batch}")
@@ -80,21 +87,25 @@ def _check_image(image: Image, path: Path, form: Format) -> None:
 
 
 def check_size(size: tuple[int, int], form: Format) -> None:
-    """Raises ImageFileError for a picture (height, width) that a format cannot hold."""
-    if max(size) > form.longest:
+    """Raise ImageFileError for a size (height, width) that a format cannot hold."""
+    if max(size) > form.max_side:
         got = f"a picture of {size[1]} x {size[0]} does not fit {form.ending}"
-        raise ImageFileError(f"{got}, which holds at most {form.longest} a side; write .png or .tif")
+        raise ImageFileError(f"{got}, which holds at most {form.max_side} a side; write .png or .tif")
 
 
 def png_texts(packet: bytes | None, recipe: str | None) -> dict[str, str]:
-    """What a PNG holds as texts: the XMP packet, and the recipe where galleries look."""
+    """Return the text chunks of a PNG by keyword: the XMP packet, and the recipe where galleries look for it."""
     texts = {"XML:com.adobe.xmp": packet.decode() if packet else None, "parameters": recipe}
     return {key: text for key, text in texts.items() if text is not None}
 
 
-def packet_for(path: Path, form: Format, recipe: str | None, like: Photo | PhotoFile | None) -> bytes | None:
-    """The XMP packet of a file; raises ImageFileError where its format cannot hold it."""
-    packet = packet_with(recipe, like.xmp if like else None)
+def packet_for(path: Path, form: Format, recipe: str | None, photo: Photo | PhotoFile | None) -> bytes | None:
+    """Build the XMP packet of an output file: the photograph's own with the recipe, or None if there is neither.
+
+    In a JPEG that cannot hold both, the photograph's own is dropped. Raises ImageFileError if the recipe alone does not
+    fit.
+    """
+    packet = packet_with(recipe, photo.xmp if photo else None)
     if packet and form is JPEG and len(packet) > _JPEG_XMP:
         packet = packet_with(recipe)  # without the photograph's own
         if packet and len(packet) > _JPEG_XMP:
@@ -102,26 +113,27 @@ def packet_for(path: Path, form: Format, recipe: str | None, like: Photo | Photo
     return packet
 
 
-def _picture(image: Image, form: Format, like: Photo | None) -> pyvips.Image:
-    """The image, its alpha beside it, in the depth and the colors of the file."""
-    depth = like.depth if like and form.deep else 8
-    alpha = _alpha(image, like.alpha) if like and like.alpha is not None else None
+def _picture(image: Image, form: Format, photo: Photo | None) -> pyvips.Image:
+    """Convert an image to a libvips picture with the photograph's alpha, in the file's depth and color profile."""
+    depth = photo.depth if photo and form.high_depth else 8
+    alpha = _alpha(image, photo.alpha) if photo and photo.alpha is not None else None
     if alpha is not None and not form.alpha:
-        image, alpha = image * alpha + (1 - alpha), None
-    profile = like.profile if like else None
+        image, alpha = image * alpha + (1 - alpha), None  # on white
+    profile = photo.profile if photo else None
     if profile is None or is_srgb(profile):
         picture = _samples(image, depth)
-    else:
+    else:  # 16 bits until the conversion is done, whatever the depth of the file
         picture = from_srgb(_samples(image, 16), profile, depth)
     if alpha is not None:
         picture = picture.bandjoin(_samples(alpha, depth))
-    return with_metadata(picture, like)
+    return with_metadata(picture, photo)
 
 
-def with_metadata(picture: pyvips.Image, like: Photo | PhotoFile | None) -> pyvips.Image:
+def with_metadata(picture: pyvips.Image, photo: Photo | PhotoFile | None) -> pyvips.Image:
+    """Return a copy of a picture with the photograph's ICC profile and EXIF and upright orientation."""
     picture = picture.copy()
     picture.remove(FIELD)
-    for name, blob in ((FIELD, like and like.profile), ("exif-data", like and like.exif)):
+    for name, blob in ((FIELD, photo and photo.profile), ("exif-data", photo and photo.exif)):
         if blob:
             picture.set_type(pyvips.GValue.blob_type, name, blob)
     picture.set_type(pyvips.GValue.gint_type, "orientation", 1)
@@ -129,6 +141,7 @@ def with_metadata(picture: pyvips.Image, like: Photo | PhotoFile | None) -> pyvi
 
 
 def _alpha(image: Image, alpha: Float[Tensor, "1 1 y x"]) -> Float[Tensor, "1 1 h w"]:
+    """Bring an alpha channel to an image's device and size."""
     alpha = alpha.to(image.device)
     if alpha.shape[2:] == image.shape[2:]:
         return alpha
@@ -136,11 +149,14 @@ def _alpha(image: Image, alpha: Float[Tensor, "1 1 y x"]) -> Float[Tensor, "1 1 
 
 
 def _samples(tensor: Float[Tensor, "1 c h w"], depth: int) -> pyvips.Image:
-    """Rounded to the nearest step, so that what was read from a file of that depth is written as it was."""
+    """Convert a tensor 0..1 to a libvips picture of 8 or 16 bits, clamped and rounded to the nearest value.
+
+    So an image that was read from a file of that depth is written as it was.
+    """
     top, kind = (255, np.uint8) if depth == 8 else (65535, np.uint16)
     values = tensor.detach()[0].float().cpu()
-    samples = np.empty((*values.shape[1:], len(values)), kind)
-    for number, channel in enumerate(values):  # one at a time: the whole may be gigabytes
+    samples = np.empty((*values.shape[1:], len(values)), kind)  # (h, w, c)
+    for number, channel in enumerate(values):  # one at a time: temporary copies of the whole could be gigabytes
         samples[:, :, number] = (channel.clamp(0, 1) * top).round_().numpy()
     picture = pyvips.Image.new_from_array(samples)
     gray, rgb = ("b-w", "srgb") if depth == 8 else ("grey16", "rgb16")
@@ -148,6 +164,7 @@ def _samples(tensor: Float[Tensor, "1 c h w"], depth: int) -> pyvips.Image:
 
 
 def _encoded(picture: pyvips.Image, form: Format, quality: int | None, packet: bytes | None) -> bytes:
+    """Encode a picture with an XMP packet in a file format."""
     quiet()
     if packet:
         picture.set_type(pyvips.GValue.blob_type, "xmp-data", packet)
@@ -156,7 +173,7 @@ def _encoded(picture: pyvips.Image, form: Format, quality: int | None, packet: b
 
 
 def options_for(picture: pyvips.Image, form: Format, quality: int | None) -> dict[str, object]:
-    """How libvips is told to write a picture."""
+    """Return libvips's options for writing a picture in a format; `quality` None is the format's default."""
     options: dict[str, object] = dict(form.options)
     if form.quality is not None:
         options["Q"] = quality or form.quality
@@ -164,13 +181,13 @@ def options_for(picture: pyvips.Image, form: Format, quality: int | None) -> dic
         options["bitdepth"] = 8 if picture.format == "uchar" else 10
     if form is TIFF:
         size = picture.width * picture.height * picture.bands * (1 if picture.format == "uchar" else 2)
-        options["bigtiff"] = size > 2**31  # offsets of 32 bits end at 4 GB, and noise deflates to more than itself
+        options["bigtiff"] = size > 2**31  # 32-bit offsets end at 4 GB, and deflated noise is larger than the samples
     return options
 
 
 @contextmanager
 def drafted(path: Path) -> Iterator[Path]:
-    """As `replace_file`; raises ImageFileError where the disk does not want it."""
+    """Yield a temporary file that replaces `path` at the end, as `replace_file`; disk errors become ImageFileError."""
     try:
         with replace_file(path) as draft:
             yield draft
