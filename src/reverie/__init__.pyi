@@ -21,7 +21,6 @@ from .image.reading import read_photo as read_photo
 from .image.writing import save_image as save_image
 from .jobs.shortcuts import dream as dream
 from .jobs.shortcuts import run as run
-from .models.hooked.wrapping import Model as Model
 from .models.hooked.wrapping import wrap as wrap
 from .models.load import available_models as available_models
 from .models.load import load_model as load_model
@@ -44,6 +43,7 @@ from .settings import Settings as Settings
 from .settings import VisualSettings as VisualSettings
 from .types import Gradient as Gradient
 from .types import Image as Image
+from .types import Model as Model
 from .types import Step as Step
 
 __version__: str

@@ -21,7 +21,6 @@ from reverie.models.hooked.network import Hooked, digest_of
 from reverie.objectives.base import layer, quoted
 from reverie.objectives.guides import seen_guide
 from reverie.objectives.parser import objective
-from reverie.types import Model as Waist
 
 HALF: dict[str, Any] = {"mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25)}
 
@@ -286,11 +285,11 @@ def test_a_convolution_that_others_read_keeps_its_batch_norm() -> None:
 def test_wrap_leaves_the_module_as_it_was() -> None:
     module = normed().train()
     before, digest = copy.deepcopy(module.state_dict()), digest_of(module)
-    for model in (rv.wrap(module, **HALF, device="cpu"), rv.Model.wrap(module, **HALF, device="cpu")):
-        model(picture(), ["4"])
-        assert isinstance(model, rv.Model) and isinstance(model, Waist)
-        assert model.name == "Sequential" and model.digest == digest
-        assert model.parameters["4"] == (4 * 4 * 9 + 4 + 8, 9)
+    model = rv.wrap(module, **HALF, device="cpu")
+    model(picture(), ["4"])
+    assert isinstance(model, rv.Model)
+    assert model.name == "Sequential" and model.digest == digest
+    assert model.parameters["4"] == (4 * 4 * 9 + 4 + 8, 9)
     assert module.training and all(each.requires_grad for each in module.parameters())
     assert all(torch.equal(before[name], tensor) for name, tensor in module.state_dict().items())
     assert not isinstance(object(), rv.Model)

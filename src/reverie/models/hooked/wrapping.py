@@ -1,16 +1,13 @@
-"""Any network of the user's own as a `Model`."""
+"""Wraps any torch module of the user's own as a `Model`."""
 
 from __future__ import annotations
 
 import copy
-from abc import ABCMeta
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import torch
 from torch import nn
 
-from reverie import types
 from reverie.errors import SettingsError
 from reverie.models.hooked.network import REFUSALS, Hooked, digest_of
 from reverie.models.torch_model import TorchModel, chosen_device, chosen_precision
@@ -25,12 +22,18 @@ def wrap(
     device: str = "auto",
     precision: str = "auto",
 ) -> TorchModel:
-    """A `Model` of any torch network that takes pictures (b, 3, h, w). Its layers are its modules' dotted names.
+    """Wrap any torch module that takes images (b, 3, h, w) as a `Model`; its layers are its submodules' dotted names.
 
-    `mean` and `std` are those that pictures were normalised with when it was trained: red, green, blue, 0..1.
-    The module itself stays as it is; a copy of it is put at rest. A module that is called more than once answers with
-    its first call, one with several outputs by the first; its classes are the first output (b, n) of the whole.
-    Raises `SettingsError` for a module that takes no picture.
+    `mean` and `std` are those that images were normalized with when it was trained: red, green, blue, on the scale
+    0..1. `name` is what messages and recipes call it (default: the module's class).
+    `device`: auto, cpu, cuda or mps. `precision`: auto, float32 or bfloat16.
+
+    The module itself is not changed: the model holds a copy, switched to eval mode. Of a submodule that is called more
+    than once, the activations are the output of its first call; of one with several outputs, the first tensor. The
+    classes are the channels of the first output (b, n) of the whole module.
+
+    Raises `SettingsError` for a module that cannot be copied, takes no image, or has no layer with a grid of
+    activations.
     """
     name = name or type(module).__name__
     try:
@@ -41,7 +44,10 @@ def wrap(
 
 
 def hooked_model(network: Hooked, digest: str, device: str, precision: str) -> TorchModel:
-    """The model of a hooked network. Of its own accord it computes in bfloat16 only where the network can."""
+    """A `TorchModel` around a hooked network; precision "auto" falls back to float32 if bfloat16 fails.
+
+    `digest` is the SHA-256 of the weights, in hexadecimal.
+    """
     if precision == "auto" and not computes(network, chosen_precision(precision, chosen_device(device))):
         precision = "float32"
     parameters = network.block_parameters
@@ -49,7 +55,7 @@ def hooked_model(network: Hooked, digest: str, device: str, precision: str) -> T
 
 
 def computes(network: Hooked, kind: torch.dtype) -> bool:
-    """Whether a network answers in a type: some transformers bring numbers of another of their own."""
+    """Whether a forward pass works in a dtype: some transformers create float32 tensors of their own and fail."""
     if kind == torch.float32:
         return True
     trial = copy.deepcopy(network).to(kind)
@@ -59,22 +65,3 @@ def computes(network: Hooked, kind: torch.dtype) -> bool:
     except REFUSALS:
         return False
     return True
-
-
-if TYPE_CHECKING:
-    ProtocolMeta = ABCMeta
-else:
-    ProtocolMeta = type(types.Model)
-
-
-class Wrapping(ProtocolMeta):
-    """Lets `Model.wrap(module, mean=..., std=...)` be said without asking a `wrap` of every model."""
-
-    def wrap(cls, module: nn.Module, **how: Any) -> TorchModel:
-        """See `wrap`."""
-        return wrap(module, **how)
-
-
-@runtime_checkable
-class Model(types.Model, Protocol, metaclass=Wrapping):
-    """A trained network: `reverie.types.Model`, as users say it. Whatever is the one is the other."""
