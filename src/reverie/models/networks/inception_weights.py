@@ -1,7 +1,7 @@
-"""InceptionV3's weights: under our own names, from Keras's order, untrained, folded, counted.
+"""The weights of InceptionV3: renamed from Keras's, drawn at random, batch norms folded, parameters counted.
 
-Our names are those of the plan and what they hold: "mixed0.1.1.kernel" (out, in, height, width), and of its batch norm,
-each (out), "....beta", "....mean", "....variance".
+Our name of a tensor is that of its convolution in `inception_blocks` and its part: "mixed0.1.1.kernel" (out, in,
+height, width), and of its batch norm, each (out), "mixed0.1.1.beta", "mixed0.1.1.mean", "mixed0.1.1.variance".
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from torch import Tensor
 from reverie.errors import WeightsError
 from reverie.models.networks.inception_blocks import Conv, creation_order, keras_order
 
-EPSILON = 0.001
+EPSILON = 0.001  # of every batch norm, as Keras's network has it
 PARTS = ("kernel", "beta", "mean", "variance")
 
 
 def canonical(weights: Mapping[str, Any]) -> dict[str, Tensor]:
-    """Arrays under our own names or Keras's -> tensors under our own names, float32. WeightsError if they do not fit.
+    """Arrays by our own names or Keras's -> float32 tensors by our own names. Raises WeightsError if they do not fit.
 
-    Keras's layers carry the numbers of the session that made them, so their order says which is which, not their names:
-    the arrays of the convolutions and those of the batch norms are each taken in the order given.
+    Keras numbers layers by a counter of the process that made them ("conv2d_94"), so names do not tell which is which,
+    but order does: the arrays of the convolutions and those of the batch norms are each taken in the order given.
     """
     own = any(name.endswith(".kernel") for name in weights)
     tensors = {name: torch.as_tensor(array) for name, array in (weights if own else _from_keras(weights)).items()}
@@ -39,8 +39,10 @@ def canonical(weights: Mapping[str, Any]) -> dict[str, Tensor]:
 
 
 def _from_keras(weights: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Keras's arrays by our own names, kernels as torch lays them out. Raises WeightsError if they do not fit."""
     order = keras_order()
     tensors = {name: torch.as_tensor(array) for name, array in weights.items()}
+    # Keras: (height, width, in, out); torch: (out, in, height, width).
     kernels = [(name, tensor.permute(3, 2, 0, 1)) for name, tensor in tensors.items() if tensor.ndim == 4]
     norms = [(name, tensor) for name, tensor in tensors.items() if tensor.ndim == 1]
     if len(kernels) != len(order) or len(norms) != 3 * len(order) or len(tensors) != 4 * len(order):
@@ -54,15 +56,17 @@ def _from_keras(weights: Mapping[str, Any]) -> dict[str, Tensor]:
     for conv in order:
         for part in PARTS:
             theirs, tensor = found[f"{conv.name}.{part}"]
-            _check({theirs: tensor}, theirs, _shape(conv, part))
+            _check({theirs: tensor}, theirs, _shape(conv, part))  # an error names the tensor as the file does
     return {name: tensor for name, (_, tensor) in found.items()}
 
 
 def _shape(conv: Conv, part: str) -> tuple[int, ...]:
+    """The shape of one tensor: the kernel's, or (out,) of a part of the batch norm."""
     return conv.kernel if part == "kernel" else conv.kernel[:1]
 
 
 def _check(tensors: Mapping[str, Tensor], name: str, shape: tuple[int, ...]) -> None:
+    """Raise WeightsError unless the tensor is there, has that shape and holds finite numbers."""
     if name not in tensors:
         raise WeightsError(f"not weights of inception_v3: {name} is missing")
     got = tensors[name]
@@ -73,13 +77,16 @@ def _check(tensors: Mapping[str, Tensor], name: str, shape: tuple[int, ...]) -> 
 
 
 def untrained(seed: int) -> dict[str, Tensor]:
-    """Weights of chance: kernels after He, so that activations keep their size, and batch norms near rest."""
+    """Random weights of an untrained network; the same seed gives the same.
+
+    Kernels after He, so that activations keep their variance; batch norms near the identity.
+    """
     rng = torch.Generator().manual_seed(seed)
     tensors: dict[str, Tensor] = {}
     for conv in creation_order():
         out, before, height, width = conv.kernel
-        spread = (2 / (before * height * width)) ** 0.5
-        tensors[f"{conv.name}.kernel"] = torch.randn(conv.kernel, generator=rng) * spread
+        deviation = (2 / (before * height * width)) ** 0.5
+        tensors[f"{conv.name}.kernel"] = torch.randn(conv.kernel, generator=rng) * deviation
         tensors[f"{conv.name}.beta"] = torch.randn(out, generator=rng) * 0.1
         tensors[f"{conv.name}.mean"] = torch.randn(out, generator=rng) * 0.1
         tensors[f"{conv.name}.variance"] = 0.5 + torch.rand(out, generator=rng)
@@ -87,7 +94,10 @@ def untrained(seed: int) -> dict[str, Tensor]:
 
 
 def fold(tensors: Mapping[str, Tensor]) -> dict[str, tuple[Tensor, Tensor]]:
-    """For every convolution the weight and bias that do what it and its batch norm do; reckoned in float64."""
+    """Fold every batch norm into its convolution: {convolution: (weight, bias)}.
+
+    Computed in float64 and rounded once, to float32.
+    """
     folded: dict[str, tuple[Tensor, Tensor]] = {}
     for conv in creation_order():
         kernel, beta, mean, variance = (tensors[f"{conv.name}.{part}"].double() for part in PARTS)
@@ -97,7 +107,10 @@ def fold(tensors: Mapping[str, Tensor]) -> dict[str, tuple[Tensor, Tensor]]:
 
 
 def count(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, int]]:
-    """{block: (trainable, non-trainable)} parameters as published: kernel and shift are trained, statistics are not."""
+    """Count the parameters of each block, as published: {block: (trainable, non-trainable)}.
+
+    Kernels and shifts are trainable, the statistics of batch norms are not.
+    """
     counts: dict[str, tuple[int, int]] = {}
     for conv in creation_order():
         kernel, beta, mean, variance = (tensors[f"{conv.name}.{part}"].numel() for part in PARTS)
