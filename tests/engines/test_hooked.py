@@ -256,7 +256,7 @@ def test_folded_batch_norms_change_no_answer() -> None:
     module = normed()
     plain: Any = copy.deepcopy(module).eval()
     network = hooked(module)
-    assert network.unlike == {"0", "4.0"}
+    assert network.changed_layers == {"0", "4.0"}
     x = picture()
     expected = {"0": plain[0](x), "1": plain[1](plain[0](x))}
     expected |= {"2": expected["1"].relu(), "4.0": plain[4][0](expected["1"].relu()), "4": plain(x)}
@@ -264,7 +264,7 @@ def test_folded_batch_norms_change_no_answer() -> None:
         found = network(x, asked)
         for name in asked:
             torch.testing.assert_close(found[name], expected[name], rtol=1e-4, atol=1e-5)
-    assert not any(isinstance(each, nn.BatchNorm2d) for each in network.swift.modules())
+    assert not any(isinstance(each, nn.BatchNorm2d) for each in network.folded.modules())
 
 
 def test_a_convolution_that_others_read_keeps_its_batch_norm() -> None:
@@ -279,7 +279,7 @@ def test_a_convolution_that_others_read_keeps_its_batch_norm() -> None:
             return x + self.norm(x)
 
     network = hooked(Skips())
-    assert not network.unlike and network.swift is network.plain
+    assert not network.changed_layers and network.folded is network.original
 
 
 def test_wrap_leaves_the_module_as_it_was() -> None:
@@ -395,7 +395,7 @@ def test_layers_of_any_name_are_wished_for_by_it() -> None:
         assert wish.layers == (name,)
         torch.testing.assert_close(score_of(model, wish)(image), model(image, [name])[name][:, 1].mean((1, 2)))
     assert model.classes == ".logits"
-    plain = cast(Named, model.network.plain)
+    plain = cast(Named, model.network.original)
     torch.testing.assert_close(model.logits(image), Named.forward(plain, (image - 0.5) / 0.25))
 
 
@@ -449,7 +449,7 @@ def test_ctrl_c_leaves_no_hook_behind() -> None:
             return self.conv(x) * 2
 
     network = hooked(nn.Sequential(conv(3, 3), Interrupted(), conv(4, 4)))
-    for module in (network.plain.get_submodule("1"), network.swift.get_submodule("1")):
+    for module in (network.original.get_submodule("1"), network.folded.get_submodule("1")):
         assert isinstance(module, Interrupted)
         module.asked = True
     with pytest.raises(KeyboardInterrupt):

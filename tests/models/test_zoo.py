@@ -59,7 +59,7 @@ def test_gradients_and_layers_are_those_of_the_library(name: str) -> None:
     assert places == sorted(places)
 
     library, network = library_of(name)
-    plain = model.network.plain  # the library's module itself
+    plain = model.network.original  # the library's module itself
     about = library.metadata(network, plain)
     mean, std = torch.tensor(about.mean).view(1, 3, 1, 1), torch.tensor(about.std).view(1, 3, 1, 1)
     image = picture().requires_grad_(True)
@@ -135,7 +135,7 @@ def test_weights_of_a_file_are_taken_whole_or_not_at_all(name: str, suffix: str,
 
 def test_auxiliary_classifiers_may_be_missing(tmp_path: Path) -> None:
     name = "torchvision:googlenet"
-    state = load(name).network.plain.state_dict()
+    state = load(name).network.original.state_dict()
     kept = {each: tensor for each, tensor in state.items() if not each.startswith("aux")}
     assert len(kept) < len(state)
     save_weights(kept, tmp_path / "w.safetensors")
@@ -235,8 +235,8 @@ def test_climbing_a_network_of_the_zoo_raises_its_score() -> None:
 
 def test_folding_never_hides_a_layer() -> None:
     network = load("torchvision:resnet18").network
-    assert isinstance(network, Hooked) and network.unlike
-    assert network.unlike <= set(network.LAYERS)
+    assert isinstance(network, Hooked) and network.changed_layers
+    assert network.changed_layers <= set(network.LAYERS)
 
 
 def test_a_network_of_one_size_dreams_pictures_of_that_size() -> None:
@@ -250,12 +250,12 @@ def test_a_network_of_one_size_dreams_pictures_of_that_size() -> None:
 def test_raising_a_class_raises_that_logit_of_the_plain_network(name: str) -> None:
     model = load(name)
     library, network = library_of(name)
-    about = library.metadata(network, model.network.plain)
+    about = library.metadata(network, model.network.original)
     mean, std = torch.tensor(about.mean).view(1, 3, 1, 1), torch.tensor(about.std).view(1, 3, 1, 1)
 
     def logit(image: Tensor) -> float:
         with torch.no_grad():
-            return float(model.network.plain((image - mean) / std)[0, 967])
+            return float(model.network.original((image - mean) / std)[0, 967])
 
     image = picture(96, 96)
     assert float(score_of(model, objective("class:espresso"))(image)) == pytest.approx(logit(image), rel=1e-3, abs=1e-3)

@@ -54,14 +54,14 @@ def hooked_model(network: Hooked, digest: str, device: str, precision: str) -> T
     return TorchModel(network, network.name, digest, parameters=parameters, device=device, precision=precision)
 
 
-def computes(network: Hooked, kind: torch.dtype) -> bool:
+def computes(network: Hooked, dtype: torch.dtype) -> bool:
     """Whether a forward pass works in a dtype: some transformers create float32 tensors of their own and fail."""
-    if kind == torch.float32:
+    if dtype == torch.float32:
         return True
-    trial = copy.deepcopy(network).to(kind)
+    trial = copy.deepcopy(network).to(dtype)
     try:
         with torch.no_grad():
-            trial(network.pictures[0].to(kind), trial.LAYERS[-1:])
+            trial(network.pictures[0].to(dtype), trial.LAYERS[-1:])
     except REFUSALS:
         return False
     return True
