@@ -60,7 +60,7 @@ def test_gradients_and_layers_are_those_of_the_library(name: str) -> None:
 
     library, network = library_of(name)
     plain = model.network.original  # the library's module itself
-    about = library.metadata(network, plain)
+    about = library.read_metadata(network, plain)
     mean, std = torch.tensor(about.mean).view(1, 3, 1, 1), torch.tensor(about.std).view(1, 3, 1, 1)
     image = picture().requires_grad_(True)
     expected = plain((image - mean) / std)
@@ -179,7 +179,7 @@ def test_offline_is_refused_without_waiting_for_an_answer(
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     library, network = library_of(name)
     with pytest.raises(WeightsError, match=r"could not be downloaded .no network") as refusal:
-        library.weights_file(network)
+        library.find_weights_file(network)
     assert "\n" not in str(refusal.value)
     assert silent_network.was_not_waited_for()
 
@@ -250,7 +250,7 @@ def test_a_network_of_one_size_dreams_pictures_of_that_size() -> None:
 def test_raising_a_class_raises_that_logit_of_the_plain_network(name: str) -> None:
     model = load(name)
     library, network = library_of(name)
-    about = library.metadata(network, model.network.original)
+    about = library.read_metadata(network, model.network.original)
     mean, std = torch.tensor(about.mean).view(1, 3, 1, 1), torch.tensor(about.std).view(1, 3, 1, 1)
 
     def logit(image: Tensor) -> float:
@@ -320,4 +320,4 @@ def test_places_spread_over_a_larger_grid_stay_where_they_are() -> None:
 def test_the_hub_has_a_state_dict_of_what_timm_loads_in_its_own_way_elsewhere(monkeypatch: Any) -> None:
     monkeypatch.setattr("reverie.models.zoo.timm.from_hugging_face", lambda repository: Path(repository))
     library, network = library_of("timm:vit_tiny_patch16_224.augreg_in21k")
-    assert library.weights_file(network) == Path("timm/vit_tiny_patch16_224.augreg_in21k")
+    assert library.find_weights_file(network) == Path("timm/vit_tiny_patch16_224.augreg_in21k")

@@ -107,7 +107,10 @@ class Hooked(nn.Module):
         return found
 
     def compute_outputs(self, image: Tensor, layers: Collection[str]) -> Mapping[str, Tensor]:
-        """The outputs of layers before anything overwrites them in place; if it has happened, they are computed again."""
+        """The outputs of layers as they were computed.
+
+        Where a later module overwrites one in place, they are computed again and cloned.
+        """
         network = self.original if self.changed_layers & set(layers) else self.folded
         names = ["" if name == self.CLASSES else name for name in layers]
         recording = overhear(network, image, names, self.overwritten)
