@@ -34,8 +34,8 @@ INSIDE = {
         hooked hooked.grids hooked.hooks keras networks networks.inception_blocks zoo zoo.torchvision_vit
         catalog class_names default_layer hooked.folding networks.chain networks.inception_weights
         receptive_field torch_model weights hooked.network keras.networks networks.layers zoo.files
-        hooked.wrapping keras.inception_weights keras.model networks.inception_v3 networks.squeezenet zoo.load
-        load zoo.timm zoo.torchvision describe
+        hooked.wrapping keras.inception_weights keras.graphs keras.model networks.inception_v3 networks.squeezenet
+        zoo.load load zoo.timm zoo.torchvision describe
     """,
     "objectives": """
         base batch classes default directions penalties guides parser masks

@@ -166,8 +166,8 @@ def test_no_graph_is_kept_after_the_way_back(model: KerasModel) -> None:
 def test_one_trace_serves_every_size(model: KerasModel) -> None:
     for side in range(30, 40):
         gradient(model, picture(side, side + 7, batch=1 + side % 2), ("right",))
-    halves = model._halves(("right",))
-    assert halves.forward.experimental_get_tracing_count() == halves.backward.experimental_get_tracing_count() == 1
+    graph = model._find_graph(("right",))
+    assert graph.forward.experimental_get_tracing_count() == graph.backward.experimental_get_tracing_count() == 1
 
 
 def test_graphs_kept_are_bounded(network: keras.Model, monkeypatch: pytest.MonkeyPatch) -> None:

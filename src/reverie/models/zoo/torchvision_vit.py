@@ -34,9 +34,8 @@ class AnySizeTransformer(VisionTransformer):  # type: ignore[misc]
 
 def of_any_size(module: nn.Module) -> nn.Module:
     """Let a module take images of any size if it is a vision transformer; it is changed in place and returned."""
-    if (
-        type(module) is VisionTransformer
-    ):  # by its class alone, so that its state dict and its submodules stay as they are
+    if type(module) is VisionTransformer:
+        # Only the classes change, so that the state dict and the submodules stay as they are.
         module.__class__ = AnySizeTransformer
         module.encoder.__class__ = AnySizeEncoder
     return module
