@@ -42,7 +42,8 @@ def test_a_step_adds_the_grad_times_its_size_and_nothing_else(noise: Image) -> N
     before = noise.clone()
     first, second = ascend(noise, upward, 2, 0.01)
     assert torch.allclose(first.image, before + 0.01) and torch.allclose(second.image, before + 0.02)
-    assert torch.allclose(first.score, before.mean((1, 2, 3)))  # what it had before the step
+    assert torch.equal(first.before, before) and second.before is first.image
+    assert torch.allclose(first.score, first.before.mean((1, 2, 3)))
     assert torch.equal(noise, before)
     assert [(step.number, step.steps) for step in (first, second)] == [(0, 2), (1, 2)]
     assert not first.last and second.last

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 
 from reverie._native import kernels as native
-from reverie.gradient import normalization as gradient
+from reverie.gradient.normalization import mean_abs, rms, std
 from reverie.image import pyramid
 from reverie.models import torch_model as torch_engine
 
@@ -117,11 +117,11 @@ def test_strengths(chosen: bool) -> None:
     grad = 1e-7 * (noise(3, 3, 41, 53) + torch.tensor([0.0, 5.0, -300.0]).view(3, 1, 1, 1))
     numbers = grad.double().flatten(1)
     wanted = {
-        "rms": numbers.square().mean(1).sqrt(),
-        "std": numbers.std(1, correction=0),
-        "mean_abs": numbers.abs().mean(1),
+        rms: numbers.square().mean(1).sqrt(),
+        std: numbers.std(1, correction=0),
+        mean_abs: numbers.abs().mean(1),
     }
-    for name, strength in wanted.items():
-        got = getattr(gradient, name)(grad)
+    for measure, strength in wanted.items():
+        got = measure(grad)
         assert got.shape == (3, 1, 1, 1) and got.dtype == torch.float32
         torch.testing.assert_close(got.flatten().double(), strength, rtol=1e-4, atol=0)

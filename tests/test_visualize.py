@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import operator
 from collections.abc import Callable
@@ -39,7 +40,8 @@ def test_climbing_raises_the_score(tiny: TorchModel, param: str, words: str) -> 
     steps = list(visualize_steps(tiny, [words], settings))
     score = score_of(tiny, objective(words))
     assert float(score(steps[-1].image)) > float(score(steps[0].image)) + 1e-3
-    assert steps[-1].image.shape == (1, 3, 40, 40)
+    assert steps[-1].image.shape == steps[0].before.shape == (1, 3, 40, 40)
+    assert all(later.before is step.image for step, later in itertools.pairwise(steps))
     assert 0 <= float(steps[-1].image.min()) < float(steps[-1].image.max()) <= 1
 
 

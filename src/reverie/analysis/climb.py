@@ -114,7 +114,7 @@ class Keeper:
             self.keep(self.last.octave, self.last.number + 1, self.last.image)
 
     def keep(self, octave: int, number: int, canvas: Image) -> None:
-        step = Step(canvas, canvas.new_zeros(1), number, 0)
+        step = Step(canvas, canvas.new_zeros(1), number, 0, before=canvas)
         picture = shown(whole(step, self.image))
         self.snapshots.append(Snapshot(octave, number, self.score_at(canvas), picture))
 

@@ -19,8 +19,8 @@ def ascend(image: Image, gradient: Gradient, steps: int, step_size: float) -> It
         score, grad = gradient(image)
         check(score, number, image)
         # Google's notebook clips to the range of its pixels after each step as well.
-        image = torch.add(image, grad, alpha=step_size).clamp_(0, 1)
-        yield Step(image, score, number, steps)
+        before, image = image, torch.add(image, grad, alpha=step_size).clamp_(0, 1)
+        yield Step(image, score, number, steps, before)
 
 
 def check(score: Score, number: int, image: Image) -> None:

@@ -57,9 +57,13 @@ def visualize_steps(model: Model, wishes: Sequence[ObjectiveOrWords], settings: 
     canvas = start(param, generator).to(model.device).expand(len(read), -1, -1, -1)
     gradient = pulled_back(gradient_of(model, per_image(read)), survived(settings, generator))
     gradient = adam(stirred(pulled_back(gradient, param), generator))
+    with torch.no_grad():
+        picture = param(canvas)
     for step in ascend(canvas, gradient, settings.steps, step_of(settings.step_size)):
+        before = picture
         with torch.no_grad():
-            yield replace(step, image=param(step.image))
+            picture = param(step.image)
+        yield replace(step, image=picture, before=before)
 
 
 def param_of(settings: VisualSettings) -> Param:
