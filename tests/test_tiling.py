@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
+import weakref
+from collections.abc import Collection
+from typing import Any
 
 import pytest
 import torch
@@ -10,6 +14,9 @@ import torch
 import reverie as rv
 from reverie.gradient.memory import parse_memory, step_bytes_per_pixel, tile_for
 from reverie.gradient.tiling import Plan, affordable_halo, tiled
+from reverie.models.torch_model import TorchModel
+from reverie.objectives.guides import seen_guide
+from reverie.types import Activations, Image
 
 WISHES = [
     "fire8^2",
@@ -84,6 +91,49 @@ def test_what_needs_the_whole_picture_is_measured_whole_and_refused_in_tiles(mod
     assert tile_for(model, wish, parse_memory("20GB"), (1000, 1000)) is None
     with pytest.raises(rv.ReverieError, match="not in tiles"):
         tiled(model, wish, 288)(noise(301, 417))
+
+
+class CountingModel:
+    """A model that counts its forward passes."""
+
+    def __init__(self, model: TorchModel) -> None:
+        self.model, self.passes = model, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.model, name)
+
+    def __call__(self, image: Image, layers: Collection[str]) -> Activations:
+        self.passes += 1
+        return self.model(image, layers)
+
+
+def test_memory_is_measured_once_for_a_model_and_an_objective(tiny: TorchModel) -> None:
+    model: Any = CountingModel(tiny)
+    wish = rv.objective("b^2 + 0.5*c:1")
+    each = step_bytes_per_pixel(model, wish)
+    assert model.passes == 1
+    assert step_bytes_per_pixel(model, wish) == each == step_bytes_per_pixel(model, rv.objective("b^2 - 2*c:1"))
+    assert tile_for(model, wish, parse_memory("2GB"), (200, 200)) is None
+    assert model.passes == 1
+    assert step_bytes_per_pixel(model, rv.objective("d")) != each
+    assert model.passes == 2
+    other: Any = CountingModel(tiny)
+    assert step_bytes_per_pixel(other, wish) == each and other.passes == 1
+
+
+def test_guides_of_two_layers_are_measured_apart(tiny: TorchModel) -> None:
+    low, deep = (seen_guide(noise(40, 40), name, tiny) for name in ("a", "d"))
+    assert str(low) == str(deep)
+    assert step_bytes_per_pixel(tiny, low) != step_bytes_per_pixel(tiny, deep)
+
+
+def test_what_was_measured_keeps_no_model_alive(tiny: TorchModel) -> None:
+    model: Any = CountingModel(tiny)
+    step_bytes_per_pixel(model, seen_guide(noise(40, 40), "c", model))
+    gone = weakref.ref(model)
+    del model
+    gc.collect()
+    assert gone() is None
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ class Classifier(Model, Protocol):
 
     @property
     def class_names(self) -> Sequence[str] | None:
-        """The name of each class with its synonyms ("jay, blue jay"), in the order of the channels; None: ImageNet's."""
+        """The name of each class and its synonyms ("jay, blue jay"), in the order of the channels; None: ImageNet's."""
 
     def logits(self, image: Image) -> Float[Tensor, "b n"]:
         """The score of every class for each image, before the softmax."""
