@@ -111,7 +111,7 @@ def test_over_the_pole_lies_the_other_side() -> None:
 def test_shares_are_one_together() -> None:
     for border in BORDER:
         for height in (47, 64):
-            shares = [share for share, _ in Sheet(height, 2 * height, Turn(border=border)).shares()]
+            shares = [share for share, _ in Sheet(height, 2 * height, Turn(border=border)).blend_weights()]
             assert torch.stack(shares).sum(0).sub(1).abs().max() < 1e-6
             assert min(share.min() for share in shares) >= 0
             assert all(share.max() == 1 for share in shares)
@@ -120,9 +120,9 @@ def test_shares_are_one_together() -> None:
 @pytest.mark.parametrize("pole", [1, -1])
 def test_places_are_where_the_directions_say(pole: int) -> None:
     sheet = Sheet(96, 192, Turn(column=37, spin=4.25, shift=(0.3, -0.4)))
-    longitude, latitude = sheet.directions()
-    rows = sheet.latitudes()
-    for share, places in sheet.shares():
+    longitude, latitude = sheet.pixel_directions()
+    rows = sheet.row_latitudes()
+    for share, places in sheet.blend_weights():
         own = share.nonzero().flatten()
         if (
             bool((rows[own] * pole > 0).all())
@@ -135,7 +135,7 @@ def test_places_are_where_the_directions_say(pole: int) -> None:
             found = torch.stack(compass(longitude[row, column], latitude[row, column]))
             wanted = torch.stack(compass((torch.arange(192) + 0.5) / 192 * 2 * torch.pi - torch.pi, rows[own][:, None]))
             # A place rounded to a pixel is less than a pixel's diagonal away.
-            assert (found - wanted).square().sum(0).sqrt().max() < 0.75 / sheet.unit
+            assert (found - wanted).square().sum(0).sqrt().max() < 0.75 / sheet.pixels_per_radian
 
 
 def compass(longitude: torch.Tensor, latitude: torch.Tensor) -> tuple[torch.Tensor, ...]:
@@ -147,19 +147,19 @@ def compass(longitude: torch.Tensor, latitude: torch.Tensor) -> tuple[torch.Tens
 @pytest.mark.parametrize("seed", range(5))
 def test_a_picture_comes_back_from_the_sheet(seed: int) -> None:
     image = soft_panorama(64, 128)
-    sheet = Sheet(64, 128, Turn.drawn(128, torch.Generator().manual_seed(seed)))
-    assert (sheet.folded(sheet.unfolded(image)) - image).abs().max() < 0.01
+    sheet = Sheet(64, 128, Turn.draw(128, torch.Generator().manual_seed(seed)))
+    assert (sheet.fold(sheet.unfold(image)) - image).abs().max() < 0.01
 
 
 def test_everything_folded_back_lies_inside_the_margins() -> None:
     """What the network sees at a chart's border does not come back: pixels of the margins count for nothing."""
     for seed in range(20):
-        sheet = Sheet(100, 200, Turn.drawn(200, torch.Generator().manual_seed(seed)))
-        for share, places in sheet.shares():
-            x, y = places(sheet.latitudes()[share.nonzero().flatten()])
+        sheet = Sheet(100, 200, Turn.draw(200, torch.Generator().manual_seed(seed)))
+        for share, places in sheet.blend_weights():
+            x, y = places(sheet.row_latitudes()[share.nonzero().flatten()])
             assert x.min() > 20 and x.max() < sheet.size[1] - 20
             assert y.min() > 20 and y.max() < sheet.size[0] - 20
-            assert (y.max() < sheet.band_rows - 20) or (y.min() > sheet.band_rows + 20)
+            assert (y.max() < sheet.band_height - 20) or (y.min() > sheet.band_height + 20)
 
 
 # The gradient.
@@ -188,7 +188,7 @@ def test_no_column_is_the_first(tiny: TorchModel) -> None:
 
 def test_the_turn_may_begin_at_any_column() -> None:
     generator = torch.Generator().manual_seed(0)
-    columns = torch.tensor([float(Turn.drawn(64, generator).column) for _ in range(2000)])
+    columns = torch.tensor([float(Turn.draw(64, generator).column) for _ in range(2000)])
     assert columns.min() == 0 and columns.max() == 63
     assert torch.histc(columns, 8).std() < 0.15 * 250
 
