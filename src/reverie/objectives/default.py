@@ -1,4 +1,4 @@
-"""What a network dreams of unless told."""
+"""The objective used where the user gives none."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from reverie.types import Model
 
 
 def default_objective(model: Model) -> str:
-    """What a network dreams of unless told: the catalog's word for it, or a block in its middle, squared."""
+    """The default objective of a network, in words: the catalog's, or else the mean square of a block in its middle."""
     if model.name in SPECS:
         return SPECS[model.name].objective
     return f"{quoted(middle_layer(model))}^2"

@@ -1,10 +1,10 @@
-"""Known ways to dream, as data: what the field's own programs do, in the units of `Settings`.
+"""Presets: the settings of well-known DeepDream programs, as data in the units of `Settings`.
 
-Step sizes are on our scale of 0..1: Google's 1.5 of 255 shades, and 0.01 of the tutorials' -1..1, halved. All of them
-keep the photograph's own detail from octave to octave as Google's notebook does; the TensorFlow tutorial loses it.
+Step sizes are converted to pixels of 0..1: Google's is 1.5 of 255, the tutorials' 0.01 of a range of 2 is halved. All
+presets carry the detail from octave to octave as Google's notebook does, although the TensorFlow tutorial loses it.
 
-Where a program wishes for layers of a network that few have here, the bundled one is given its nearest: the same
-depth by receptive field, looked at. Numbers alike otherwise; what has no counterpart in `Settings` is said in its note.
+Where a program reads layers of a network that must be downloaded, the preset also names layers of the bundled network:
+those with the nearest receptive field, compared by eye. What has no counterpart in `Settings` is said in `note`.
 """
 
 from __future__ import annotations
@@ -16,23 +16,28 @@ from typing import Any
 from reverie.errors import SettingsError, UnknownName
 
 PLAIN = {"color_correlation": 0.0, "laplacian_levels": 0}
+"""Neither color correlation nor Laplacian normalization: most programs have none."""
 
 
 @dataclass(frozen=True)
 class Preset:
-    """Settings by name, and what each network it is for should dream of. No objectives: any network's own.
-
-    `note`: where its numbers and layers come from, as far as `about` does not say it.
-    """
+    """Settings under a name, and the objectives of the networks that they are meant for."""
 
     name: str
     about: str
+    """One line for a user."""
     settings: Mapping[str, Any] = field(default_factory=dict)
+    """The fields of `Settings` that differ from the defaults."""
     objectives: Mapping[str, str] = field(default_factory=dict)
+    """The objective in words for each network, the original program's first; empty: for any network its default."""
     note: str = ""
+    """Where the numbers and layers come from, as far as `about` does not say it."""
 
     def objective(self, model: str) -> str | None:
-        """What this network should dream of; None: its own wish. `SettingsError` if the preset names other layers."""
+        """The objective of the preset for a network, in words; None: the network's default.
+
+        Raises `SettingsError` if the preset has objectives, but none for this network.
+        """
         if not self.objectives or model in self.objectives:
             return self.objectives.get(model)
         needed, wish = next(iter(self.objectives.items()))
@@ -215,7 +220,7 @@ PRESETS = {
 
 
 def preset_of(name: str) -> Preset:
-    """The preset of a name; raises `UnknownName` with the nearest ones."""
+    """The preset with a name; raises `UnknownName` that suggests similar names."""
     if name not in PRESETS:
         raise UnknownName("preset", name, PRESETS)
     return PRESETS[name]
