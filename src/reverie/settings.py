@@ -1,7 +1,7 @@
 """The settings of a dream and of a visualization, with their defaults, bounds and descriptions.
 
-They are defined here only, in the types of the fields: msgspec checks values against these types, the command line makes
-its flags from them, and the JSON schema for forms is made from them.
+They are defined here only, in the types of the fields: msgspec checks values against these types, and the flags of the
+command line and the JSON schema for forms are made from them.
 
 Imports no torch, so that `reverie --help` is quick.
 """
@@ -51,7 +51,7 @@ class Setting:
 
     @classmethod
     def of(cls, name: str, annotation: Any, default: Any) -> Setting:
-        """Reads `Annotated[X, Meta(...)]` or `Annotated[X, Meta(...)] | None`, where X is a Literal if there are choices."""
+        """Reads `Annotated[X, Meta(...)]` or `Annotated[X, Meta(...)] | None`; X is a Literal for choices."""
         described = annotation
         if NoneType in get_args(annotation):
             (described,) = (each for each in get_args(annotation) if each is not NoneType)
@@ -75,7 +75,7 @@ class Setting:
             raise SettingsError(f"{self.name} is {value!r}; expected {self.expectation(value)}") from None
 
     def expectation(self, value: Any) -> str:
-        """What was expected in the place of a wrong value, for the error message. msgspec's own names one bound only."""
+        """What was expected in the place of a wrong value, for the error message: msgspec names one bound only."""
         if self.choices:
             return f"one of {', '.join(self.choices)}"
         if self.kind is bool:
@@ -113,7 +113,7 @@ class CheckedFields:
         return cls(**values)
 
     def as_dict(self) -> dict[str, Any]:
-        """The fields that are not None, by name and in order, as a recipe lists them; `overshoot` only if it is true."""
+        """The fields that are not None, by name, in a recipe's order; `overshoot` only if it is true."""
         values = {each.name: getattr(self, each.name) for each in self.fields()}
         return {name: value for name, value in values.items() if value is not None and (name, value) != UNSAID}
 

@@ -9,9 +9,10 @@
 `LAYER` is the mean of a layer, `LAYER^2` the mean of its squares, `LAYER:CHANNEL` one channel, `LAYER:CHANNEL@` the
 neuron in the middle, `LAYER:CHANNEL@Y,X` the one at that place of the layer's grid. `class:` (or `logit:`) is a class
 of the network's classifier, by number or name. `guide:` is the best match to a picture's features, `guide_mean:` the
-match to their mean. `dot` and `cos` take a weighted sum of channels of one layer for a direction. `keep` is nearness to the
-photograph, `diversity:` the difference between the images of a batch; `tv`, `l1` and `l2` (total variation, distance
-from gray) are to be subtracted. A layer, class or file whose name looks like something else is put in double quotes.
+match to their mean. `dot` and `cos` take a weighted sum of channels of one layer for a direction. `keep` is nearness
+to the photograph, `diversity:` the difference between the images of a batch; `tv`, `l1` and `l2` (total variation,
+distance from gray) are to be subtracted. A layer, class or file whose name looks like something else is put in double
+quotes.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Presets: the settings of well-known DeepDream programs, as data in the units of `Settings`.
+"""The settings of well-known DeepDream programs, as data in the units of `Settings`.
 
 Step sizes are converted to pixels of 0..1: Google's is 1.5 of 255, the tutorials' 0.01 of a range of 2 is halved. All
 presets carry the detail from octave to octave as Google's notebook does, although the TensorFlow tutorial loses it.
 
 Where a program reads layers of a network that must be downloaded, the preset also names layers of the bundled network:
-those with the nearest receptive field, compared by eye. What has no counterpart in `Settings` is said in `note`.
+those with the nearest receptive field, compared by eye. What has no counterpart in `Settings` is said in its note.
 """
 
 from __future__ import annotations
