@@ -52,8 +52,8 @@ class UnknownLayer(UnknownName):
         classes, why = getattr(model, "classes", None), getattr(model, "other_layers", {}).get(name)
         if why is not None:
             near = ", ".join(outermost([each for each in model.layers if each != classes], MOST_LISTED)[-4:])
-            wish = f"{near}, or for a class say class:NUMBER" if classes else near
-            self.args = (f"{name} of {model.name} is no image-like layer ({why}): take one that is, such as {wish}",)
+            choices = f"{near}, or for a class say class:NUMBER" if classes else near
+            self.args = (f"{name} of {model.name} is no image-like layer ({why}): take one that is, such as {choices}",)
 
 
 class WordingError(ReverieError, ValueError):

@@ -40,9 +40,9 @@ class Preset:
         """
         if not self.objectives or model in self.objectives:
             return self.objectives.get(model)
-        needed, wish = next(iter(self.objectives.items()))
+        needed, objective = next(iter(self.objectives.items()))
         raise SettingsError(
-            f"the preset {self.name} wishes for {wish}, layers of {needed}: "
+            f"the preset {self.name} wishes for {objective}, layers of {needed}: "
             f"add --model {needed}, or say what {model} shall dream of with --objective"
         )
 
