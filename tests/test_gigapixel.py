@@ -190,7 +190,7 @@ def test_one_block_is_a_plain_pass(one: Pass, tiny: TorchModel) -> None:
     assert len(whole.windows) == 1
     base = all_of(one.base)
     *_, last = ascend(base, dream_gradient(tiny, WISH, whole.settings), 3, FEW.step_size)
-    assert torch.allclose(whole.dreamed(*whole.windows[0]), last.image - base, atol=1e-5)
+    assert torch.allclose(whole.dream_window(*whole.windows[0]), last.image - base, atol=1e-5)
 
 
 def test_blocks_agree_where_both_see_enough(job: Job) -> None:
@@ -200,7 +200,7 @@ def test_blocks_agree_where_both_see_enough(job: Job) -> None:
     wide.work.open(0)
     one = pass_of(wide, pictured(wide.photo, wide.size, wide.work), None, Stage(3))
     row, (left, right) = one.blocks.rows[0], one.blocks.columns
-    first, second = one.dreamed(row, left), one.dreamed(row, right)
+    first, second = one.dream_window(row, left), one.dream_window(row, right)
     shared = range(right.seen[0] + 24, left.seen[1] - 24)
     assert len(shared) >= 40
     here = slice(shared.start - left.seen[0], shared.stop - left.seen[0])
@@ -469,7 +469,7 @@ def test_nearness_to_the_photograph_is_kept_in_every_block(one: Pass, tiny: Torc
     near = Pass.of(Stage(3), (one.base, None), one.work, (tiny, [(WISH + 3 * keep(), None)]), LONG)
     window = one.windows[0]
     assert near.regions[0].keep == 3
-    assert near.dreamed(*window).abs().mean() < 0.7 * one.dreamed(*window).abs().mean()
+    assert near.dream_window(*window).abs().mean() < 0.7 * one.dream_window(*window).abs().mean()
 
 
 @pytest.mark.bundled

@@ -97,8 +97,8 @@ def test_a_pass_of_one_block_takes_the_steps_of_one_in_memory(job: Job) -> None:
     only = pass_of(whole, pictured(job.photo, job.size, whole.work), None, Stage(0))
     wish = replace(whole, settings=replace(settings, steps=3))
     change = in_memory(wish) - read_photo(job.photo.path).image
-    assert len(only.windows) == 1 and only.recorded == only.windows
-    assert torch.allclose(only.dreamed(*only.windows[0]), change, atol=1e-4)
+    assert len(only.windows) == 1 and only.measured_windows == only.windows
+    assert torch.allclose(only.dream_window(*only.windows[0]), change, atol=1e-4)
 
 
 def test_in_many_blocks_it_is_nearly_the_dream_in_memory(job: Job) -> None:
@@ -121,11 +121,11 @@ def test_outside_of_every_mask_nothing_changes(job: Job) -> None:
 
 def test_a_region_is_measured_where_it_lies_however_small(one: Pass) -> None:
     regions = one.regions
-    assert len(one.recorded) > len(one.samples)
+    assert len(one.measured_windows) > len(one.samples)
     for region in regions:
-        measured = region.measured_in(one.recorded)
+        measured = region.pixels_to_measure(one.measured_windows)
         assert int(measured.sum()) > 50
-        assert float(region.weights(one.recorded)[:, 0][measured].min()) >= 0.5
+        assert float(region.weights(one.measured_windows)[:, 0][measured].min()) >= 0.5
     assert all(len(step) % 2 == 0 and min(step) > 0 for step in one.scales)
 
 

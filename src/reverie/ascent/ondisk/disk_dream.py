@@ -1,4 +1,4 @@
-"""A dream on disk as a value, and what it takes."""
+"""A dream on disk as a value: what decides its pixels, and the memory and disk space it takes."""
 
 from __future__ import annotations
 
@@ -23,19 +23,21 @@ from reverie.settings import Settings
 from reverie.types import CHANGE, Model
 
 LEAST_BLOCK = 384
-"""The smallest side of a block worth computing: below it the margins are most of it."""
+"""The smallest block side worth computing, in pixels: below it a block is mostly margin."""
 
 FIXED_BYTES = 300_000_000
-"""What does not grow with a block, measured: the network, code that oneDNN makes for it, rows decoded and encoded."""
+"""Memory that does not grow with the block, measured: weights, oneDNN's compiled kernels, rows of the two files."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """A dream on disk: the photograph, where the dream goes, the network, what it shall dream of, and how.
+    """A dream from file to file, too large for memory.
 
-    `block` is the side of the blocks in pixels, their margins included; with the rest it decides every pixel. `within`
-    chooses it.
-    `recipe` is the text to be embedded in the output.
+    photo: the photograph's file, of which only the header is read yet.
+    target: the file to write.
+    objective: one for the whole picture, or one for each region.
+    block: side of the blocks in pixels, margins included; chosen by `within`. Like all the rest, it decides the pixels.
+    recipe: the text to embed in the output.
     """
 
     photo: PhotoFile
@@ -48,22 +50,23 @@ class Job:
 
     @property
     def size(self) -> tuple[int, int]:
-        """The output's (height, width)."""
+        """The (height, width) of the output."""
         return size_with((self.photo.height, self.photo.width), self.settings.size)
 
     @property
     def octaves(self) -> list[tuple[int, int]]:
-        """The sizes of the octaves, smallest first."""
+        """The sizes (height, width) of the octaves, smallest first."""
         settings = self.settings
         return octave_sizes(self.size, settings.octaves, settings.octave_scale, settings.larger_octaves)
 
     @property
     def masks(self) -> list[PhotoFile]:
-        """The masks of its regions."""
+        """The mask files of its regions; none where there are no regions."""
         return self.objective.masks if isinstance(self.objective, RegionFiles) else []
 
     @property
     def work(self) -> Work:
+        """Its work folder, named by the target and identified by everything that decides the pixels."""
         dream: dict[str, Any] = {
             "photo": self.photo.digest,
             "model": [self.model.name, self.model.digest, self.model.precision],
@@ -74,28 +77,29 @@ class Job:
         return Work.beside(self.target, dream, self.block)
 
     def within(self, memory: int) -> Job:
-        """The job with the largest blocks that so many bytes allow, or those with which it was begun.
+        """The same dream in the largest blocks that fit into `memory` bytes, or in the blocks with which it was begun.
 
-        Raises `SettingsError` with the least budget that works, `ImageFileError` where the output's format cannot be
-        written in rows.
+        Raises `SettingsError` for a panorama, for an objective that looks at one place only, and for less memory than
+        the smallest block needs (the message says how much); `ImageFileError` where the output's format cannot be
+        written row by row.
         """
         check_streamed(self.target, self.size, memory)
         if self.settings.around:
             raise SettingsError(
                 "a panorama larger than memory cannot be dreamed around: give it more --memory, or --size"
             )
-        wish = self.objective.objective.resolved(self.model)
-        refuse_uneven(wish)
-        each = step_bytes_per_pixel(self.model, wish.without(CHANGE)) + IMAGE_BYTES
-        side = int(math.sqrt(max(0, memory - FIXED_BYTES) / each))
+        objective = self.objective.objective.resolved(self.model)
+        refuse_uneven(objective)
+        bytes_per_pixel = step_bytes_per_pixel(self.model, objective.without(CHANGE)) + IMAGE_BYTES
+        side = int(math.sqrt(max(0, memory - FIXED_BYTES) / bytes_per_pixel))
         if side < LEAST_BLOCK:
-            least = math.ceil((FIXED_BYTES + each * LEAST_BLOCK**2) / 1e6)
+            least = math.ceil((FIXED_BYTES + bytes_per_pixel * LEAST_BLOCK**2) / 1e6)
             raise SettingsError(f"memory is {memory / 1e6:.0f} MB; these layers need at least {least} MB")
         return replace(self, block=replace(self, block=side).work.block)
 
 
 def disk_needed(job: Job) -> int:
-    """The bytes of temporary files at their most, and of the output, which is counted as not compressed."""
+    """The most bytes on disk that the temporary files and the output take, the output counted as uncompressed."""
     photo, height, width = job.photo, *job.size
     samples = (3 if photo.opaque else 4) * photo.depth // 8
     source = photo.height * photo.width * samples * (2 if job.settings.size else 1)
@@ -104,7 +108,7 @@ def disk_needed(job: Job) -> int:
 
 
 def small_wish(job: Job, size: tuple[int, int]) -> Objective | Regions:
-    """What is dreamed of in a picture of a size that fits into memory."""
+    """The objective for octaves that fit into memory, its masks (if any) read at `size` (height, width)."""
     if isinstance(job.objective, Objective):
         return job.objective
     regions = []
@@ -115,14 +119,14 @@ def small_wish(job: Job, size: tuple[int, int]) -> Objective | Regions:
 
 
 def wishes_at(job: Job, octave: int) -> list[tuple[Objective, SoftMask | None]]:
-    """What is dreamed of at an octave, in layers of the network, and where; None: everywhere."""
+    """The objectives of an octave, resolved to the model's layers, each with its mask; None: everywhere."""
     if isinstance(job.objective, Objective):
         return [(job.objective.resolved(job.model), None)]
     masks = masks_at(job, octave, job.octaves[octave])
-    return [(wish.resolved(job.model), mask) for (wish, _), mask in zip(job.objective.regions, masks, strict=True)]
+    return [(each.resolved(job.model), mask) for (each, _), mask in zip(job.objective.regions, masks, strict=True)]
 
 
 def masks_at(job: Job, octave: int, size: tuple[int, int]) -> list[SoftMask]:
-    """The masks of the regions at an octave's size (height, width), as soft as the settings say."""
+    """The masks of the regions for an octave of `size` (height, width), feathered as the settings say."""
     feather = job.settings.feather
     return [soft_mask(mask, number, job.work, (octave, size), feather) for number, mask in enumerate(job.masks)]

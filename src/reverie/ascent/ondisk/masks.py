@@ -1,4 +1,4 @@
-"""Masks of pictures larger than memory: read in rectangles, at every octave as soft as in memory."""
+"""Masks of pictures larger than memory: read in rectangles, feathered at every octave as those in memory are."""
 
 from __future__ import annotations
 
@@ -22,35 +22,36 @@ from reverie.objectives.base import Objective
 from reverie.objectives.masks import light
 
 WIDEST = 32
-"""Pixels: a feather with a larger sigma is made on a smaller mask, and enlarged. It is too smooth to tell."""
+"""Largest sigma of a blur in pixels: beyond it a smaller mask is blurred and enlarged, which looks the same."""
 
 OVERVIEW = 256
-"""The longest side of the mask on which it is looked up where a region lies, in pixels."""
+"""Longest side in pixels of the small mask that says where a region lies."""
 
 
 @dataclass(frozen=True)
 class RegionFiles:
-    """What to dream of, region by region: a wish, and the picture whose opaque, or light, places are the region."""
+    """Objectives by region: each with a mask file, whose opaque (or, without alpha, light) places are the region."""
 
     regions: tuple[tuple[Objective, PhotoFile], ...]
 
     @property
     def objective(self) -> Objective:
-        """All their wishes as one."""
+        """All terms of all regions in one objective: which layers are needed, and what cannot be dreamed on disk."""
         return Objective(tuple(term for objective, _ in self.regions for term in objective.terms))
 
     @property
     def masks(self) -> list[PhotoFile]:
+        """The mask files, in the order of the regions."""
         return [mask for _, mask in self.regions]
 
     def __str__(self) -> str:
-        """What it is, whatever the files are called."""
+        """Identifies the masks by their digests, so that renaming a file does not change the dream."""
         return "; ".join(f"{mask.digest}: {objective}" for objective, mask in self.regions)
 
 
 @dataclass(frozen=True)
 class Blurred:
-    """A raster of one channel that is blurred when it is read."""
+    """A raster of one channel that is blurred by a Gaussian when it is read; `sigma` in pixels."""
 
     raster: Raster
     sigma: float
@@ -60,39 +61,40 @@ class Blurred:
         return self.raster.size
 
     def read(self, rows: Span, columns: Span) -> Float[Tensor, "1 1 h w"]:
-        """A rectangle, as if the whole had been blurred."""
+        """A rectangle of the blurred raster: read with the reach of the kernel around it, blurred, then cropped."""
         if not self.sigma:
             return self.raster.read(rows, columns)
+        # the kernel ends at 3 sigma; the filter mirrors at the edges, by less than the picture's side
         reach = min(math.ceil(3 * self.sigma), min(self.size) - 1)
         seen = [wider(span, reach, side) for span, side in zip((rows, columns), self.size, strict=True)]
         top, left = rows[0] - seen[0][0], columns[0] - seen[1][0]
-        whole = blur(self.raster.read(seen[0], seen[1]), self.sigma)
-        return whole[..., top : top + rows[1] - rows[0], left : left + columns[1] - columns[0]]
+        blurred = blur(self.raster.read(seen[0], seen[1]), self.sigma)
+        return blurred[..., top : top + rows[1] - rows[0], left : left + columns[1] - columns[0]]
 
 
 def wider(span: Span, reach: int, side: int) -> Span:
-    """A span and so many pixels more at its ends, within the picture."""
+    """A span widened by `reach` pixels at both ends, clipped to the picture's `side`."""
     return max(0, span[0] - reach), min(side, span[1] + reach)
 
 
 @dataclass(frozen=True)
 class SoftMask:
-    """How much each place of an octave, of `size` (height, width), belongs to a region, 0..1."""
+    """The feathered mask of a region at an octave of `size` (height, width): weights 0..1."""
 
     mask: Blurred
     size: tuple[int, int]
     overview: Raster
 
     def weights(self, row: Window, column: Window) -> Float[Tensor, "1 1 h w"]:
-        """In a window of the octave."""
+        """The weights in a window of the octave."""
         return self.read(row.seen, column.seen)
 
     def read(self, rows: Span, columns: Span) -> Float[Tensor, "1 1 h w"]:
-        """In a rectangle of the octave."""
+        """The weights in a rectangle of the octave."""
         return window(self.mask, self.size, rows, columns).clamp(0, 1)
 
     def places(self, most: int) -> list[tuple[int, int]]:
-        """Up to so many pixels (y, x) of the octave that lie within the region, spread over it."""
+        """Up to `most` pixels (y, x) of the octave that lie within the region, evenly spread over it."""
         (height, width), weights = self.overview.size, all_of(self.overview)[0, 0]
         inside = (weights >= weights.max() / 2).nonzero().tolist()
         count = min(most, len(inside))
@@ -103,9 +105,15 @@ class SoftMask:
 def soft_mask(
     mask: PhotoFile, number: int, work: Work, octave: tuple[int, tuple[int, int]], feather: float
 ) -> SoftMask:
-    """The mask of one of the regions at an octave: that one's number and size."""
+    """Builds the mask of a region for one octave; its files are written unless they exist.
+
+    number: of the region, which names its files.
+    octave: that one's number and size (height, width).
+    feather: sigma of the blur as a share of the octave's longest side.
+    """
     raster, size = mask_raster(mask, number, work), octave[1]
     sigma = feather * max(size)
+    # Blurred at a size where sigma is at most `MAX_BLUR_SIGMA`, then enlarged: a wide kernel needs a wide margin.
     soft = shrunk(size, WIDEST / sigma if sigma else 1)
     overview = Raster(
         work.path(f"mask-{number:02d}-overview.raw"), *shrunk(raster.size, OVERVIEW / max(raster.size)), 1
@@ -115,29 +123,33 @@ def soft_mask(
 
 
 def mask_at(raster: Raster, size: tuple[int, int], work: Work, name: str) -> Raster:
-    """The mask's raster at a size (height, width)."""
+    """The mask resized to `size` (height, width), in a file of this name."""
     return raster if size == raster.size else resized(raster, Raster(work.path(name), *size, 1))
 
 
 def shrunk(size: tuple[int, int], scale: float) -> tuple[int, int]:
-    """The size (height, width), made smaller where the scale is below 1."""
+    """A size (height, width) times `scale`, or unchanged where that is above 1."""
     scale = min(1, scale)
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
 def mask_raster(mask: PhotoFile, number: int, work: Work) -> Raster:
-    """The mask at its own size, one channel; made unless it is there. Raises `ImageFileError` where it is black."""
+    """The mask at its own size as a raster of one channel, written unless it exists.
+
+    Its weights are the alpha channel where that is not opaque everywhere, else the lightness of the colors. Raises
+    `ImageFileError` for a mask that is black everywhere.
+    """
     raster = Raster(work.path(f"mask-{number:02d}.raw"), *mask.size, 1)
     if raster.there:
         return raster
     colors = decoded(mask, work.path(f"mask-{number:02d}-colors.raw"))
     parts = list(rectangles(raster.size, 1024))
-    clear = colors.channels == 4 and any(float(colors.read(*part)[:, 3].min()) < 1 for part in parts)
+    transparent = colors.channels == 4 and any(float(colors.read(*part)[:, 3].min()) < 1 for part in parts)
     strongest = 0.0
     with drafted(raster) as draft:
         for part in parts:
             values = colors.read(*part)
-            weights = values[:, 3:] if clear else light(values[:, :3])
+            weights = values[:, 3:] if transparent else light(values[:, :3])
             strongest = max(strongest, float(weights.max()))
             draft.write(*part, weights)
     if not strongest:
@@ -148,9 +160,10 @@ def mask_raster(mask: PhotoFile, number: int, work: Work) -> Raster:
 
 
 def all_of(raster: Raster) -> Float[Tensor, "1 c h w"]:
+    """The whole raster, for small ones."""
     return raster.read((0, raster.height), (0, raster.width))
 
 
 def mask_bytes(masks: Sequence[PhotoFile], largest: int) -> int:
-    """The bytes of temporary files that masks take, at an octave of so many pixels."""
+    """Bytes on disk that the rasters of masks take, `largest` being the pixels of the largest octave."""
     return sum(mask.height * mask.width * (2 + 4 * mask.depth // 8) + 2 * largest for mask in masks)
