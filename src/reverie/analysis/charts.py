@@ -1,4 +1,4 @@
-"""Figures of lines and bars."""
+"""Charts of lines, bars and dots: parameters, activations, scores and times."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from reverie.analysis.style import COLORS, COLUMN, DASHES, MARKS, Drawn, drawing
 from reverie.analysis.timing import Timing
 
 FEW = 50
-"""Fewer steps than these are shown as dots on their line."""
+"""An octave of fewer steps is drawn with a dot at each."""
 
 
 def parameters_chart(parameters: Parameters, model: str) -> Drawn:
-    """Bars of the parameters per block, lowest block on top."""
+    """A bar chart of the parameters of each block, in millions, lowest block on top."""
     blocks = {name: kinds for name, kinds in parameters.blocks.items() if sum(kinds)}
     with drawing(COLUMN, 0.6 + 0.16 * len(blocks)) as figure:
         axes = figure.add_subplot()
@@ -34,7 +34,7 @@ def parameters_chart(parameters: Parameters, model: str) -> Drawn:
 
 
 def histogram_chart(photo: PhotoAnalysis, name: str) -> Drawn:
-    """How the activations of each layer are spread: share of neurons in each bin, on a logarithmic scale."""
+    """A histogram of the activations of each layer: share of neurons in each bin, on a logarithmic scale."""
     with drawing(COLUMN, 2.4) as figure:
         axes = figure.add_subplot()
         for number, layer in enumerate(photo.layers):
@@ -47,13 +47,16 @@ def histogram_chart(photo: PhotoAnalysis, name: str) -> Drawn:
 
 
 def shares(layer: LayerStatistics) -> list[float]:
-    """Each bin's share; an empty bin is left out of a logarithmic scale by being no number."""
+    """The share of a layer's neurons in each bin; NaN for an empty bin, which a logarithmic scale cannot show."""
     neurons = sum(layer.counts)
     return [count / neurons if count else float("nan") for count in layer.counts]
 
 
 def climb_chart(climb: Climb, photo: str, objective: str, name: str) -> Drawn:
-    """The score against the step, a line for each octave, one after another: beside, not across each other."""
+    """The score against the step, a line for each octave.
+
+    The lines stand one after another along the axis, so that they do not cross each other.
+    """
     with drawing(COLUMN, 2.6) as figure:
         axes, first = figure.add_subplot(), 0
         for number, octave in enumerate(climb.octaves):
@@ -75,12 +78,13 @@ def climb_chart(climb: Climb, photo: str, objective: str, name: str) -> Drawn:
 
 
 def timing_chart(timings: Sequence[Timing], size: tuple[int, int], turns: int) -> Drawn:
-    """Every timed step as a dot, with the median and the middle half of each variant."""
+    """The time of a step: a row for each variant, with a dot for each timed step, the median and the quartiles."""
     with drawing(COLUMN, 0.75 + 0.38 * len(timings)) as figure:
         axes = figure.add_subplot()
         for row, timing in enumerate(timings):
             color, seconds = COLORS[row % len(COLORS)], timing.seconds
             dots = [1000 * each.seconds for each in timing.samples]
+            # below each other in the order they were timed
             heights = [row + 0.3 * (place / max(1, len(dots) - 1) - 0.5) for place in range(len(dots))]
             axes.plot(dots, heights, ".", color=color, alpha=0.6, markersize=4, markeredgewidth=0)
             axes.hlines(row, 1000 * seconds.low, 1000 * seconds.high, color="black", linewidth=2)

@@ -1,4 +1,4 @@
-"""The part of the page that tells what the dream costs, and on which machine."""
+"""The page's section on time, memory and the machine, as texts and table rows."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from reverie.analysis.timing import STEPS_A_TURN, WARMUP, Timing
 
 
 def describe_cost(analysis: Analysis) -> dict[str, object]:
-    """Times, side by side; how the variants agree; the machine."""
+    """The section's data for the template: times, agreement of the variants, the machine."""
     return {
         "protocol": protocol(analysis),
         "speeds": [speed_row(timing, analysis) for timing in analysis.timings],
@@ -19,7 +19,7 @@ def describe_cost(analysis: Analysis) -> dict[str, object]:
 
 
 def protocol(analysis: Analysis) -> str:
-    """How it was timed."""
+    """A sentence on how the steps were timed."""
     height, width = analysis.photos[0].size
     turns, several = analysis.plan.turns, len(analysis.timings) > 1
     order = "taken in turn, A B A B, so that what slows the machine for a while slows all alike" if several else "each"
@@ -32,22 +32,23 @@ def protocol(analysis: Analysis) -> str:
 
 
 def speed_row(timing: Timing, analysis: Analysis) -> tuple[str, ...]:
+    """A variant's row in the table of times: median, quartiles, steps a second, ratio, GFLOP/s, peak, share of it."""
     seconds, ratio = timing.seconds, timing.ratio
-    done, share = speed(timing, analysis), share_of_peak(timing, analysis)
+    rate, share = speed(timing, analysis), share_of_peak(timing, analysis)
     return (
         timing.variant,
         f"{1000 * seconds.median:.1f}",
         f"{1000 * seconds.low:.1f} – {1000 * seconds.high:.1f}",
         f"{1 / seconds.median:.3g}",
         f"{ratio.median:.2f} ({ratio.least:.2f} – {ratio.most:.2f})",
-        f"{done / 1e9:,.0f}" if done else "not counted",
+        f"{rate / 1e9:,.0f}" if rate else "not counted",
         f"{timing.peak / 1e9:,.0f}",
         f"{share:.0%}" if share else "–",
     )
 
 
 def arithmetic(analysis: Analysis) -> str:
-    """What was counted, and against what it is held."""
+    """A sentence on how operations were counted, and what peak they are compared with."""
     if analysis.flops is None:
         return "Operations were not counted: torch knows no form of this network."
     return (
@@ -58,7 +59,7 @@ def arithmetic(analysis: Analysis) -> str:
 
 
 def agreement_rows(analysis: Analysis) -> list[tuple[str, ...]]:
-    """Each variant's memory, and its score and gradient beside the first variant's."""
+    """A row for each variant: its memory, and how its score and gradient compare with the first variant's."""
     first = analysis.timings[0].score
     return [
         (
@@ -73,7 +74,7 @@ def agreement_rows(analysis: Analysis) -> list[tuple[str, ...]]:
 
 
 def machine(analysis: Analysis) -> list[tuple[str, str]]:
-    """The machine in words."""
+    """The machine as rows of name and value."""
     known = analysis.machine
     return [
         ("processor", known["processor"]),
@@ -88,4 +89,5 @@ def machine(analysis: Analysis) -> list[tuple[str, str]]:
 
 
 def size(count: int | None) -> str:
+    """A number of bytes in GiB."""
     return "not told" if count is None else f"{count / 2**30:.2f} GiB"

@@ -1,4 +1,4 @@
-"""A folder written whole or not at all."""
+"""The report's folder, written whole or not at all."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ RESULTS = "results.json"
 
 @contextmanager
 def report_folder(target: Path) -> Iterator[Path]:
-    """A hidden folder beside the target, which takes its place at the end, and goes without a trace if the work fails.
+    """Yields a hidden folder beside the target; it is renamed to the target at the end, or deleted if the work fails.
 
-    A report that was there is replaced. Raises `ReportError`, before any work is done, where the target cannot be
+    An older report there is replaced. Raises `ReportError`, before any work is done, where the target cannot be
     written or holds anything else than a report.
     """
     check_target(target)
@@ -30,7 +30,7 @@ def report_folder(target: Path) -> Iterator[Path]:
 
 
 def check_target(target: Path) -> None:
-    """Refuses a place where no report can be put."""
+    """Raises `ReportError` where no report can be written, or where the folder holds files that are no report's."""
     try:
         if target.exists() and not target.is_dir():
             raise ReportError(f"{target} is a file; expected a folder for the report")
@@ -48,18 +48,18 @@ def check_target(target: Path) -> None:
 
 
 def strangers(folder: Path) -> list[str]:
-    """Files in a folder that its report does not name as its own: these are not ours to throw away."""
+    """Files in a folder that its report's results.json does not list: they are not ours to delete."""
     own = {RESULTS}
     try:
         own |= set(json.loads((folder / RESULTS).read_text("utf-8"))["files"])
     except (OSError, ValueError, KeyError, TypeError):
         own = set()
-    there = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()]
-    return sorted(set(there) - own)
+    present = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()]
+    return sorted(set(present) - own)
 
 
 def fill(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Writes files by their paths within the folder."""
+    """Writes files into the folder: relative path -> bytes."""
     for name, data in files.items():
         path = folder / name
         path.parent.mkdir(exist_ok=True)

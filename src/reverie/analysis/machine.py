@@ -1,4 +1,4 @@
-"""What the machine is, and the most it can do."""
+"""Describes the machine, and measures the peak of its arithmetic."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ INSTRUCTIONS = (
 )  # fmt: skip
 CPUINFO = Path("/proc/cpuinfo")
 SIDE = {"cpu": 2048, "cuda": 8192, "mps": 4096}
-"""Sides of the square matrices that are multiplied for the peak: large enough that nothing but arithmetic counts."""
+"""Side of the square matrices multiplied for the peak, by device: so large that time is spent on arithmetic alone."""
 
 
 def machine(engines: Collection[str]) -> dict[str, Any]:
-    """The machine and the versions of what ran on it. Frameworks that did not run are not named."""
+    """The machine, and the versions of the software that ran; frameworks of engines that did not run are left out."""
     return {
         "processor": processor(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
@@ -37,6 +37,7 @@ def machine(engines: Collection[str]) -> dict[str, Any]:
 
 
 def versions(engines: Collection[str]) -> dict[str, str]:
+    """Versions of Python and the packages that took part, by name."""
     packages = ["reverie", "torch", "numpy", "matplotlib"]
     packages += ["tensorflow", "keras"] if "tensorflow" in engines else []
     found = {"python": platform.python_version()}
@@ -44,6 +45,7 @@ def versions(engines: Collection[str]) -> dict[str, str]:
 
 
 def version(package: str) -> str:
+    """The version of an installed package, or of the module of that name; "unknown" where neither says it."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:  # e.g. tensorflow, installed as tensorflow-cpu
@@ -51,7 +53,7 @@ def version(package: str) -> str:
 
 
 def processor() -> str:
-    """The processor's name as it tells it."""
+    """The name of the processor's model."""
     for line in cpuinfo():
         if line.startswith(("model name", "Model")):
             return line.partition(":")[2].strip()
@@ -59,6 +61,7 @@ def processor() -> str:
 
 
 def flags() -> set[str]:
+    """The instruction sets that the processor reports (Linux only; elsewhere none)."""
     for line in cpuinfo():
         if line.startswith(("flags", "Features")):
             return set(line.partition(":")[2].split())
@@ -66,6 +69,7 @@ def flags() -> set[str]:
 
 
 def cpuinfo() -> list[str]:
+    """The lines of /proc/cpuinfo; none on other systems than Linux."""
     try:
         return CPUINFO.read_text(errors="replace").splitlines()
     except OSError:
@@ -73,6 +77,7 @@ def cpuinfo() -> list[str]:
 
 
 def memory_bytes() -> int | None:
+    """Physical memory in bytes; None where the system does not say."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
@@ -80,9 +85,9 @@ def memory_bytes() -> int | None:
 
 
 def matmul_peak(device: torch.device, precision: str, repeats: int = 7, side: int | None = None) -> float:
-    """The most operations a second that `torch.matmul` of two large square matrices reached, of several tries.
+    """Measures the peak rate of `torch.matmul` on two large square matrices, in operations a second.
 
-    Measured, not looked up: what this machine does in this precision at this hour.
+    The best of several tries. Measured rather than looked up: what this machine reaches in this precision right now.
     """
     side = side or SIDE.get(device.type, 2048)
     dtype = getattr(torch, precision)
@@ -92,6 +97,7 @@ def matmul_peak(device: torch.device, precision: str, repeats: int = 7, side: in
 
 
 def matmul_seconds(left: torch.Tensor, right: torch.Tensor) -> float:
+    """Seconds of one matrix product."""
     synchronize(left.device)
     began = time.perf_counter()
     torch.matmul(left, right)
@@ -100,7 +106,7 @@ def matmul_seconds(left: torch.Tensor, right: torch.Tensor) -> float:
 
 
 def synchronize(device: torch.device) -> None:
-    """Waits until a graphics card has done what it was told."""
+    """Waits until a GPU has finished its queue, so that a clock may be read; nothing to do on a CPU."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     elif device.type == "mps":

@@ -1,6 +1,6 @@
-"""The report as one page: everything it shows is within it, and nothing is asked of the network.
+"""The report as one self-contained HTML page: images are embedded, and nothing is loaded from elsewhere.
 
-`templates/report.html.j2` is the page; here it is said what stands in it, as texts and figures.
+`templates/report.html.j2` is the page; this module makes the texts, rows and figures that fill it.
 """
 
 from __future__ import annotations
@@ -16,11 +16,15 @@ from reverie.jobs.pages import render_page
 
 Figures = Mapping[str, Drawn]
 Data = dict[str, object]
-"""What a template is filled in with, by the names that it has there."""
+"""Values of a template, by their names in it."""
 
 
 def page(analysis: Analysis, figures: Figures, names: Sequence[Mapping[str, str]]) -> str:
-    """The page. `figures` by name; `names` are, for each photo, what its figures are called."""
+    """The page as HTML.
+
+    figures: all figures by name.
+    names: for each photo, the names of its figures by what they show, as `draw_photo_figures` returns them.
+    """
     photos = analysis.photos
     data = {
         "model": analysis.model,
@@ -36,7 +40,7 @@ def page(analysis: Analysis, figures: Figures, names: Sequence[Mapping[str, str]
 
 
 def first_numbers(analysis: Analysis) -> list[tuple[str, str, str]]:
-    """The three that everybody asks for: name, value, remark."""
+    """The three numbers at the top of the page: parameters, score, steps a second; as (name, value, remark)."""
     first, climb = analysis.timings[0], analysis.photos[0].climb
     steps = f"{sum(len(octave.scores) for octave in climb.octaves):,} steps, octaves: {len(climb.octaves)}"
     return [
@@ -47,7 +51,7 @@ def first_numbers(analysis: Analysis) -> list[tuple[str, str, str]]:
 
 
 def describe_network(analysis: Analysis, figures: Figures) -> Data:
-    """The parameters, block by block."""
+    """The section on parameters, block by block."""
     own = analysis.parameters
     blocks = [
         (name, f"{trainable + fixed:,}", f"{trainable:,}", f"{fixed:,}")
@@ -58,7 +62,7 @@ def describe_network(analysis: Analysis, figures: Figures) -> Data:
 
 
 def describe_photo(photo: PhotoAnalysis, figures: Figures, names: Mapping[str, str]) -> Data:
-    """All about one photo."""
+    """The section on one photo: layers, channels, score and dream."""
     height, width = photo.size
     return {
         "name": photo.name,
@@ -75,13 +79,14 @@ def describe_photo(photo: PhotoAnalysis, figures: Figures, names: Mapping[str, s
 
 
 def layer_row(layer: LayerStatistics) -> tuple[str, ...]:
+    """A layer's row in the table: name, shape, mean, standard deviation, share of zeros, maximum."""
     channels, height, width = layer.shape
     shape = f"{channels} × {height} × {width}"
     return layer.layer, shape, f"{layer.mean:.7g}", digits(layer.deviation), f"{layer.zeros:.1%}", digits(layer.most)
 
 
 def describe_octaves(photo: PhotoAnalysis) -> list[Data]:
-    """The pictures on the way, a strip for each octave."""
+    """The snapshots of the dream, a strip for each octave."""
     sizes = {octave.number: octave.size for octave in photo.climb.octaves}
     octaves: list[Data] = []
     for row in octave_rows(photo):
@@ -92,7 +97,7 @@ def describe_octaves(photo: PhotoAnalysis) -> list[Data]:
 
 
 def describe_settings(analysis: Analysis) -> list[tuple[str, str]]:
-    """For whoever wants to do it again."""
+    """Rows of the table of settings: everything needed to repeat the dream."""
     values = [(name.replace("_", " "), f"{value}") for name, value in analysis.plan.settings.as_dict().items()]
     model = [("objective", str(analysis.plan.wish)), ("model", analysis.model), ("weights, SHA-256", analysis.digest)]
     return [*model, *values]

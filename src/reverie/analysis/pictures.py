@@ -1,4 +1,4 @@
-"""Figures of pictures: the strongest channels, and the dream on its way."""
+"""Figures made of pictures: the activation maps of the strongest channels, and snapshots of the dream."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ GAP = 0.07
 
 
 def channels_figure(photo: PhotoAnalysis, layer: LayerStatistics, name: str) -> Drawn:
-    """The photo, and the maps of the strongest channels at its size, each on a scale of its own."""
+    """The photo, and the enlarged activation maps of a layer's strongest channels, each on its own color scale."""
     maps = enlarged(layer.maps, photo.picture)
     with drawing_grid(math.ceil((len(maps) + 1) / CHANNELS_IN_A_ROW), CHANNELS_IN_A_ROW, photo.picture) as grid:
         picture(grid.place(0, 0), photo.picture, "photo")
@@ -42,12 +42,12 @@ def channels_figure(photo: PhotoAnalysis, layer: LayerStatistics, name: str) -> 
 
 
 def enlarged(maps: Float[Tensor, "n y x"], like: Image) -> Float[Tensor, "n h w"]:
-    """Maps at the size of a picture."""
+    """Activation maps enlarged bilinearly to the size of a picture."""
     return F.interpolate(maps[None], size=like.shape[-2:], mode="bilinear", align_corners=False)[0]
 
 
 def dream_figure(photo: PhotoAnalysis, name: str) -> Drawn:
-    """The picture at the steps asked for: a row for each octave."""
+    """The snapshots of the dream, a row for each octave."""
     rows = octave_rows(photo)
     sizes = {octave.number: octave.size for octave in photo.climb.octaves}
     with drawing_grid(len(rows), max(map(len, rows)), photo.picture) as grid:
@@ -62,7 +62,7 @@ def dream_figure(photo: PhotoAnalysis, name: str) -> Drawn:
 
 @dataclass(frozen=True)
 class Grid:
-    """Places for pictures on a figure, a line of text above each; sizes in inches."""
+    """A grid of pictures on a figure, a line of text above each; `shape` is height over width of a picture."""
 
     figure: Any
     columns: int
@@ -70,11 +70,11 @@ class Grid:
 
     @property
     def cell(self) -> tuple[float, float]:
-        """Width and height of a picture and its text."""
+        """Width and height of a picture with its text, in inches."""
         return cell_of(self.columns, self.shape)
 
     def place(self, row: int, column: int) -> Any:
-        """Axes without axes, for one picture."""
+        """Matplotlib axes for one picture, without ticks or frame."""
         (width, height), (whole_width, whole_height) = self.cell, self.figure.get_size_inches()
         left, top = column * (width + GAP), row * (height + GAP) + LABEL
         bottom = whole_height - top - (height - LABEL)
@@ -85,13 +85,14 @@ class Grid:
 
 
 def cell_of(columns: int, shape: float) -> tuple[float, float]:
+    """Width and height in inches of a picture with its text, where so many stand side by side on a page."""
     width = (PAGE - GAP * (columns - 1)) / columns
     return width, width * shape + LABEL
 
 
 @contextmanager
 def drawing_grid(rows: int, columns: int, like: Image) -> Iterator[Grid]:
-    """A page's width of pictures of one shape."""
+    """Yields a grid across the page's width, for pictures of the shape of `like`."""
     shape = like.shape[-2] / like.shape[-1]
     height = rows * cell_of(columns, shape)[1] + (rows - 1) * GAP
     with drawing(PAGE, height, fitted=False) as figure:
@@ -99,7 +100,7 @@ def drawing_grid(rows: int, columns: int, like: Image) -> Iterator[Grid]:
 
 
 def octave_rows(photo: PhotoAnalysis) -> list[list[Snapshot]]:
-    """The snapshots of each octave."""
+    """The snapshots by octave, without octaves that have none."""
     return [
         [each for each in photo.climb.snapshots if each.octave == octave.number]
         for octave in photo.climb.octaves
@@ -108,16 +109,18 @@ def octave_rows(photo: PhotoAnalysis) -> list[list[Snapshot]]:
 
 
 def picture(axes: Any, image: Image, words: str) -> None:
+    """Draws an image (1, 3, h, w), 0..1, with words above it."""
     axes.imshow(image[0].permute(1, 2, 0).clamp(0, 1).numpy())
     title(axes, words)
 
 
 def title(axes: Any, words: str) -> None:
+    """Writes words above a picture, at its left edge."""
     axes.set_title(words, fontsize=7, pad=2, loc="left")
 
 
 def jpeg(image: Image) -> bytes:
-    """One image (1, 3, h, w), 0..1, for the page."""
+    """An image (1, 3, h, w), 0..1, as the bytes of a JPEG file."""
     samples = (image[0].permute(1, 2, 0).clamp(0, 1) * 255).round().byte().numpy()
     data: bytes = pyvips.Image.new_from_array(samples, interpretation="srgb").write_to_buffer(".jpg", Q=90)
     return data

@@ -1,4 +1,4 @@
-"""The report: an analysis as a folder to read, to cite from and to compute with."""
+"""Writes the report of an analysis: an HTML page, its figures as PNG and PDF, and every number as JSON."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from reverie.analysis.style import Drawn
 def write_report(analysis: Analysis, folder: Path) -> None:
     """Writes index.html, results.json and figures/ (every figure as PNG and as vector PDF) into an empty folder.
 
-    Use `report_folder` to have it whole or not at all.
+    Within `draft_report_folder` it is written whole or not at all.
     """
     figures: dict[str, Drawn] = {}
     names = [
@@ -39,7 +39,10 @@ def write_report(analysis: Analysis, folder: Path) -> None:
 
 
 def draw_photo(photo: PhotoAnalysis, stem: str, analysis: Analysis, figures: dict[str, Drawn]) -> Mapping[str, str]:
-    """Draws a photo's figures; returns what each is called: "climb", "histogram", "dream", and channels by layer."""
+    """Draws a photo's figures and adds them to `figures`, by name.
+
+    Returns their names by what they show: "climb", "dream", "histogram", and the name of each layer.
+    """
     made = {"climb": climb_chart(photo.climb, photo.name, str(analysis.plan.wish), f"{stem}-climb")}
     if photo.climb.snapshots:
         made["dream"] = dream_figure(photo, f"{stem}-dream")
@@ -52,17 +55,17 @@ def draw_photo(photo: PhotoAnalysis, stem: str, analysis: Analysis, figures: dic
 
 
 def stems(analysis: Analysis) -> list[str]:
-    """What each photo's figures begin with: its name without ending, and a number where two are called alike."""
-    found: list[str] = []
+    """The prefix of each photo's figures: its file name without suffix, numbered where two are the same."""
+    chosen: list[str] = []
     for photo in analysis.photos:
         number, stem = 1, plain(Path(photo.name).stem)
-        while stem in found:
+        while stem in chosen:
             number += 1
             stem = f"{plain(Path(photo.name).stem)}-{number}"
-        found.append(stem)
-    return found
+        chosen.append(stem)
+    return chosen
 
 
 def plain(name: str) -> str:
-    """A name that is a file's name on every system."""
+    """A name with only the characters that file names have on every system."""
     return re.sub(r"[^\w-]+", "-", name).strip("-") or "photo"

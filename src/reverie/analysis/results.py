@@ -1,4 +1,4 @@
-"""Every number of an analysis, as JSON can hold it. Seconds, bytes, operations; sizes are (height, width)."""
+"""Every number of an analysis, as plain values for JSON: seconds, bytes, operations; sizes are (height, width)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reverie.analysis.timing import STEPS_A_TURN, WARMUP, Timing, order_of
 
 
 def results_of(analysis: Analysis) -> dict[str, Any]:
-    """The analysis as plain values. `score` is the paper's loss."""
+    """The whole analysis as values that JSON can hold. `score` is what the paper calls loss."""
     plan = analysis.plan
     return {
         "model": {"name": analysis.model, "sha256": analysis.digest},
@@ -26,12 +26,14 @@ def results_of(analysis: Analysis) -> dict[str, Any]:
 
 
 def parameters(analysis: Analysis) -> dict[str, Any]:
+    """Counts of parameters, in all and by block."""
     own = analysis.parameters
     blocks = {name: {"trainable": kinds[0], "non_trainable": kinds[1]} for name, kinds in own.blocks.items()}
     return {"total": own.total, "trainable": own.trainable, "non_trainable": own.non_trainable, "blocks": blocks}
 
 
 def photo(analysis: PhotoAnalysis) -> dict[str, Any]:
+    """One photo: its layers, and the scores of its dream."""
     climb = analysis.climb
     return {
         "name": analysis.name,
@@ -46,6 +48,7 @@ def photo(analysis: PhotoAnalysis) -> dict[str, Any]:
 
 
 def layer(statistics: LayerStatistics) -> dict[str, Any]:
+    """Statistics of one layer's activations."""
     return {
         "layer": statistics.layer,
         "shape": statistics.shape,
@@ -60,6 +63,7 @@ def layer(statistics: LayerStatistics) -> dict[str, Any]:
 
 
 def performance(analysis: Analysis) -> dict[str, Any]:
+    """Times of all variants, and how they were measured."""
     turns = analysis.plan.turns
     protocol = {"turns": turns, "steps_a_turn": STEPS_A_TURN, "warm_up_steps": WARMUP, "size": analysis.photos[0].size}
     flops = dataclasses.asdict(analysis.flops) if analysis.flops else None
@@ -68,6 +72,7 @@ def performance(analysis: Analysis) -> dict[str, Any]:
 
 
 def timing_of(timing: Timing, analysis: Analysis) -> dict[str, Any]:
+    """Times, memory and agreement of one variant."""
     return {
         "variant": timing.variant,
         "engine": timing.engine,
@@ -87,10 +92,11 @@ def timing_of(timing: Timing, analysis: Analysis) -> dict[str, Any]:
 
 
 def speed(timing: Timing, analysis: Analysis) -> float | None:
-    """Operations of a gradient over the time of a whole step, in operations a second."""
+    """Operations of a gradient over the median time of a whole step, in operations a second; None if not counted."""
     return analysis.flops.step / timing.seconds.median if analysis.flops else None
 
 
 def share_of_peak(timing: Timing, analysis: Analysis) -> float | None:
-    done = speed(timing, analysis)
-    return done / timing.peak if done else None
+    """The rate of a step over the measured matmul peak, 0..1; None if the operations were not counted."""
+    rate = speed(timing, analysis)
+    return rate / timing.peak if rate else None
