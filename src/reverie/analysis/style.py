@@ -19,7 +19,7 @@ PAGE = 7.2
 DOTS = {True: 300, False: 200}
 """Dots an inch of a PNG, by whether it is line art. Journals ask for 300; pictures have no more than 200 to show."""
 
-# Okabe and Ito's colors ("Color universal design", 2008), dark ones first: distinct with red-green color blindness, too.
+# Okabe and Ito's colors ("Color universal design", 2008), dark ones first: distinct to the color-blind.
 # Lines differ in their dashes as well, marks in their shape, so that a gray print keeps them apart.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9")
 DASHES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)), (0, (7, 2)), (0, (2, 2, 4, 2)))

@@ -139,10 +139,7 @@ class Pass:
 
     @cached_property
     def measured_windows(self) -> list[tuple[Window, Window]]:
-        """The samples, and about as many more windows of their size, distributed over the regions.
-
-        On all of them the scales are recorded; a small region might lie between the samples.
-        """
+        """The samples, and about as many more windows on the regions, which may be small and lie between them."""
         if len(self.windows) == 1:
             return self.samples
         (row, column), step = self.samples[0], self.blocks.step
@@ -168,11 +165,7 @@ class Pass:
         return self.base.read(row.seen, column.seen)[:, :3].to(self.regions[0].parts.model.device)
 
     def gradient(self, pairs: Sequence[tuple[Window, Window]], measured: Sequence[tuple[Region, By, By]]) -> Gradient:
-        """The gradient of a batch of windows.
-
-        `measured` are the regions that count there, each with the replacements of two measures: of its frequency bands,
-        and of its whole gradient.
-        """
+        """The gradient of a batch of windows; each region comes with what measures its bands, and its whole gradient."""
         photos = torch.cat([self.read_base(*pair) for pair in pairs])  # (n, 3, h, w)
         gradients, weights = [], []
         for region, bands, whole in measured:
