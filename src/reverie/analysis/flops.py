@@ -31,7 +31,7 @@ class Flops:
     how: str = HOW
 
 
-def flops_of_step(model: Model, wish: Objective, image: Image) -> Flops | None:
+def flops_of_step(model: Model, objective: Objective, image: Image) -> Flops | None:
     """Counts the operations of one gradient of the objective at the image's size.
 
     Returns None where the network cannot be counted: it is of another framework, and has no twin in torch.
@@ -40,7 +40,7 @@ def flops_of_step(model: Model, wish: Objective, image: Image) -> Flops | None:
     does not know. A network of another framework is counted on its untrained twin in torch, whose arithmetic is the
     same.
     """
-    layers = [layer for layer in wish.layers if layer != IMAGE]
+    layers = [layer for layer in objective.layers if layer != IMAGE]
     forward = forward_flops(model, layers, image) or twin_flops(model.name, layers, image)
     return Flops(2 * forward, forward) if forward else None
 

@@ -78,9 +78,9 @@ class Blocks:
         At every pixel of the picture, the weights of the blocks that see it sum to 1.
         """
         pixels = torch.arange(*window.seen) + 0.5
-        (start, behind), length = window.owned, self.margin  # the ramp: half a margin on either side of the border
+        (start, end), length = window.owned, self.margin  # the ramp: half a margin on either side of the border
         rise = torch.ones_like(pixels) if start == 0 else ((pixels - start) / length + 0.5).clamp(0, 1)
-        fall = torch.ones_like(pixels) if behind >= window.side else ((behind - pixels) / length + 0.5).clamp(0, 1)
+        fall = torch.ones_like(pixels) if end >= window.side else ((end - pixels) / length + 0.5).clamp(0, 1)
         return rise + fall - 1
 
 

@@ -165,7 +165,7 @@ class Pass:
         return self.base.read(row.seen, column.seen)[:, :3].to(self.regions[0].parts.model.device)
 
     def gradient(self, pairs: Sequence[tuple[Window, Window]], measured: Sequence[tuple[Region, By, By]]) -> Gradient:
-        """The gradient of a batch of windows; each region comes with what measures its bands, and its whole gradient."""
+        """The gradient of a batch of windows; each region comes with the measures of its bands and of its whole."""
         photos = torch.cat([self.read_base(*pair) for pair in pairs])  # (n, 3, h, w)
         gradients, weights = [], []
         for region, bands, whole in measured:

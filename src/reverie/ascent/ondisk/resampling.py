@@ -44,10 +44,10 @@ def weights(source: int, target: int, span: Span) -> tuple[Span, Float[Tensor, "
     centers = (torch.arange(*span, dtype=torch.float64) + 0.5) * scale
     # the kernel reaches 2 stretched pixels to either side
     first = max(0, int(centers[0] - 2 * stretch))
-    behind = min(source, int(centers[-1] + 2 * stretch) + 1)
-    distance = (torch.arange(first, behind) + 0.5 - centers[:, None]).abs() / stretch
+    end = min(source, int(centers[-1] + 2 * stretch) + 1)
+    distance = (torch.arange(first, end) + 0.5 - centers[:, None]).abs() / stretch
     weight = cubic(distance)
-    return (first, behind), (weight / weight.sum(1, keepdim=True)).float()
+    return (first, end), (weight / weight.sum(1, keepdim=True)).float()
 
 
 def cubic(x: Float[Tensor, "new old"]) -> Float[Tensor, "new old"]:
