@@ -327,7 +327,7 @@ def test_a_part_of_a_panorama_is_refused_or_flat(caplog: pytest.LogCaptureFixtur
 
 def test_an_unknown_panorama_is_refused() -> None:
     with pytest.raises(SettingsError, match="auto, on, off, force"):
-        Settings(panorama="maybe")
+        Settings(panorama="maybe")  # type: ignore[arg-type]
 
 
 # At the command line.

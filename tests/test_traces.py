@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ from reverie.objectives.base import Objective, layer
 from reverie.objectives.masks import masked
 from reverie.objectives.penalties import keep
 from reverie.recipe.recipe import Recipe
-from reverie.settings import Settings
+from reverie.settings import Panorama, Settings
 from reverie.types import Image, Score
 from seer import seer
 from test_gigapixel import result, written
@@ -45,7 +46,7 @@ def harsh(height: int = 64, width: int = 80) -> Image:
 PHOTO = harsh()
 BOX = 16, 24, 40, 48  # top, left, bottom, right
 FEW = Settings(octaves=3, steps=3, jitter=3, laplacian_levels=2, step_size=0.05)
-EVERY = {
+EVERY: dict[str, dict[str, Any]] = {
     "one octave": {"octaves": 1},
     "octaves": {},
     "steep octaves": {"octave_scale": 2.2, "octaves": 2},
@@ -59,7 +60,7 @@ every_size = pytest.mark.parametrize("how", EVERY.values(), ids=EVERY)
 around = pytest.mark.parametrize("panorama", ["off", "on"])
 
 
-def photo_for(panorama: str) -> Image:
+def photo_for(panorama: Panorama) -> Image:
     return harsh(64, 128) if panorama == "on" else PHOTO
 
 
@@ -75,7 +76,7 @@ def far_from_box(own: tuple[int, int], size: tuple[int, int], settings: Settings
 
     At its own size, with hard edges, these are all that are not in the box.
     """
-    reach = math.ceil(3 * settings.feather * max(size))
+    reach: float = math.ceil(3 * settings.feather * max(size))
     reach += 0 if size == own else 2 * max(1, size[0] / own[0]) + 1
     if settings.around and settings.feather:  # a row is wider there for a viewer
         reach *= 2.5
@@ -92,13 +93,13 @@ def far_from_box(own: tuple[int, int], size: tuple[int, int], settings: Settings
 @around
 @pytest.mark.parametrize("feather", [0, Settings().feather])
 def test_beyond_the_feather_of_all_masks_is_the_photo_to_the_bit(
-    how: dict[str, float], panorama: str, feather: float
+    how: dict[str, Any], panorama: Panorama, feather: float
 ) -> None:
     keeps_the_photo_beyond_the_feather(replace(FEW, panorama=panorama, feather=feather, **how), None)
 
 
 @around
-def test_in_tiles_it_is_as_well(panorama: str) -> None:
+def test_in_tiles_it_is_as_well(panorama: Panorama) -> None:
     keeps_the_photo_beyond_the_feather(replace(FEW, panorama=panorama, larger_octaves=1, octaves=2), 48)
 
 
@@ -119,7 +120,7 @@ def keeps_the_photo_beyond_the_feather(settings: Settings, tile: int | None) -> 
 
 @every_size
 @around
-def test_keep_alone_leaves_the_photo_as_it_is(how: dict[str, float], panorama: str) -> None:
+def test_keep_alone_leaves_the_photo_as_it_is(how: dict[str, Any], panorama: Panorama) -> None:
     settings = replace(FEW, panorama=panorama, **how)
     image = sized(photo_for(panorama), settings.size, resize_of(settings))
     unchanged(dream(photo_for(panorama), seer(), "keep", settings), image)
@@ -127,7 +128,7 @@ def test_keep_alone_leaves_the_photo_as_it_is(how: dict[str, float], panorama: s
 
 @every_size
 @around
-def test_the_smallest_step_leaves_no_trace(how: dict[str, float], panorama: str) -> None:
+def test_the_smallest_step_leaves_no_trace(how: dict[str, Any], panorama: Panorama) -> None:
     settings = replace(FEW, panorama=panorama, step_size=1e-9, **how)
     image = sized(photo_for(panorama), settings.size, resize_of(settings))
     dreamed = dream(photo_for(panorama), seer(), "high^2", settings)
@@ -145,7 +146,7 @@ def unchanged(dreamed: Image, image: Image) -> None:
 
 @every_size
 @around
-def test_with_keep_color_the_channels_change_alike(how: dict[str, float], panorama: str) -> None:
+def test_with_keep_color_the_channels_change_alike(how: dict[str, Any], panorama: Panorama) -> None:
     settings = replace(FEW, panorama=panorama, keep_color=True, step_size=0.1, **how)
     image = sized(photo_for(panorama), settings.size, resize_of(settings))
     dreamed = dream(photo_for(panorama), seer(), "high^2", settings)
@@ -199,9 +200,9 @@ def test_a_dream_goes_on_from_a_detail_of_another_size() -> None:
 # On disk
 
 
-def job_of(folder: Path, tiny: TorchModel, wish: Objective | RegionFiles, **how: float | bool) -> Job:
+def job_of(folder: Path, tiny: TorchModel, wish: Objective | RegionFiles, **how: Any) -> Job:
     """A dream of a picture of 96 x 128 pixels, 16 bits deep, in blocks of 96."""
-    settings = Settings(**{"octaves": 2, "steps": 3, "jitter": 4, "step_size": 0.05, **how})  # type: ignore[arg-type]
+    settings = Settings.of({"octaves": 2, "steps": 3, "jitter": 4, "step_size": 0.05, **how})
     samples = (harsh(96, 128)[0].permute(1, 2, 0).numpy() * 65535).round().astype(np.uint16)
     photo = read_header(written(folder / "photo.png", samples))
     return Job(photo, folder / "dream.png", tiny, wish, settings, 96)
@@ -214,7 +215,7 @@ def photo_of(job: Job) -> np.ndarray:
     return (image * 65535).round()[0].permute(1, 2, 0).numpy().astype(int)
 
 
-ON_DISK = {
+ON_DISK: dict[str, dict[str, Any]] = {
     "one octave": {"octaves": 1},
     "octaves": {"octaves": 3},
     "a larger octave": {"larger_octaves": 1},
@@ -227,7 +228,7 @@ on_disk = pytest.mark.parametrize("how", ON_DISK.values(), ids=ON_DISK)
 @on_disk
 @pytest.mark.parametrize("feather", [0, 0.01])
 def test_on_disk_beyond_the_feather_is_the_photo_to_the_bit(
-    how: dict[str, int], feather: float, tmp_path: Path, tiny: TorchModel
+    how: dict[str, Any], feather: float, tmp_path: Path, tiny: TorchModel
 ) -> None:
     mask = np.zeros((96, 128))
     mask[BOX[0] : BOX[2], BOX[1] : BOX[3]] = 255
@@ -243,7 +244,7 @@ def test_on_disk_beyond_the_feather_is_the_photo_to_the_bit(
 
 @on_disk
 def test_on_disk_keep_alone_and_the_smallest_step_leave_no_trace(
-    how: dict[str, int], tmp_path: Path, tiny: TorchModel
+    how: dict[str, Any], tmp_path: Path, tiny: TorchModel
 ) -> None:
     for wish, step_size in [(keep(), 0.05), (layer("b"), 1e-9)]:
         job = job_of(tmp_path, tiny, wish, step_size=step_size, **how)
@@ -253,7 +254,7 @@ def test_on_disk_keep_alone_and_the_smallest_step_leave_no_trace(
 
 @on_disk
 def test_on_disk_with_keep_color_the_channels_change_alike(
-    how: dict[str, int], tmp_path: Path, tiny: TorchModel
+    how: dict[str, Any], tmp_path: Path, tiny: TorchModel
 ) -> None:
     job = job_of(tmp_path, tiny, layer("d", 2), keep_color=True, **how)
     dreamed, photo = result(job).astype(int), photo_of(job)

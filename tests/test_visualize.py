@@ -20,7 +20,7 @@ from reverie.objectives.base import Objective, Wish, channel, layer
 from reverie.objectives.batch import per_image
 from reverie.objectives.guides import guide
 from reverie.objectives.parser import objective
-from reverie.settings import VisualSettings
+from reverie.settings import Parametrization, VisualSettings
 from reverie.types import Image, Score
 from seer import seer
 
@@ -34,7 +34,7 @@ def rng(seed: int = 1) -> torch.Generator:
 
 @pytest.mark.parametrize("param", ["fourier", "pixel"])
 @pytest.mark.parametrize("words", ["b:3", "d:2@", "c^2", "b:1 - 0.5*b:2"])
-def test_climbing_raises_the_score(tiny: TorchModel, param: str, words: str) -> None:
+def test_climbing_raises_the_score(tiny: TorchModel, param: Parametrization, words: str) -> None:
     settings = VisualSettings(size=40, steps=25, jitter=2, param=param)
     steps = list(visualize_steps(tiny, [words], settings))
     score = score_of(tiny, objective(words))
@@ -127,7 +127,7 @@ def test_each_picture_is_scored_by_its_own_objective(tiny: TorchModel, noise: Im
 
 
 def test_objectives_for_each_picture_are_a_wish_without_arithmetic() -> None:
-    guided = per_image([channel("b", 3), layer("b") + guide("bee.png", "c") + guide("moth.png", "a")])
+    guided: Any = per_image([channel("b", 3), layer("b") + guide("bee.png", "c") + guide("moth.png", "a")])
     assert isinstance(guided, Wish) and isinstance(layer("a"), Wish) and not isinstance(guided, Objective)
     assert guided.layers == ("b", "c", "a")
     assert guided.files == ("bee.png", "moth.png")
@@ -184,4 +184,4 @@ def test_refusals(tiny: TorchModel) -> None:
     with pytest.raises(SettingsError, match="at least one"):
         visualize(tiny, [])
     with pytest.raises(SettingsError, match="param"):
-        VisualSettings(param="oil")
+        VisualSettings(param="oil")  # type: ignore[arg-type]
