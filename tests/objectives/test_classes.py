@@ -22,7 +22,7 @@ from reverie.recipe.presets import preset_of
 from reverie.settings import Settings
 from seer import SeerNetwork, noise, seer
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parent.parent / "data"
 NAMES = imagenet_names()
 
 

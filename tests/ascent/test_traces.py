@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from ondisk import result, write_mask, write_picture
 from reverie.ascent.octaves import dream_steps, finished, whole
 from reverie.ascent.ondisk.disk_dream import Job
 from reverie.ascent.ondisk.masks import RegionFiles
@@ -29,8 +30,6 @@ from reverie.recipe.recipe import Recipe
 from reverie.settings import Panorama, Settings
 from reverie.types import Image, Score
 from seer import seer
-from test_gigapixel import result, written
-from test_gigapixel_masks import shaded
 
 
 def harsh(height: int = 64, width: int = 80) -> Image:
@@ -204,7 +203,7 @@ def job_of(folder: Path, tiny: TorchModel, wish: Objective | RegionFiles, **how:
     """A dream of a picture of 96 x 128 pixels, 16 bits deep, in blocks of 96."""
     settings = Settings.of({"octaves": 2, "steps": 3, "jitter": 4, "step_size": 0.05, **how})
     samples = (harsh(96, 128)[0].permute(1, 2, 0).numpy() * 65535).round().astype(np.uint16)
-    photo = read_header(written(folder / "photo.png", samples))
+    photo = read_header(write_picture(folder / "photo.png", samples))
     return Job(photo, folder / "dream.png", tiny, wish, settings, 96)
 
 
@@ -232,7 +231,7 @@ def test_on_disk_beyond_the_feather_is_the_photo_to_the_bit(
 ) -> None:
     mask = np.zeros((96, 128))
     mask[BOX[0] : BOX[2], BOX[1] : BOX[3]] = 255
-    wish = RegionFiles(((layer("d", 2), read_header(shaded(tmp_path / "mask.png", mask))),))
+    wish = RegionFiles(((layer("d", 2), read_header(write_mask(tmp_path / "mask.png", mask))),))
     job = job_of(tmp_path, tiny, wish, feather=feather, **how)
     dreamed, photo = result(job).astype(int), photo_of(job)
     far = far_from_box((96, 128), job.size, job.settings).numpy()

@@ -15,7 +15,7 @@ from reverie.recipe.recipe import Recipe
 from reverie.recipe.versions import OVERSHOT, own_version
 from reverie.settings import Settings
 
-OLD = Path(__file__).parent / "data" / "recipes"
+OLD = Path(__file__).parent.parent / "data" / "recipes"
 RECIPE = Recipe("a", "b", "c", "d", "e", "f", version="0.2.0")
 
 

@@ -19,7 +19,7 @@ from reverie.objectives.parser import objective
 from reverie.recipe.presets import PRESETS, preset_of
 from reverie.settings import Settings
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parent.parent / "data"
 
 
 def test_the_presets_are_those_of_the_field() -> None:

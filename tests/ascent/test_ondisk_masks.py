@@ -13,6 +13,7 @@ import pyvips
 import torch
 
 from laws import blocks_are_the_same_whoever_dreams_them
+from ondisk import HEIGHT, WIDTH, blocks_there, pixels, result, write_mask, write_picture
 from reverie.ascent.ondisk.disk_dream import Job, small_wish
 from reverie.ascent.ondisk.masks import WIDEST, RegionFiles, all_of, mask_raster, soft_mask
 from reverie.ascent.ondisk.octaves import dream_file, pass_of
@@ -32,16 +33,9 @@ from reverie.objectives.masks import mask_of, masked
 from reverie.objectives.penalties import keep
 from reverie.recipe.recipe import Recipe
 from reverie.settings import Settings
-from test_gigapixel import blocks_there, pixels, result, written
 
-HEIGHT, WIDTH = 96, 132
 ONE, TWO = layer("d", 2), layer("b")
 PLAIN = Settings(octaves=1, steps=3, jitter=0, feather=0.02, seed=7)
-
-
-def shaded(path: Path, mask: np.ndarray) -> Path:
-    """A mask (h, w) of 0 to 255 in a file: light where the region is."""
-    return written(path, np.repeat(mask.astype(np.uint8)[..., None], 3, 2))
 
 
 def box(top: int, left: int, bottom: int, right: int, size: tuple[int, int] = (HEIGHT, WIDTH)) -> np.ndarray:
@@ -53,9 +47,9 @@ def box(top: int, left: int, bottom: int, right: int, size: tuple[int, int] = (H
 @pytest.fixture
 def job(tmp_path: Path, tiny: TorchModel) -> Job:
     """A dream of two regions in blocks of 64 pixels: one to the left, a small one below at the right."""
-    photo = read_header(written(tmp_path / "photo.png", pixels(deep=True)))
-    one = read_header(shaded(tmp_path / "one.png", box(0, 0, 96, 50)))
-    two = read_header(shaded(tmp_path / "two.png", box(70, 100, 92, 126)))
+    photo = read_header(write_picture(tmp_path / "photo.png", pixels(deep=True)))
+    one = read_header(write_mask(tmp_path / "one.png", box(0, 0, 96, 50)))
+    two = read_header(write_mask(tmp_path / "two.png", box(70, 100, 92, 126)))
     wish = RegionFiles(((ONE + 0.2 * keep(), one), (TWO, two)))
     return Job(photo, tmp_path / "dream.png", tiny, wish, PLAIN, 64)
 
@@ -156,7 +150,7 @@ def test_stopped_after_every_few_blocks_it_ends_with_the_same_pixels(job: Job, t
     ],
 )
 def test_a_soft_mask_is_that_of_memory(tmp_path: Path, work: Work, feather: float, size: tuple[int, int]) -> None:
-    mask = read_header(shaded(tmp_path / "mask.png", box(20, 30, 60, 90)))
+    mask = read_header(write_mask(tmp_path / "mask.png", box(20, 30, 60, 90)))
     expected = fitted(mask_of(read_photo(mask.path)), size, feather)
     soft = soft_mask(mask, 0, work, (3, size), feather)
     for rows, columns in [((0, 50), (0, 40)), ((20, 96), (33, 132)), ((size[0] - 9, size[0]), (0, size[1]))]:
@@ -166,7 +160,7 @@ def test_a_soft_mask_is_that_of_memory(tmp_path: Path, work: Work, feather: floa
 
 
 def test_the_places_of_a_region_lie_within_it(tmp_path: Path, work: Work) -> None:
-    mask = read_header(shaded(tmp_path / "mask.png", box(3, 590, 9, 600, (900, 1200))))
+    mask = read_header(write_mask(tmp_path / "mask.png", box(3, 590, 9, 600, (900, 1200))))
     places = soft_mask(mask, 0, work, (0, (450, 600)), 0.01).places(9)
     assert 1 <= len(places) <= 9
     assert all(0 <= y < 6 and 292 <= x < 302 for y, x in places)
@@ -177,21 +171,21 @@ def test_what_is_opaque_is_the_region_or_else_what_is_light(tmp_path: Path, work
     opaque = clear.copy()
     opaque[..., 3] = 255
     for number, samples in enumerate((clear, opaque, clear[..., :3])):
-        mask = read_header(written(tmp_path / f"{number}.png", samples))
+        mask = read_header(write_picture(tmp_path / f"{number}.png", samples))
         raster = mask_raster(mask, number, work)
         assert torch.allclose(all_of(raster), mask_of(read_photo(mask.path)), atol=1e-4)
 
 
 def test_a_mask_that_is_black_is_refused_before_the_start(job: Job) -> None:
     assert isinstance(job.objective, RegionFiles)
-    black = read_header(shaded(job.target.with_name("black.png"), box(0, 0, 0, 0)))
+    black = read_header(write_mask(job.target.with_name("black.png"), box(0, 0, 0, 0)))
     with pytest.raises(ImageFileError, match="black.png: the mask is empty"):
         next(dream_file(replace(job, objective=RegionFiles(((ONE, black),)))))
     assert not job.work.folder.exists()
 
 
 def test_a_mask_of_another_shape_is_stretched_with_a_word(job: Job, caplog: pytest.LogCaptureFixture) -> None:
-    wide = read_header(shaded(job.target.with_name("wide.png"), box(0, 0, 20, 60, (20, 60))))
+    wide = read_header(write_mask(job.target.with_name("wide.png"), box(0, 0, 20, 60, (20, 60))))
     with caplog.at_level(logging.WARNING, "reverie"):
         next(dream_file(replace(job, objective=RegionFiles(((ONE, wide),)))))
     assert "60 x 20 pixels is stretched over a picture of 132 x 96" in caplog.text
@@ -213,8 +207,8 @@ def test_another_mask_begins_anew(job: Job) -> None:
 
 @pytest.mark.bundled
 def test_the_command_line_takes_masks_to_the_disk_and_does_it_again(tmp_path: Path) -> None:
-    photo = written(tmp_path / "photo.jpg", pixels(1300, 1900))
-    mask = shaded(tmp_path / "mask.png", box(0, 0, 65, 40, (65, 95)))
+    photo = write_picture(tmp_path / "photo.jpg", pixels(1300, 1900))
+    mask = write_mask(tmp_path / "mask.png", box(0, 0, 65, 40, (65, 95)))
     words = [str(photo), "-o", str(tmp_path / "dream.tif"), "--memory", "400MB", "--octaves", "1", "--steps", "1"]
     assert main(["dream", *words, "--mask", f"{mask}:fire8^2"]) == 0
     recipe = Recipe.from_file(tmp_path / "dream.tif")

@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import pyvips
 import torch
@@ -23,6 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from laws import blocks_are_the_same_whoever_dreams_them
+from ondisk import FEW, WISH, blocks_there, pixels, result, write_picture
 from reverie.ascent.ondisk import workspace as work
 from reverie.ascent.ondisk.blocks import Blocks
 from reverie.ascent.ondisk.disk_dream import Job
@@ -47,34 +47,16 @@ from reverie.objectives.guides import guide
 from reverie.objectives.parser import objective
 from reverie.objectives.penalties import keep, total_variation
 from reverie.recipe.recipe import Recipe
-from reverie.settings import Settings
 from reverie.types import CHANGE, IMAGE, Image
 from seer import seer
 
-HEIGHT, WIDTH = 96, 132
-FEW = Settings(octaves=2, steps=3, jitter=4, seed=7)
 LONG = replace(FEW, steps=9)
-WISH = layer("d", 2) - 0.01 * total_variation()
-
-
-def pixels(height: int = HEIGHT, width: int = WIDTH, bands: int = 3, deep: bool = False) -> np.ndarray:
-    """A smooth random picture: (height, width, bands)."""
-    rough = torch.rand(1, bands, height // 6, width // 6, generator=torch.Generator().manual_seed(3))
-    smooth = torch.nn.functional.interpolate(rough, (height, width), mode="bicubic").clamp(0, 1)[0].permute(1, 2, 0)
-    return (smooth.numpy() * (65535 if deep else 255)).astype(np.uint16 if deep else np.uint8)
-
-
-def written(path: Path, samples: np.ndarray, **options: object) -> Path:
-    picture = pyvips.Image.new_from_array(samples)
-    deep = samples.dtype == np.uint16
-    picture.copy(interpretation="rgb16" if deep else "srgb").write_to_file(str(path), **options)
-    return path
 
 
 @pytest.fixture
 def job(tmp_path: Path, tiny: TorchModel) -> Job:
     """A dream in blocks of 64 pixels, into a PNG of 16 bits."""
-    photo = read_header(written(tmp_path / "photo.png", pixels(deep=True)))
+    photo = read_header(write_picture(tmp_path / "photo.png", pixels(deep=True)))
     return Job(photo, tmp_path / "dream.png", tiny, WISH, FEW, 64, 'recipe = "of this"')
 
 
@@ -84,12 +66,6 @@ def one(job: Job) -> Iterator[Pass]:
     job = replace(job, settings=LONG)
     job.work.open(0)
     yield pass_of(job, pictured(job.photo, job.size, job.work), None, Stage(3))
-
-
-def result(job: Job) -> np.ndarray:
-    """What the finished file holds."""
-    list(dream_file(job))
-    return np.asarray(pyvips.Image.new_from_file(str(job.target)).numpy())
 
 
 def all_of(raster: Raster) -> Image:
@@ -196,7 +172,7 @@ def test_one_block_is_a_plain_pass(one: Pass, tiny: TorchModel) -> None:
 def test_blocks_agree_where_both_see_enough(job: Job) -> None:
     """The same scales, grid and chance: where two blocks see all that a neuron sees, they dream the same."""
     wide = replace(job, settings=replace(FEW, laplacian_levels=0, jitter=9), block=1000)
-    wide = replace(wide, photo=read_header(written(job.photo.path, pixels(160, 1800, deep=True))))
+    wide = replace(wide, photo=read_header(write_picture(job.photo.path, pixels(160, 1800, deep=True))))
     wide.work.open(0)
     one = pass_of(wide, pictured(wide.photo, wide.size, wide.work), None, Stage(3))
     row, (left, right) = one.blocks.rows[0], one.blocks.columns
@@ -258,14 +234,16 @@ def test_stopped_after_every_block_it_ends_with_the_same_pixels(job: Job, tmp_pa
     assert (pyvips.Image.new_from_file(str(job.target)).numpy() == expected).all()
 
 
-def blocks_there(job: Job) -> set[str]:
-    return {path.name for path in job.work.folder.glob("*block*.raw")}
-
-
 KILLED = """
 import sys
 sys.path.insert(0, {tests!r})
-from test_gigapixel import *
+from pathlib import Path
+import torch
+from ondisk import FEW, WISH
+from reverie.ascent.ondisk.disk_dream import Job
+from reverie.ascent.ondisk.octaves import dream_file
+from reverie.image.reading import read_header
+from reverie.models.torch_model import TorchModel
 from tiny import TinyNetwork
 torch.set_num_threads(1)
 model = TorchModel(TinyNetwork(), "tiny", "0" * 64, device="cpu", precision="float32")
@@ -278,7 +256,7 @@ for progress in dream_file(job):
 @contextmanager
 def started_elsewhere(job: Job) -> Iterator[subprocess.Popen[bytes]]:
     """The job in a process of its own, which has begun; it is killed at the end, whatever became of the test."""
-    code = KILLED.format(tests=str(Path(__file__).parent), photo=str(job.photo.path), target=str(job.target))
+    code = KILLED.format(tests=str(Path(__file__).parent.parent), photo=str(job.photo.path), target=str(job.target))
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as run:
         try:
             assert run.stdout and run.stdout.readline()
@@ -340,7 +318,7 @@ def test_a_dream_goes_on_with_the_blocks_it_was_begun_with(job: Job) -> None:
 @pytest.mark.parametrize("ending", [".png", ".tif", ".jpg", ".webp"])
 @pytest.mark.parametrize("bands", [3, 4])
 def test_every_format_is_written_in_rows(tmp_path: Path, tiny: TorchModel, ending: str, bands: int) -> None:
-    source = written(tmp_path / "photo.tif", pixels(bands=bands, deep=True))
+    source = write_picture(tmp_path / "photo.tif", pixels(bands=bands, deep=True))
     job = Job(
         read_header(source), tmp_path / f"dream{ending}", tiny, WISH, replace(FEW, octaves=1, steps=1), 1000, "a = 1"
     )
@@ -356,7 +334,7 @@ def test_every_format_is_written_in_rows(tmp_path: Path, tiny: TorchModel, endin
 
 
 def test_a_tiff_is_tiled_and_has_its_smaller_sizes_inside(job: Job) -> None:
-    photo = read_header(written(job.photo.path, pixels(300, 540)))
+    photo = read_header(write_picture(job.photo.path, pixels(300, 540)))
     large = replace(job, photo=photo, target=job.target.with_suffix(".tif"), settings=replace(FEW, octaves=1, steps=1))
     list(dream_file(replace(large, block=600)))
     sizes = [pyvips.Image.tiffload(str(large.target), page=page).width for page in (0, 1, 2)]
@@ -377,7 +355,7 @@ def test_a_photo_lies_as_it_is_read_whole(tmp_path: Path, orientation: int) -> N
 
 @pytest.mark.parametrize("words", ["class:moth", "high^2 + 0.3*keep", "keep", "guide", "guide_mean", "cos(low:3)"])
 def test_every_wish_is_dreamed_from_disk_to_disk(job: Job, tmp_path: Path, words: str) -> None:
-    written(tmp_path / "guide.png", pixels(48, 60))
+    write_picture(tmp_path / "guide.png", pixels(48, 60))
     wish = guide(tmp_path / "guide.png", "high", words == "guide_mean") if "guide" in words else objective(words)
     large = replace(job, model=seer(), objective=wish, settings=replace(FEW, octaves=1)).within(10**9)
     result(replace(large, block=64))
@@ -450,7 +428,7 @@ def test_a_photo_that_goes_away_is_told_in_one_line(job: Job, change: str) -> No
     elif change == "vanishes":
         path.unlink()
     else:
-        written(path, pixels())
+        write_picture(path, pixels())
     with pytest.raises(ImageFileError) as refusal:
         list(dream_file(job))
     assert "\n" not in str(refusal.value) and not job.target.exists()
@@ -476,7 +454,7 @@ def test_nearness_to_the_photograph_is_kept_in_every_block(one: Pass, tiny: Torc
 def test_the_command_line_goes_over_to_the_disk_and_does_it_again(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    photo = written(tmp_path / "photo.jpg", pixels(1300, 1900))
+    photo = write_picture(tmp_path / "photo.jpg", pixels(1300, 1900))
     words = [str(photo), "-o", str(tmp_path / "dream.tif"), "--memory", "400MB", "--octaves", "1", "--steps", "1"]
     assert main(["dream", *words]) == 0
     recipe = Recipe.from_file(tmp_path / "dream.tif")
@@ -493,7 +471,7 @@ def test_the_command_line_goes_over_to_the_disk_and_does_it_again(
 def test_snapshots_of_a_picture_on_disk_are_refused_in_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    photo = written(tmp_path / "photo.jpg", pixels(1300, 1900))
+    photo = write_picture(tmp_path / "photo.jpg", pixels(1300, 1900))
     words = [str(photo), "-o", str(tmp_path / "dream.tif"), "--memory", "400MB", "--snapshots", "2"]
     assert main(["dream", *words]) == 2
     assert re.fullmatch(r"reverie: snapshots need the whole picture in memory: .*\n", capsys.readouterr().err)
