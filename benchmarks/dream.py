@@ -20,8 +20,8 @@ from machine import describe
 
 import reverie as rv
 from reverie.ascent.octaves import octave_sizes
-from reverie.image.resample import image_size, resize, sized
-from reverie.recipe.inputs import EXAMPLE, path_of
+from reverie.image.resample import image_size, resize, resize_longest_side
+from reverie.recipe.inputs import EXAMPLE, input_path
 
 WISH = "fire8^2"
 
@@ -33,10 +33,10 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=6)
     given = parser.parse_args()
     print(describe())
-    image = rv.open_image(path_of(EXAMPLE))
-    against_its_steps(sized(image, given.size), given.runs)
+    image = rv.open_image(input_path(EXAMPLE))
+    against_its_steps(resize_longest_side(image, given.size), given.runs)
     if given.seeds:
-        in_bfloat16(sized(image, 256), given.seeds)
+        in_bfloat16(resize_longest_side(image, 256), given.seeds)
 
 
 def against_its_steps(image: torch.Tensor, runs: int) -> None:

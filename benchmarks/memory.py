@@ -43,9 +43,9 @@ def photograph(path: Path, megapixels: float) -> Path:
     """The astronaut enlarged, with fine detail of its own: 8 bits as a JPEG, 16 as a TIFF."""
     import pyvips
 
-    from reverie.recipe.inputs import EXAMPLE, path_of
+    from reverie.recipe.inputs import EXAMPLE, input_path
 
-    photo = pyvips.Image.new_from_file(str(path_of(EXAMPLE)))
+    photo = pyvips.Image.new_from_file(str(input_path(EXAMPLE)))
     width, height = int((megapixels * 1.25e6) ** 0.5), int((megapixels * 0.8e6) ** 0.5)
     large = photo.resize(width / photo.width, vscale=height / photo.height, kernel="cubic")
     large = large.crop(0, 0, min(width, large.width), min(height, large.height))
@@ -70,7 +70,7 @@ def measured(source: Path, target: Path, memory: str) -> dict[str, float]:
 
 def dreamed(source: str, target: str, memory: str) -> None:
     """What the new process does."""
-    import reverie.cli.dreaming  # noqa: F401 (what it takes to be loaded is not the dream's)
+    import reverie.jobs.outcomes  # noqa: F401 (what it takes to be loaded is not the dream's)
     from reverie._native.memory import peak_memory
     from reverie.cli import main as dream
 

@@ -24,7 +24,8 @@ from machine import describe
 from torch import Tensor
 
 import reverie as rv
-from reverie.image.panorama import view
+from reverie.image.panorama import render_view
+from reverie.settings import Panorama
 
 NEAR = range(3, 9)
 """How far away the columns near one are."""
@@ -35,7 +36,8 @@ STRIPS = (0, 15, 30, 35, 39, 43, 50, 65, 90)
 def main(width: int = 512, turns: int = 12) -> None:
     print(f"{describe()}\n{width} pixels wide")
     model = rv.load_model("squeezenet")
-    for panorama in ("on", "off"):
+    flat_or_not: tuple[Panorama, ...] = ("on", "off")
+    for panorama in flat_or_not:
         ratios = wrap_ratios(model, panorama, width, turns)
         error = statistics.stdev(ratios) / math.sqrt(turns)
         print(f"{panorama:>3}  wrap column {statistics.mean(ratios):.3f} +- {error:.3f} ({turns} turns)", flush=True)
@@ -48,12 +50,12 @@ def main(width: int = 512, turns: int = 12) -> None:
         )
 
 
-def changed(image: Tensor, model: rv.Model, panorama: str, seed: int) -> Tensor:
+def changed(image: Tensor, model: rv.Model, panorama: Panorama, seed: int) -> Tensor:
     """What a dream of the default settings adds."""
     return rv.dream(image, model, "fire8^2", rv.Settings(panorama=panorama, seed=seed)) - image
 
 
-def wrap_ratios(model: rv.Model, panorama: str, width: int, turns: int) -> list[float]:
+def wrap_ratios(model: rv.Model, panorama: Panorama, width: int, turns: int) -> list[float]:
     """In each turn of a landscape, how rough the wrap column is by how rough the others find the same place."""
     image, columns = landscape(width), [turn * width // turns for turn in range(turns)]
     found = []
@@ -100,7 +102,7 @@ def strips(change: Tensor) -> list[tuple[int, float]]:
 def pinwheel(change: Tensor, pole: int) -> float:
     """In a view straight at a pole: the roughness around the middle by the roughness toward it."""
     side = 256
-    seen = view(change, 0, pole, 60, (side, side))
+    seen = render_view(change, 0, pole, 60, (side, side))
     place = (torch.arange(side) - (side - 1) / 2) / side
     y, x = torch.meshgrid(place, place, indexing="ij")
     radius = torch.hypot(x, y)

@@ -15,10 +15,10 @@ import torch
 from machine import describe
 
 import reverie as rv
-from reverie.ascent.octaves import finished
-from reverie.gradient.tiling import Plan, affordable_halo
-from reverie.image.resample import sized
-from reverie.recipe.inputs import EXAMPLE, path_of
+from reverie.ascent.octaves import finish_dream
+from reverie.gradient.tiling import TilePlan, affordable_halo
+from reverie.image.resample import resize_longest_side
+from reverie.recipe.inputs import EXAMPLE, input_path
 
 
 def main() -> None:
@@ -29,7 +29,7 @@ def main() -> None:
     given = parser.parse_args()
     print(describe())
     model, wish = rv.load_model("squeezenet"), rv.objective("fire8^2")
-    image = sized(rv.open_image(path_of(EXAMPLE)), given.size)
+    image = resize_longest_side(rv.open_image(input_path(EXAMPLE)), given.size)
 
     def dreamed(tile: int | None) -> torch.Tensor:
         """One picture for every seed (seeds, 3, h, w)."""
@@ -37,13 +37,13 @@ def main() -> None:
         for seed in range(given.seeds):
             settings = rv.Settings(seed=seed)
             gradient = rv.dream_gradient(model, wish, settings, tile)
-            dreams.append(finished(rv.dream_steps(image, gradient, settings), image))
+            dreams.append(finish_dream(rv.dream_steps(image, gradient, settings), image))
         return torch.cat(dreams)
 
     whole = dreamed(None)
     for tile in given.tiles:
         halo = affordable_halo(tile)
-        plan = Plan.of(model, wish, tile, halo)
+        plan = TilePlan.of(model, wish, tile, halo)
         rows, columns = ([window.owned[0] for window in plan.windows(side)][1:] for side in image.shape[-2:])
         ratio, own = (energy(picture, rows, columns) for picture in (dreamed(tile), whole))
         cut = f"{len(rows) + 1} x {len(columns) + 1} windows of {tile}, halo {plan.before} and {plan.behind}"

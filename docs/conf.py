@@ -4,9 +4,10 @@ from importlib.metadata import version as version_of
 
 project = "Reverie"
 version = release = version_of("reverie")
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
+nb_execution_mode = "off"  # tests/test_tutorial.py runs it; the page shows what it gave
 html_theme = "furo"
 html_title = "Reverie"
 exclude_patterns = ["_build"]

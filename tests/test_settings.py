@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reverie.cli.features import VisualFlags
-from reverie.cli.flags import SettingsFlags
+from reverie.cli.flags import SettingsFlags, VisualFlags
 from reverie.errors import SettingsError, UnknownName
 from reverie.settings import CheckedFields, Octaves, Setting, Settings, Style, VisualSettings
 
@@ -24,7 +23,7 @@ NUMBERS = [(cls, each) for cls, each in CASES if each.kind in (int, float)]
 WHOLE = [(cls, each) for cls, each in NUMBERS if each.kind is int]
 
 
-def over(cases: list[Case]) -> Any:
+def over(cases: list[Case]) -> pytest.MarkDecorator:
     """The same test for every one of these fields."""
     names = [f"{cls.__name__}.{each.name}" for cls, each in cases]
     return pytest.mark.parametrize(("cls", "field"), cases, ids=names)
@@ -118,7 +117,8 @@ def test_only_some_may_be_unset(cls: type[CheckedFields], field: Setting) -> Non
 def test_a_choice_is_one_of_those_there_are(cls: type[CheckedFields], field: Setting) -> None:
     for choice in field.choices:
         assert getattr(settings_with(cls, field.name, choice), field.name) == choice
-    for value in ("max", "", field.choices[0].upper(), 1, True, ["std"], {}):
+    others: list[Any] = ["max", "", field.choices[0].upper(), 1, True, ["std"], {}]
+    for value in others:
         with pytest.raises(SettingsError) as caught:
             settings_with(cls, field.name, value)
         assert str(caught.value) == f"{field.name} is {value!r}; expected one of {', '.join(field.choices)}"
@@ -126,7 +126,8 @@ def test_a_choice_is_one_of_those_there_are(cls: type[CheckedFields], field: Set
 
 @over([(cls, each) for cls, each in CASES if each.kind is bool])
 def test_a_switch_is_on_or_off(cls: type[CheckedFields], field: Setting) -> None:
-    for value in (1, 0, 1.0, "true", []):
+    others: list[Any] = [1, 0, 1.0, "true", []]
+    for value in others:
         with pytest.raises(SettingsError, match=f"^{field.name} is .*; expected true or false$"):
             settings_with(cls, field.name, value)
 
@@ -206,7 +207,8 @@ def values_of(field: Setting) -> st.SearchStrategy[Any]:
         allowed: Any = st.integers(int(least), int(most)) if field.kind is int else st.floats(least, most)
     else:
         allowed = st.sampled_from(field.choices or (True, False))
-    return st.none() | allowed if field.optional else allowed
+    either: st.SearchStrategy[Any] = st.none() | allowed if field.optional else allowed
+    return either
 
 
 @pytest.mark.parametrize("cls", [Settings, VisualSettings])

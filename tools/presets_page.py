@@ -21,10 +21,10 @@ import pyvips
 from reverie.image.arrays import open_image
 from reverie.image.writing import save_image
 from reverie.jobs.shortcuts import dream
-from reverie.models.catalog import DEFAULT, spec_of
+from reverie.models.catalog import DEFAULT_MODEL, find_entry
 from reverie.models.load import load_model
 from reverie.recipe import presets
-from reverie.recipe.inputs import EXAMPLE, path_of
+from reverie.recipe.inputs import EXAMPLE, input_path
 from reverie.recipe.presets import PRESETS, Preset
 from reverie.settings import Settings
 from reverie.types import Image
@@ -44,7 +44,7 @@ def main(pictures: bool) -> None:
 def draw(folder: Path) -> None:
     """Dreams the example by every preset that the bundled network is for, and keeps it small."""
     folder.mkdir(parents=True, exist_ok=True)
-    photo, model = open_image(path_of(EXAMPLE)), load_model()
+    photo, model = open_image(input_path(EXAMPLE)), load_model()
     for preset in filter(is_pictured, PRESETS.values()):
         dreamed = dream(photo, model, wish_of(preset), Settings.of(preset.settings))
         save_small(dreamed.cpu(), folder / f"{preset.name}.jpg")
@@ -60,12 +60,12 @@ def save_small(image: Image, path: Path) -> None:
 
 
 def is_pictured(preset: Preset) -> bool:
-    return not preset.objectives or DEFAULT in preset.objectives
+    return not preset.objectives or DEFAULT_MODEL in preset.objectives
 
 
 def wish_of(preset: Preset) -> str:
     """What the bundled network dreams of in the picture."""
-    return SHOWN.get(preset.name) or preset.objective(DEFAULT) or spec_of(DEFAULT).objective
+    return SHOWN.get(preset.name) or preset.objective(DEFAULT_MODEL) or find_entry(DEFAULT_MODEL).objective
 
 
 def page() -> str:

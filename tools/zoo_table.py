@@ -24,14 +24,14 @@ import torch
 from reverie.errors import WeightsError
 from reverie.gradient.base import gradient_of
 from reverie.image.arrays import open_image
-from reverie.image.resample import sized
+from reverie.image.resample import resize_longest_side
 from reverie.image.writing import save_image
 from reverie.jobs.shortcuts import dream
 from reverie.models.load import load_model
-from reverie.models.receptive_field import geometry
+from reverie.models.receptive_field import measure_geometry
 from reverie.objectives.default import default_objective
 from reverie.objectives.parser import objective
-from reverie.recipe.inputs import EXAMPLE, path_of
+from reverie.recipe.inputs import EXAMPLE, input_path
 from reverie.settings import Settings
 from reverie.types import Model
 
@@ -83,7 +83,7 @@ def row(name: str, timed: bool, pictures: Path | None) -> list[str]:
         model, weights = load_model(name, weights="random"), "random"
     wish = default_objective(model)
     layer = objective(wish).layers[0]
-    seen = geometry(model, [layer])[layer]
+    seen = measure_geometry(model, [layer])[layer]
     parameters = sum(trainable for trainable, _ in model.parameters.values())
     field = str(seen.receptive_field or "all")
     milliseconds = f"{1000 * seconds(model, wish):.0f}" if timed else "-"
@@ -99,8 +99,8 @@ def picture(name: str, model: Model, wish: str, folder: Path) -> str:
     path = folder / f"{re.sub('[^A-Za-z0-9]+', '-', name)}.jpg"
     height, _ = own_size(model) or (SIDE, SIDE)
     settings = Settings(size=height, octaves=1 if own_size(model) else None)
-    dreamed = dream(open_image(path_of(EXAMPLE)), model, wish, settings)
-    save_image(sized(dreamed.cpu(), WIDTH), path, quality=QUALITY)
+    dreamed = dream(open_image(input_path(EXAMPLE)), model, wish, settings)
+    save_image(resize_longest_side(dreamed.cpu(), WIDTH), path, quality=QUALITY)
     return f"![What {name} dreams of]({Path(os.path.relpath(path, DOCS)).as_posix()})"
 
 

@@ -19,12 +19,21 @@ from .image.arrays import open_image as open_image
 from .image.reading import Photo as Photo
 from .image.reading import read_photo as read_photo
 from .image.writing import save_image as save_image
+from .jobs.door import prepare as prepare
+from .jobs.job import Job as Job
+from .jobs.job import Progress as Progress
+from .jobs.job import Report as Report
+from .jobs.job import Run as Run
+from .jobs.networks import Networks as Networks
+from .jobs.outcomes import Outcome as Outcome
+from .jobs.outcomes import run_all as run_all
+from .jobs.queue import Queue as Queue
 from .jobs.shortcuts import dream as dream
 from .jobs.shortcuts import run as run
-from .models.hooked.wrapping import Model as Model
 from .models.hooked.wrapping import wrap as wrap
 from .models.load import available_models as available_models
 from .models.load import load_model as load_model
+from .models.spec import ModelSpec as ModelSpec
 from .objectives.base import Objective as Objective
 from .objectives.base import channel as channel
 from .objectives.base import layer as layer
@@ -40,10 +49,15 @@ from .objectives.penalties import contrast as contrast
 from .objectives.penalties import keep as keep
 from .objectives.penalties import total_variation as total_variation
 from .recipe.recipe import Recipe as Recipe
+from .recipe.recipe import VisualRecipe as VisualRecipe
+from .recipe.recipe import read_recipe as read_recipe
+from .settings import Octaves as Octaves
 from .settings import Settings as Settings
+from .settings import Style as Style
 from .settings import VisualSettings as VisualSettings
 from .types import Gradient as Gradient
 from .types import Image as Image
+from .types import Model as Model
 from .types import Step as Step
 
 __version__: str

@@ -1,19 +1,19 @@
-"""Everything that can go wrong by a user's hand.
+"""The exceptions for mistakes that a user can correct.
 
 Each message is one line: what was got, what was expected, what to do. The command line prints it alone and exits 2.
 
     ReverieError
      ├── UnknownName        a model, layer, channel, preset or setting that does not exist; names the nearest
-     │    └── UnknownLayer  a layer that a network does not have, or that is no image-like one
-     ├── WordingError       an objective that cannot be read; says up to where it could
+     │    └── UnknownLayer  a layer that a network does not have, or whose output is not (b, c, h, w)
+     ├── WordingError       an objective in words that cannot be parsed; says where
      ├── SettingsError      a number outside its bounds
      ├── ImageFileError     a picture that cannot be read or written
-     ├── ImageTooSmall      a picture smaller than the wished layers can see
-     ├── SizeRefused        a picture of a size that the network does not take; carries one that it does
+     ├── ImageTooSmall      a picture too small for the layers of the objective
+     ├── SizeRefused        a picture of a size that the network does not accept; carries one that it does
      ├── WeightsError       weights missing, changed, or of another network
-     ├── RecipeError        a recipe missing, unreadable, or of a changed input
+     ├── RecipeError        a recipe that is missing or unreadable, or whose input changed
      ├── ReportError        a report that cannot be written where it was asked for
-     ├── ScoreError         a score that became nan or infinite; carries the picture before it
+     ├── ScoreError         a score that became NaN or infinite; carries the picture before it
      └── MissingExtra       an optional dependency that is not installed
 """
 
@@ -25,40 +25,45 @@ from typing import Any
 
 
 class ReverieError(Exception):
-    """A mistake that its user can mend; `str(error)` is one line that says how."""
+    """The base of all errors that a user can correct; `str(error)` is one line that says how."""
 
 
 class UnknownName(ReverieError, KeyError):
-    """A name that does not exist. `known` are the names that do."""
+    """A name that does not exist; the message suggests similar ones.
+
+    `kind` says what was named ("layer of squeezenet"), `known` are the names that exist.
+    """
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
-        super().__init__(f"no {kind} is called {name!r}{nearest(name, known)}")
+        super().__init__(f"no {kind} is called {name!r}{suggest_names(name, known)}")
 
     def __str__(self) -> str:  # KeyError would print the repr
         return str(self.args[0])
 
 
 class UnknownLayer(UnknownName):
-    """A layer that a model does not have, or that answers with no grid of activations.
+    """A layer that a model does not have, or whose output is not a feature map (b, c, h, w).
 
-    Of layers of the second kind the model's `other_layers` may say, by name, why that is so.
+    A model's optional `other_layers` maps the names of layers of the second kind to the reason.
     """
 
     def __init__(self, model: Any, name: str) -> None:
         super().__init__(f"layer of {model.name}", name, model.layers)
         classes, why = getattr(model, "classes", None), getattr(model, "other_layers", {}).get(name)
         if why is not None:
-            near = ", ".join(outermost([each for each in model.layers if each != classes], MOST_LISTED)[-4:])
-            wish = f"{near}, or for a class say class:NUMBER" if classes else near
-            self.args = (f"{name} of {model.name} is no image-like layer ({why}): take one that is, such as {wish}",)
+            near = ", ".join(
+                select_outermost([each for each in model.layers if each != classes], MAX_LISTED_NAMES)[-4:]
+            )
+            choices = f"{near}, or for a class say class:NUMBER" if classes else near
+            self.args = (f"{name} of {model.name} is no image-like layer ({why}): take one that is, such as {choices}",)
 
 
 class WordingError(ReverieError, ValueError):
-    """An objective in words that cannot be read."""
+    """An objective in words that cannot be parsed."""
 
 
 class SettingsError(ReverieError, ValueError):
-    """A number outside its bounds."""
+    """A setting outside its bounds."""
 
 
 class ImageFileError(ReverieError, OSError):
@@ -66,11 +71,11 @@ class ImageFileError(ReverieError, OSError):
 
 
 class ImageTooSmall(ReverieError, ValueError):
-    """A picture smaller than the wished layers can see."""
+    """A picture too small for the layers of the objective."""
 
 
 class SizeRefused(ReverieError, ValueError):
-    """A picture of a size that the network does not take. `size` is a (height, width) that it takes."""
+    """A picture of a size that the network does not accept; `size` is a (height, width) that it does."""
 
     def __init__(self, message: str, size: tuple[int, int]) -> None:
         super().__init__(message)
@@ -78,7 +83,7 @@ class SizeRefused(ReverieError, ValueError):
 
 
 class WeightsError(ReverieError, ValueError):
-    """Weights that are missing, changed, or of another network."""
+    """Weights that are missing, damaged, or made for another network."""
 
 
 class RecipeError(ReverieError, ValueError):
@@ -90,7 +95,7 @@ class ReportError(ReverieError, OSError):
 
 
 class ScoreError(ReverieError, ArithmeticError):
-    """A score that became nan or infinite. `image` is the picture before that step."""
+    """A score that became NaN or infinite; `image` is the picture before that step."""
 
     def __init__(self, message: str, image: Any = None) -> None:
         super().__init__(message)
@@ -104,23 +109,34 @@ class MissingExtra(ReverieError, ImportError):
         super().__init__(f"{purpose} needs the extra {extra!r}: pip install 'reverie[{extra}]'")
 
 
-def nearest(name: str, known: Iterable[str], most: int = 3) -> str:
-    """The known names nearest to a mistyped one, as the tail of a sentence: `; did you mean "fire8"?`."""
+def suggest_names(name: str, known: Iterable[str], most: int = 3) -> str:
+    """The known names most similar to a mistyped one, as the end of a sentence: `; did you mean "fire8"?`.
+
+    Where none is similar, those that contain it; where none does, a list of the known names.
+    """
     names = list(known)
     close = difflib.get_close_matches(name, names, n=most, cutoff=0.5)
     close = close or [each for each in names if name and name.lower() in each.lower()][:most]
     if close:
         return "; did you mean " + " or ".join(close) + "?"
-    shown = outermost(names, MOST_LISTED)
-    return "; known: " + ", ".join(shown[:MOST_LISTED]) + (", ..." if len(names) > min(len(shown), MOST_LISTED) else "")
+    shown = select_outermost(names, MAX_LISTED_NAMES)
+    return (
+        "; known: "
+        + ", ".join(shown[:MAX_LISTED_NAMES])
+        + (", ..." if len(names) > min(len(shown), MAX_LISTED_NAMES) else "")
+    )
 
 
-MOST_LISTED = 40
-"""How many names are told where one of them was meant."""
+MAX_LISTED_NAMES = 40
+"""The most names that one error message lists."""
 
 
-def outermost(names: Sequence[str], most: int) -> list[str]:
-    """Dotted names without those that lie deepest within others, so that at most so many are left where that can be."""
+def select_outermost(names: Sequence[str], most: int) -> list[str]:
+    """The dotted names of the outer modules: as many levels of nesting as give at most `most` names.
+
+    All names, if even those of the outermost level are more.
+    """
+    # A network has hundreds of nested layers ("blocks.3.attn.proj"); the outer ones tell a reader what it is made of.
     depths = sorted({name.count(".") for name in names})
     levels = [[name for name in names if name.count(".") <= depth] for depth in depths]
     return max((level for level in levels if len(level) <= most), key=len, default=list(names))

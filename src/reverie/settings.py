@@ -1,9 +1,9 @@
-"""The numbers of a dream. Every default has its home here, and so has every bound.
+"""The settings of a dream and of a visualization, with their defaults, bounds and descriptions.
 
-The type of a field says all there is to say of it: msgspec checks values against it, the command line reads its flags
-from it, and a form is built from the JSON schema that msgspec makes of it.
+They are defined here only, in the types of the fields: msgspec checks values against these types, and the flags of the
+command line and the JSON schema for forms are made from them.
 
-Imports no torch: `reverie --help` reads it.
+Imports no torch, so that `reverie --help` is quick.
 """
 
 from __future__ import annotations
@@ -23,34 +23,35 @@ from reverie.errors import SettingsError, UnknownName
 Normalization: TypeAlias = Literal["std", "mean-abs", "none"]
 Panorama: TypeAlias = Literal["auto", "on", "off", "force"]
 Parametrization: TypeAlias = Literal["fourier", "pixel"]
-PANORAMAS: tuple[str, ...] = get_args(Panorama)
+PANORAMA_CHOICES: tuple[str, ...] = get_args(Panorama)
 
-Own = TypeVar("Own", bound="CheckedFields")
+FieldsT = TypeVar("FieldsT", bound="CheckedFields")
 
-UNSAID = ("overshoot", False)
-"""What recipes do not say: it is so in all but the oldest."""
+OMITTED_SETTING = ("overshoot", False)
+"""A setting and the value with which recipes leave it out: only pictures of version 0.1.0 had another."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One field of settings, as its type describes it."""
+    """The description of one field of settings, read from its type annotation."""
 
     name: str
     annotation: Any
-    """The whole type, with bounds and None: what msgspec checks a value against."""
+    """The whole annotation, with bounds and None, against which msgspec checks a value."""
     kind: type
     """int, float, str or bool."""
     about: str
+    """One line for a user, as the command line's help shows it."""
     default: Any
     choices: tuple[str, ...] = ()
-    """The only texts allowed; empty for numbers and switches."""
+    """The allowed strings; empty for numbers and booleans."""
     least: float | None = None
     most: float | None = None
-    """The bounds of a number, both allowed."""
+    """The bounds of a number, inclusive."""
 
     @classmethod
     def of(cls, name: str, annotation: Any, default: Any) -> Setting:
-        """Read from `Annotated[X, Meta(...)]` or `Annotated[X, Meta(...)] | None`, X a Literal for choices."""
+        """Reads `Annotated[X, Meta(...)]` or `Annotated[X, Meta(...)] | None`; X is a Literal for choices."""
         described = annotation
         if NoneType in get_args(annotation):
             (described,) = (each for each in get_args(annotation) if each is not NoneType)
@@ -60,11 +61,11 @@ class Setting:
 
     @property
     def optional(self) -> bool:
-        """Whether it may be unset: None."""
+        """Whether None is allowed."""
         return NoneType in get_args(self.annotation)
 
     def check(self, value: Any) -> Any:
-        """The value in the field's own type; raises `SettingsError` for one that does not fit."""
+        """The value, converted to the field's type; raises `SettingsError` for one that does not fit."""
         if isinstance(value, float):
             # msgspec takes neither 15.0 for a whole number, as TOML and JSON may have it, nor NumPy's float64
             value = int(value) if self.kind is int and value.is_integer() else float(value)
@@ -74,7 +75,7 @@ class Setting:
             raise SettingsError(f"{self.name} is {value!r}; expected {self.expectation(value)}") from None
 
     def expectation(self, value: Any) -> str:
-        """What a value should have been, so that the one who gave it can mend it: msgspec names one bound only."""
+        """What was expected in the place of a wrong value, for the error message: msgspec names one bound only."""
         if self.choices:
             return f"one of {', '.join(self.choices)}"
         if self.kind is bool:
@@ -85,25 +86,25 @@ class Setting:
 
 
 class CheckedFields:
-    """The base of dataclasses whose fields are checked against their types when they are made."""
+    """Base of frozen dataclasses that check their fields' values against their types on creation."""
 
     ORDER: ClassVar[tuple[str, ...]] = ()
-    """The names of the fields, where their order is not that of the class."""
+    """The names of all fields in the order to list them; empty: as the class defines them."""
 
     def __post_init__(self) -> None:
         for each in self.fields():
             object.__setattr__(self, each.name, each.check(getattr(self, each.name)))
 
     @classmethod
-    @lru_cache  # types take longer to read than values to check
+    @lru_cache  # reading annotations takes longer than checking values, and is done for every instance
     def fields(cls) -> tuple[Setting, ...]:
-        """What there is to set, in order."""
+        """The descriptions of all fields, in order."""
         annotations = get_type_hints(cls, include_extras=True)
         defaults = {each.name: each.default for each in dataclasses.fields(cls)}  # type: ignore[arg-type]
         return tuple(Setting.of(name, annotations[name], defaults[name]) for name in cls.ORDER or defaults)
 
     @classmethod
-    def of(cls: type[Own], values: Mapping[str, Any]) -> Own:
+    def of(cls: type[FieldsT], values: Mapping[str, Any]) -> FieldsT:
         """Settings from a mapping of field names, such as a TOML table; raises `UnknownName` for any other name."""
         known = [each.name for each in cls.fields()]
         for name in values:
@@ -112,15 +113,15 @@ class CheckedFields:
         return cls(**values)
 
     def as_dict(self) -> dict[str, Any]:
-        """The fields that are set, in order: what a recipe writes down. `overshoot` is there only where it is true."""
+        """The fields that are not None, by name, in a recipe's order; `overshoot` only if it is true."""
         values = {each.name: getattr(self, each.name) for each in self.fields()}
-        return {name: value for name, value in values.items() if value is not None and (name, value) != UNSAID}
+        return {name: value for name, value in values.items() if value is not None and (name, value) != OMITTED_SETTING}
 
     @classmethod
     def schema(cls) -> dict[str, Any]:
-        """The JSON schema of `as_dict`, its properties in order: what a form is built from.
+        """The JSON schema of `as_dict`, its properties in order, from which a form can be built.
 
-        What holds between two fields (`larger_octaves` is below `octaves`) it does not say.
+        Conditions between two fields (`larger_octaves` is less than `octaves`) are not part of it.
         """
         _, components = msgspec.json.schema_components([cls])
         schema = components[cls.__name__]
@@ -133,7 +134,7 @@ class CheckedFields:
 
 @dataclass(frozen=True, kw_only=True)
 class Octaves(CheckedFields):
-    """What the loop over the octaves reads: their sizes, and the steps in each."""
+    """The settings of the loop over the octaves: the sizes of the image, and the steps at each."""
 
     octaves: (
         Annotated[int, Meta(ge=1, le=64, description="how many sizes to dream at; unset: down to about 150 pixels")]
@@ -166,13 +167,16 @@ class Octaves(CheckedFields):
 
     @property
     def around(self) -> bool:
-        """Whether the picture goes around a sphere. "auto" is for who knows the file; a picture alone does not say."""
+        """Whether the image is an equirectangular panorama.
+
+        False for "auto", which is decided by the metadata of a file before a dream begins.
+        """
         return self.panorama in ("on", "force")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Style(CheckedFields):
-    """What is wrapped around the gradient of an objective, and so how its dream looks."""
+    """The settings of the wrappers around an objective's gradient, which give a dream its look."""
 
     jitter: Annotated[
         int,
@@ -198,7 +202,7 @@ class Style(CheckedFields):
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(Octaves, Style):
-    """How a dream is dreamed. Raises `SettingsError` for a number outside its bounds."""
+    """All settings of a dream. Raises `SettingsError` for a value of another type, or outside its bounds."""
 
     size: (
         Annotated[
@@ -209,7 +213,7 @@ class Settings(Octaves, Style):
     ) = None
     seed: Annotated[int, Meta(ge=0, le=2**63 - 1, description="what chance begins from")] = 0
 
-    ORDER = (  # recipes are compared as text, and have had this order since the first
+    ORDER = (  # recipes are compared as text, and have had this order since 0.1.0
         "octaves",
         "octave_scale",
         "larger_octaves",
@@ -233,10 +237,10 @@ class Settings(Octaves, Style):
 
 @dataclass(frozen=True, kw_only=True)
 class VisualSettings(CheckedFields):
-    """How a wish is visualized, from noise. Raises `SettingsError` for a number outside its bounds.
+    """The settings of a visualization, an ascent from noise. Raises `SettingsError` as `Settings` does.
 
-    Step size and decay are measured as lucid's, whose own are 0.05 and 1 at 512 steps. Smaller steps keep the colors
-    of nature for longer, more damping and stronger turns make shapes of lines.
+    Step size and decay have lucid's units; its own values are 0.05 and 1 at 512 steps. Smaller steps keep natural
+    colors for longer; a larger decay and stronger rotation give coherent shapes in the place of lines.
     """
 
     size: Annotated[int, Meta(ge=16, le=8192, description="sides of the picture in pixels")] = 512

@@ -1,10 +1,11 @@
-"""The vocabulary: what flows between the modules.
+"""The types that the modules exchange.
 
 Image        float32 tensor (b, 3, h, w), sRGB, 0 black to 1 white, on any device
-Activations  what the layers of a network answer to it: {layer: tensor (b, c, h, w)}
+Activations  the outputs of a network's layers for an image: {layer: tensor (b, c, h, w)}
+Score        one number for each image of a batch, (b,), always maximized
 Model        model(image, layers) -> activations
-Gradient     gradient(image) -> (score, grad): the one narrow waist of the house
-Step         one step of a dream
+Gradient     gradient(image) -> (score, grad): every feature of a dream wraps a function of this form
+Step         one step of gradient ascent
 """
 
 from __future__ import annotations
@@ -18,56 +19,59 @@ from jaxtyping import Float
 from torch import Tensor
 
 Image: TypeAlias = Float[Tensor, "b 3 h w"]
-Resized: TypeAlias = Float[Tensor, "b 3 _h _w"]  # an image of another size than the one it was made from
+ResizedImage: TypeAlias = Float[Tensor, "b 3 _h _w"]  # `_`: of another size than the image it was made from
 Score: TypeAlias = Float[Tensor, " b"]
-Activations: TypeAlias = Mapping[str, Float[Tensor, "b _c _h _w"]]  # of each layer its own
+Activations: TypeAlias = Mapping[str, Float[Tensor, "b _c _h _w"]]  # every layer has its own c, h, w
 Gradient: TypeAlias = Callable[[Image], tuple[Score, Image]]
 
-IMAGE = ".image"
-"""The name under which an objective reads the picture itself, beside the layers (total variation does): no layer's."""
+IMAGE_LAYER = ".image"
+"""The pseudo-layer under which an objective reads the image itself (total variation does).
 
-CHANGE = ".change"
-"""The name under which it reads what the picture differs by from the photograph of the same size (`keep` does)."""
+It begins with a dot, so that no layer of a network is called so.
+"""
+
+CHANGE_LAYER = ".change"
+"""The pseudo-layer for the image minus the photograph resized to its size (`keep` reads it)."""
 
 
 @runtime_checkable
 class Model(Protocol):
-    """A trained network: differentiable by torch, whatever framework runs it.
+    """A trained network that torch can differentiate, whichever framework runs it.
 
-    It owns its preprocessing, precision and memory format, and computes nothing above the highest layer asked for.
-    Images of one batch never influence each other.
+    The model does its own preprocessing and chooses its precision and memory format. It computes nothing above the
+    highest layer asked for. Images of one batch never influence each other.
     """
 
     @property
     def name(self) -> str:
-        """What `load_model` was asked for, e.g. "squeezenet"."""
+        """The name given to `load_model`, e.g. "squeezenet"."""
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """The names of its layers, lowest first."""
+        """The names of the layers that can be read, from the input upward."""
 
     @property
     def device(self) -> torch.device:
-        """Where it computes; an image is expected there."""
+        """The device of the weights; images must be on it."""
 
     @property
     def precision(self) -> str:
-        """ "float32" or "bfloat16": what it computes in. Images and scores are float32 always."""
+        """The type of the computation, "float32" or "bfloat16"; images and scores are always float32."""
 
     @property
     def digest(self) -> str:
-        """SHA-256 of its weights, in hexadecimal: what a recipe remembers it by."""
+        """SHA-256 of the weights, in hexadecimal; recipes store it to recognize the network."""
 
     @property
     def parameters(self) -> Mapping[str, tuple[int, int]]:
-        """For every top-level block, in order: its trainable and its non-trainable parameters, as published."""
+        """The counts of (trainable, non-trainable) parameters of each top-level block, in order, as published."""
 
     def __call__(self, image: Image, layers: Collection[str]) -> Activations:
-        """The activations of the layers asked for, each (b, c, h, w), attached to the image's graph."""
+        """The activations (b, c, h, w) of each layer asked for, attached to the image's autograd graph."""
 
 
 class Classifier(Model, Protocol):
-    """A model that ends in a classifier."""
+    """A model whose last layer is a classifier."""
 
     @property
     def classes(self) -> str:
@@ -75,28 +79,31 @@ class Classifier(Model, Protocol):
 
     @property
     def class_names(self) -> Sequence[str] | None:
-        """What they are called, each with its synonyms ("jay, blue jay"), in the channels' order; None: ImageNet's."""
+        """The name of each class and its synonyms ("jay, blue jay"), in the order of the channels; None: ImageNet's."""
 
     def logits(self, image: Image) -> Float[Tensor, "b n"]:
-        """What every class of an image scores, before the softmax."""
+        """The score of every class for each image, before the softmax."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step of gradient ascent within a dream.
-
-    `image` (b, 3, h, w) is the picture after the step, at its octave's size; `score` (b,) is what it had before
-    (so the first step's score is the start's). `octave` and `number` count from 0.
-    """
+    """One step of gradient ascent on the pixels, at one octave's size."""
 
     image: Image
+    """The picture after the step, (b, 3, h, w)."""
     score: Score
+    """The score (b,) of `before`, and so not of `image`: the gradient computed it on the way to the step."""
     number: int
+    """Which step of its octave this is, from 0."""
     steps: int
+    """The most steps that its octave has; it may end earlier (`Settings.max_score`)."""
+    before: Image
+    """The picture before the step, (b, 3, h, w): the one that `score` is of."""
     octave: int = 0
+    """Which octave it belongs to, from 0, the smallest."""
     octaves: int = 1
 
     @property
     def last(self) -> bool:
-        """Whether the dream ends with this step."""
+        """Whether this is the last step of the last octave."""
         return self.octave == self.octaves - 1 and self.number == self.steps - 1

@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 import torch
 
-from reverie.analysis.folder import fill, report_folder
-from reverie.analysis.machine import SIDE
-from reverie.cli import analyzing, main
+from reverie.analysis import compare
+from reverie.analysis.folder import draft_report_folder, write_files
+from reverie.analysis.machine import MATMUL_SIDES
+from reverie.cli import main
 from reverie.errors import ReportError, ScoreError
 from reverie.image.writing import save_image
+from reverie.settings import Settings
 
 SMALL = ["--weights", "random", "--device", "cpu", "--objective", "fire2 + fire3", "--octaves", "1", "--turns", "1"]
 SMALL += ["--steps", "2", "--jitter", "2"]
@@ -22,19 +24,21 @@ SMALL += ["--steps", "2", "--jitter", "2"]
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(SIDE, "cpu", 64)
+    monkeypatch.setitem(MATMUL_SIDES, "cpu", 64)
 
 
 @pytest.fixture
 def brief(monkeypatch: pytest.MonkeyPatch) -> None:
     """A report of two lines, for tests of where it goes: they need no figures."""
 
-    def write(plan: Any, folder: Path) -> None:
-        results = {"settings": plan.settings.as_dict(), "files": ["index.html"]}
-        fill(folder, {"index.html": b"brief", "results.json": json.dumps(results).encode()})
+    def write(settings: Settings, folder: Path) -> None:
+        results = {"settings": settings.as_dict(), "files": ["index.html"]}
+        write_files(folder, {"index.html": b"brief", "results.json": json.dumps(results).encode()})
 
-    monkeypatch.setattr(analyzing, "analyze", lambda images, variants, plan, watch: plan)
-    monkeypatch.setattr(analyzing, "write_report", write)
+    monkeypatch.setattr(
+        compare, "analyze_runs", lambda runs, variants, plan, watch: next(iter(runs.values())).recipe.settings
+    )
+    monkeypatch.setattr(compare, "write_report", write)
 
 
 @pytest.fixture
@@ -120,7 +124,7 @@ def test_places_that_hold_no_report_are_refused(photo: Path, tmp_path: Path) -> 
         (notes, "holds thesis.txt"),
         (tmp_path / "a\0b", "cannot be written"),
     ):
-        with pytest.raises(ReportError, match=said), report_folder(target):
+        with pytest.raises(ReportError, match=said), draft_report_folder(target):
             raise AssertionError("the work was begun")
     assert (notes / "thesis.txt").read_text() == "mine"
     assert left(tmp_path) == {"sky.png", "notes"}
@@ -140,7 +144,10 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path, monkeypatch: py
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "mkdir", refuse)
-    with pytest.raises(ReportError, match="cannot be written: Permission denied"), report_folder(tmp_path / "report"):
+    with (
+        pytest.raises(ReportError, match="cannot be written: Permission denied"),
+        draft_report_folder(tmp_path / "report"),
+    ):
         raise AssertionError("the work was begun")
 
 
@@ -155,7 +162,7 @@ def test_work_that_fails_leaves_nothing(
         (folder / "index.html").write_text("half")
         raise ScoreError("the score became [nan] at step 1")
 
-    monkeypatch.setattr(analyzing, "write_report", fail)
+    monkeypatch.setattr(compare, "write_report", fail)
     assert main(["analyze", str(photo), "-o", str(target), *SMALL, "--quiet"]) == 2
     assert (target / "index.html").read_bytes() == before
     assert left(tmp_path) == {"sky.png", "report"}
@@ -165,5 +172,5 @@ def test_photos_of_one_name_are_told_apart(photo: Path, tmp_path: Path) -> None:
     other = tmp_path / "other" / "sky.png"
     other.parent.mkdir()
     other.write_bytes(photo.read_bytes())
-    assert list(analyzing.names_of([photo, other, photo])) == [str(photo), str(other)]
-    assert list(analyzing.names_of([])) == ["astronaut.jpg"]
+    assert list(compare.name_photos([photo, other, photo])) == [str(photo), str(other)]
+    assert list(compare.name_photos([])) == ["astronaut.jpg"]

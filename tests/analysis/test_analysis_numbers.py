@@ -14,21 +14,31 @@ import pytest
 import torch
 
 from reverie.analysis import variants as variants_module
-from reverie.analysis.climb import Climb, climbed
-from reverie.analysis.flops import flops_of_step
-from reverie.analysis.layers import layer_statistics, statistics_of
-from reverie.analysis.machine import machine, matmul_peak
+from reverie.analysis.climb import Climb, record_climb
+from reverie.analysis.flops import count_step_flops
+from reverie.analysis.layers import measure_layers, summarize_activations
+from reverie.analysis.machine import inspect_machine, measure_matmul_peak
 from reverie.analysis.parameters import Parameters
-from reverie.analysis.timing import STEPS_A_TURN, Sample, Spread, Timing, order_of, ratios, take_turns, timed
+from reverie.analysis.timing import (
+    STEPS_A_TURN,
+    Spread,
+    TimedStep,
+    Timing,
+    compute_turn_ratios,
+    find_turn_order,
+    take_turns,
+    time_variants,
+)
 from reverie.analysis.variants import Variant, load_variants
 from reverie.ascent.octaves import dream_steps
 from reverie.errors import MissingExtra, SettingsError
-from reverie.gradient.base import gradient_of, score_of
+from reverie.gradient.base import gradient_of, make_score_function
 from reverie.gradient.compose import dream_gradient
 from reverie.models.load import load_model
 from reverie.objectives.base import layer
 from reverie.settings import Settings
 from reverie.types import Activations, Image, Model
+from runs import make_run
 
 WISH = layer("fire2") + layer("fire3")
 SETTINGS = Settings(octaves=2, steps=3, jitter=4, seed=5)
@@ -46,7 +56,7 @@ def image() -> Image:
 
 @pytest.fixture(scope="module")
 def climb(model: Model, image: Image) -> Climb:
-    return climbed(model, image, WISH, SETTINGS, (0, 2, 3))
+    return record_climb(make_run(image, model, WISH, SETTINGS), (0, 2, 3))
 
 
 def test_parameters_of_the_paper() -> None:
@@ -57,7 +67,7 @@ def test_parameters_of_the_paper() -> None:
 
 
 def test_layer_statistics_are_those_of_numpy(model: Model, image: Image) -> None:
-    for found in layer_statistics(model, image, ["fire3", "fire2"]):
+    for found in measure_layers(model, image, ["fire3", "fire2"]):
         with torch.no_grad():
             direct = model(image, [found.layer])[found.layer][0].numpy().astype(np.float64)
         assert found.shape == direct.shape
@@ -77,12 +87,12 @@ def test_layer_statistics_are_those_of_numpy(model: Model, image: Image) -> None
 
 
 def test_layers_come_lowest_first(model: Model, image: Image) -> None:
-    assert [each.layer for each in layer_statistics(model, image, {"fire3", "conv1"})] == ["conv1", "fire3"]
-    assert layer_statistics(model, image, ["image"]) == []
+    assert [each.layer for each in measure_layers(model, image, {"fire3", "conv1"})] == ["conv1", "fire3"]
+    assert measure_layers(model, image, ["image"]) == []
 
 
 def test_a_dead_layer_has_statistics() -> None:
-    found = statistics_of("dead", torch.zeros(3, 2, 2))
+    found = summarize_activations("dead", torch.zeros(3, 2, 2))
     assert (found.mean, found.deviation, found.zeros, sum(found.counts)) == (0, 0, 1, 12)
 
 
@@ -91,7 +101,7 @@ def test_operations_are_counted_by_hand(model: Model, image: Image) -> None:
     by_hand = 2 * 64 * 3 * 9 * height * width
     for _ in range(4):  # once its weights are in oneDNN's layout, a step's convolutions are hidden from the counter
         gradient_of(model, layer("conv1"))(image)
-    counted = flops_of_step(model, layer("conv1"), image)
+    counted = count_step_flops(model, layer("conv1"), image)
     assert counted is not None
     assert (counted.forward, counted.step) == (by_hand, 2 * by_hand)
 
@@ -114,10 +124,10 @@ class Foreign:
 
 
 def test_a_network_of_another_framework_is_counted_on_its_twin(model: Model, image: Image) -> None:
-    counted = flops_of_step(model, WISH, image)
+    counted = count_step_flops(model, WISH, image)
     assert counted is not None
-    assert flops_of_step(Foreign("squeezenet", model), WISH, image) == counted
-    assert flops_of_step(Foreign("keras:Unheard", model), WISH, image) is None
+    assert count_step_flops(Foreign("squeezenet", model), WISH, image) == counted
+    assert count_step_flops(Foreign("keras:Unheard", model), WISH, image) is None
 
 
 def test_scores_are_those_of_the_dream(model: Model, image: Image, climb: Climb) -> None:
@@ -131,7 +141,7 @@ def test_snapshots_are_the_pictures_at_their_steps(model: Model, image: Image, c
     assert [(each.octave, each.step) for each in climb.snapshots] == [(0, 0), (0, 2), (0, 3), (1, 0), (1, 2), (1, 3)]
     assert torch.allclose(climb.snapshots[0].picture, image, atol=1e-6)
     steps = list(dream_steps(image, dream_gradient(model, WISH, SETTINGS), SETTINGS))
-    score = score_of(model, WISH)
+    score = make_score_function(model, WISH)
     for each, number in ((climb.snapshots[4], 4), (climb.snapshots[5], 5)):
         assert torch.equal(each.picture, steps[number].image)
         assert each.score == pytest.approx(float(score(steps[number].image)))
@@ -149,19 +159,19 @@ def test_steps_beyond_the_last_become_it(
     model: Model, image: Image, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logging.getLogger("reverie"), "propagate", True)
-    found = climbed(model, image, WISH, Settings(octaves=1, steps=2), (0, 100, 200))
+    found = record_climb(make_run(image, model, WISH, Settings(octaves=1, steps=2)), (0, 100, 200))
     assert [each.step for each in found.snapshots] == [0, 2]
     assert "there are 2 steps in an octave: the picture at 100, 200" in caplog.text
 
 
 def test_an_octave_that_ends_early_shows_where(model: Model, image: Image) -> None:
-    found = climbed(model, image, WISH, Settings(octaves=1, steps=9, max_score=0.0), (0, 9))
+    found = record_climb(make_run(image, model, WISH, Settings(octaves=1, steps=9, max_score=0.0)), (0, 9))
     assert [each.step for each in found.snapshots] == [0, 1]
 
 
 def test_a_negative_step_is_refused(model: Model, image: Image) -> None:
     with pytest.raises(SettingsError, match="at is -1"):
-        climbed(model, image, WISH, SETTINGS, (0, -1))
+        record_climb(make_run(image, model, WISH, SETTINGS), (0, -1))
 
 
 def test_variants_take_turns() -> None:
@@ -178,13 +188,13 @@ def test_variants_take_turns() -> None:
 def test_ratios_compare_the_steps_of_one_turn() -> None:
     times = {"A": [[1, 1, 9], [10, 10, 10]], "B": [[2, 2, 2], [5, 5, 99]]}
     samples = [
-        Sample(name, turn, 0.0, float(seconds))
+        TimedStep(name, turn, 0.0, float(seconds))
         for name, turns in times.items()
         for turn, each in enumerate(turns)
         for seconds in each
     ]
-    assert ratios(samples, "B", "A") == [2, 0.5]
-    assert ratios(samples, "A", "A") == [1, 1]
+    assert compute_turn_ratios(samples, "B", "A") == [2, 0.5]
+    assert compute_turn_ratios(samples, "A", "A") == [1, 1]
 
 
 def test_spread_of_numbers() -> None:
@@ -196,12 +206,14 @@ def test_spread_of_numbers() -> None:
 @pytest.fixture(scope="module")
 def timings(model: Model, image: Image) -> list[Timing]:
     other = load_model("squeezenet", weights="random", seed=1, device="cpu", precision="bfloat16")
-    return timed([Variant("torch", model), Variant("torch", other)], image, WISH, SETTINGS, turns=2)
+    return time_variants(
+        [Variant("torch", model), Variant("torch", other)], make_run(image, model, WISH, SETTINGS), turns=2
+    )
 
 
 def test_timings_agree_with_their_samples(timings: list[Timing]) -> None:
     assert [timing.variant for timing in timings] == ["torch cpu float32", "torch cpu bfloat16"]
-    assert order_of(timings) == ["torch cpu float32", "torch cpu bfloat16"] * 2
+    assert find_turn_order(timings) == ["torch cpu float32", "torch cpu bfloat16"] * 2
     for timing in timings:
         seconds = [each.seconds for each in timing.samples]
         assert len(seconds) == 2 * STEPS_A_TURN
@@ -215,7 +227,7 @@ def test_variants_are_held_against_the_first(timings: list[Timing], model: Model
     assert first.ratio == Spread(1, 1, 1, 1, 1)
     assert first.cosine == pytest.approx(1)
     assert 0.9 < second.cosine < 1
-    assert first.score == pytest.approx(float(score_of(model, WISH)(image)))
+    assert first.score == pytest.approx(float(make_score_function(model, WISH)(image)))
     assert second.score == pytest.approx(first.score, rel=0.02)
 
 
@@ -263,9 +275,9 @@ def test_the_same_way_twice_is_one() -> None:
 
 
 def test_the_machine_is_told() -> None:
-    known = machine({"torch"})
+    known = inspect_machine({"torch"})
     assert known["processor"]
     assert known["cores"] >= 1
     assert known["versions"]["torch"] == torch.__version__.split("+")[0]
     assert "tensorflow" not in known["versions"]
-    assert matmul_peak(torch.device("cpu"), "float32", repeats=1, side=64) > 0
+    assert measure_matmul_peak(torch.device("cpu"), "float32", repeats=1, side=64) > 0

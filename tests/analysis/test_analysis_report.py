@@ -18,17 +18,17 @@ import pytest
 import pyvips
 import torch
 
-from reverie.analysis.analyze import Analysis, Plan, analyze
-from reverie.analysis.machine import SIDE
+from reverie.analysis.analyze import Analysis, AnalysisPlan, analyze_runs
+from reverie.analysis.machine import MATMUL_SIDES
 from reverie.analysis.report import write_report
-from reverie.analysis.style import digits
+from reverie.analysis.style import format_number
 from reverie.analysis.variants import Variant
-from reverie.errors import SettingsError
-from reverie.gradient.base import score_of
+from reverie.gradient.base import make_score_function
 from reverie.models.load import load_model
 from reverie.objectives.base import layer
 from reverie.settings import Settings
 from reverie.types import Image
+from runs import make_run
 
 WISH = layer("fire2") + layer("fire3")
 HOSTILE = '<script src="http://example.org/x.js">&.png'
@@ -51,14 +51,15 @@ def variants() -> list[Variant]:
 @pytest.fixture(scope="module", autouse=True)
 def quick() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(SIDE, "cpu", 64)
+        patch.setitem(MATMUL_SIDES, "cpu", 64)
         yield
 
 
 @pytest.fixture(scope="module")
 def analysis(photo: Image, variants: list[Variant], quick: None) -> Analysis:
-    plan = Plan(WISH, Settings(octaves=2, steps=2, jitter=4), at=(0, 2), turns=2)
-    return analyze({"a.png": photo, HOSTILE: photo.flip(3)}, variants, plan)
+    settings, photos = Settings(octaves=2, steps=2, jitter=4), {"a.png": photo, HOSTILE: photo.flip(3)}
+    runs = {name: make_run(image, variants[0].model, WISH, settings) for name, image in photos.items()}
+    return analyze_runs(runs, variants, AnalysisPlan(at=(0, 2), turns=2))
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +149,7 @@ def test_results_are_those_of_direct_computation(results: Any, photo: Image, var
         assert each["shape"] == list(direct.shape[1:])
         assert each["mean"] == pytest.approx(float(direct.mean()), rel=1e-5)
         assert each["share_of_zeros"] == pytest.approx(float((direct == 0).float().mean()), abs=1e-6)
-    assert found["sum_of_means"] == pytest.approx(float(score_of(model, WISH)(photo)), rel=1e-5)
+    assert found["sum_of_means"] == pytest.approx(float(make_score_function(model, WISH)(photo)), rel=1e-5)
     assert found["sum_of_means"] == pytest.approx(found["score_start"], rel=1e-5)
     total = sum(sum(kinds) for kinds in model.parameters.values())
     assert results["parameters"]["total"] == total == 1_235_496
@@ -184,21 +185,17 @@ def test_the_same_analysis_gives_the_same_files(analysis: Analysis, report: Path
 def test_an_objective_of_the_picture_alone_has_a_report(photo: Image, variants: list[Variant], tmp_path: Path) -> None:
     from reverie.objectives.penalties import total_variation
 
-    plan = Plan(-1 * total_variation(), Settings(octaves=1, steps=1), at=(), turns=1)
-    write_report(analyze({"a.png": photo}, variants[:1], plan), tmp_path)
+    run = make_run(photo, variants[0].model, -1 * total_variation(), Settings(octaves=1, steps=1))
+    write_report(analyze_runs({"a.png": run}, variants[:1], AnalysisPlan(at=(), turns=1)), tmp_path)
     Page((tmp_path / "index.html").read_text())
     assert json.loads((tmp_path / "results.json").read_text())["performance"]["flops"] is None
-
-
-def test_a_photo_of_two_images_is_refused(photo: Image, variants: list[Variant]) -> None:
-    with pytest.raises(SettingsError, match="two holds 2 images"):
-        analyze({"two": photo.expand(2, -1, -1, -1)}, variants, Plan(WISH))
 
 
 def test_drawing_is_imported_at_the_start_of_the_work_only() -> None:
     code = "import reverie.analysis, sys; assert 'matplotlib' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
-    code = "from reverie.analysis.style import drawing, drawn; import sys\nwith drawing(1, 1) as f: drawn(f, 'a', '')\n"
+    code = "from reverie.analysis.style import open_figure, render_figure; import sys\n"
+    code += "with open_figure(1, 1) as f: render_figure(f, 'a', '')\n"
     subprocess.run([sys.executable, "-c", code + "assert 'matplotlib.pyplot' not in sys.modules"], check=True)
 
 
@@ -214,4 +211,4 @@ def test_drawing_is_imported_at_the_start_of_the_work_only() -> None:
     ],
 )
 def test_numbers_keep_their_digits(value: float, text: str) -> None:
-    assert digits(value) == text
+    assert format_number(value) == text

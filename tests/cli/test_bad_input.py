@@ -12,7 +12,7 @@ import PIL.Image
 import pytest
 
 from command import FEW, Answer, Command
-from reverie.cli import dreaming
+from reverie.jobs import networks
 
 pytestmark = pytest.mark.bundled
 
@@ -37,7 +37,7 @@ def without_work(monkeypatch: pytest.MonkeyPatch) -> None:
     def load_model(*words: Any, **how: Any) -> None:
         raise AssertionError("a network was loaded")
 
-    monkeypatch.setattr(dreaming, "load_model", load_model)
+    monkeypatch.setattr(networks, "load_model", load_model)
 
 
 @pytest.fixture

@@ -15,10 +15,11 @@ import torch
 
 from command import FEW, Command
 from reverie import __version__
-from reverie.cli import dreaming
-from reverie.image.embedding import read_recipe
+from reverie.image.embedding import read_recipe_text
 from reverie.image.reading import read_photo
+from reverie.jobs import networks
 from reverie.models.load import load_model
+from reverie.models.spec import ModelSpec
 from reverie.models.weights import save_weights
 from reverie.recipe.presets import PRESETS
 from reverie.recipe.recipe import Recipe
@@ -35,7 +36,7 @@ def pixels(path: str | Path) -> torch.Tensor:
 
 
 def recipe_of(path: str | Path) -> Recipe:
-    return Recipe.from_toml(read_recipe(path))
+    return Recipe.from_toml(read_recipe_text(path))
 
 
 def files(folder: Path) -> set[str]:
@@ -88,7 +89,7 @@ def test_json_is_one_object_with_the_promised_keys(folder: Path, reverie: Comman
     assert (report["steps"], report["octaves"]) == (2, 2)
     assert 0 < report["seconds"] < 60 and report["peak_memory_bytes"] > 10**8
     assert report["device"] in ("cpu", "cuda", "mps") and report["precision"] in ("float32", "bfloat16")
-    assert report["recipe"] == read_recipe("dream.png")
+    assert report["recipe"] == read_recipe_text("dream.png")
 
 
 def test_every_setting_has_a_flag_that_reaches_the_recipe(folder: Path, reverie: Command) -> None:
@@ -124,11 +125,11 @@ def test_many_photos_into_a_folder_with_one_network(
 ) -> None:
     loads: list[str] = []
 
-    def counted(name: str, **how: Any) -> Any:
-        loads.append(name)
-        return load_model(name, **how)
+    def counted(spec: ModelSpec, **how: Any) -> Any:
+        loads.append(spec.name)
+        return load_model(spec, **how)
 
-    monkeypatch.setattr(dreaming, "load_model", counted)
+    monkeypatch.setattr(networks, "load_model", counted)
     photo = PIL.Image.open("photo.jpg")
     photo.save("b.tif")
     photo.save("c.png")
@@ -165,7 +166,7 @@ def test_run_makes_the_same_pixels_again(folder: Path, reverie: Command) -> None
     said = reverie("run", "d.png", "-o", "again.png", "--json")
     assert said.code == 0 and list(json.loads(said.out)) == KEYS
     assert torch.equal(pixels("d.png"), pixels("again.png"))
-    assert read_recipe("again.png") == read_recipe("d.png")
+    assert read_recipe_text("again.png") == read_recipe_text("d.png")
     assert reverie("run", "again.png").code == 0
     assert torch.equal(pixels("d.png"), pixels("again-again.png"))
 

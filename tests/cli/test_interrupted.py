@@ -18,11 +18,11 @@ import torch
 
 import reverie as rv
 from command import FEW, Command
-from reverie.cli import dreaming
 from reverie.errors import ScoreError
-from reverie.image.embedding import read_recipe
+from reverie.image.embedding import read_recipe_text
 from reverie.image.reading import read_photo
-from reverie.jobs.shortcuts import steps_of
+from reverie.jobs import memory_run, networks
+from reverie.jobs.memory_run import dream_recipe
 from reverie.recipe.recipe import Recipe
 from reverie.types import Step
 
@@ -30,10 +30,10 @@ pytestmark = pytest.mark.bundled
 
 
 def stopping(after: int, error: BaseException) -> Any:
-    """In place of `steps_of`: the same steps, and the error after so many of them."""
+    """In place of `dream_recipe`: the same steps, and the error after so many of them."""
 
     def steps(*words: Any) -> Iterator[Step]:
-        yield from islice(steps_of(*words), after)
+        yield from islice(dream_recipe(*words), after)
         raise error
 
     return steps
@@ -44,17 +44,17 @@ def test_ctrl_c_saves_the_picture_so_far(
     taken: int, folder: Path, reverie: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(dreaming, "steps_of", stopping(taken, KeyboardInterrupt()))
+        patched.setattr(memory_run, "dream_recipe", stopping(taken, KeyboardInterrupt()))
         said = reverie("dream", "photo.jpg", "-o", "d.png", "--quiet", *FEW)
     assert (said.code, said.out, said.err) == (130, "", "")
-    assert Recipe.from_toml(read_recipe("d.png")).only_steps == taken
+    assert Recipe.from_toml(read_recipe_text("d.png")).only_steps == taken
     assert reverie("run", "d.png", "-o", "again.png").code == 0
     assert torch.equal(read_photo("d.png").image, read_photo("again.png").image)
 
 
 def test_ctrl_c_stops_the_photos_that_are_left(folder: Path, reverie: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "b.jpg").write_bytes((folder / "photo.jpg").read_bytes())
-    monkeypatch.setattr(dreaming, "steps_of", stopping(1, KeyboardInterrupt()))
+    monkeypatch.setattr(memory_run, "dream_recipe", stopping(1, KeyboardInterrupt()))
     assert reverie("dream", "photo.jpg", "b.jpg", "-o", "dreams", *FEW).code == 130
     assert [path.name for path in (folder / "dreams").iterdir()] == ["photo.jpg"]
 
@@ -63,7 +63,7 @@ def test_ctrl_c_before_the_first_step_of_all(folder: Path, reverie: Command, mon
     def interrupted(*words: Any, **how: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(dreaming, "load_model", interrupted)
+    monkeypatch.setattr(networks, "load_model", interrupted)
     said = reverie("dream", "photo.jpg", "-o", "d.png")
     assert (said.code, said.out, said.err) == (130, "", "")
     assert not (folder / "d.png").exists()
@@ -73,10 +73,10 @@ def test_a_score_that_is_no_number_keeps_the_picture_before(
     folder: Path, reverie: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(dreaming, "steps_of", stopping(3, ScoreError("the score became [nan] at step 2")))
+        patched.setattr(memory_run, "dream_recipe", stopping(3, ScoreError("the score became [nan] at step 2")))
         said = reverie("dream", "photo.jpg", "-o", "d.png", "--quiet", *FEW)
     assert said.code == 2 and said.err == "reverie: the score became [nan] at step 2\n"
-    assert Recipe.from_toml(read_recipe("d.png")).only_steps == 3
+    assert Recipe.from_toml(read_recipe_text("d.png")).only_steps == 3
     assert reverie("run", "d.png", "-o", "again.png").code == 0
     assert torch.equal(read_photo("d.png").image, read_photo("again.png").image)
 
@@ -115,7 +115,7 @@ def test_a_real_ctrl_c(folder: Path, reverie: Command) -> None:
     assert process.returncode == 130 and out == ""
     assert "Traceback" not in err and err.startswith("d.png: score ")
     assert "d.png: stopped after " in err
-    recipe = Recipe.from_toml(read_recipe("d.png"))
+    recipe = Recipe.from_toml(read_recipe_text("d.png"))
     assert recipe.only_steps is not None and 1 <= recipe.only_steps < 10_000
     assert read_photo("d.png").image.shape == read_photo("photo.jpg").image.shape
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from command import Command
-from reverie.cli import surprising
-from reverie.cli.dreaming import Run, dream_one
 from reverie.image.reading import read_photo
+from reverie.jobs import outcomes
+from reverie.jobs.job import Job, Run
+from reverie.jobs.outcomes import Outcome, Watch, finish_run
 from reverie.recipe.recipe import Recipe
 
 pytestmark = pytest.mark.bundled
@@ -35,13 +36,13 @@ def test_a_photo_is_dreamed_in_many_ways_and_each_can_be_had_again(folder: Path,
 def test_what_is_there_is_not_dreamed_again(folder: Path, reverie: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     dreamed: list[str] = []
 
-    def counted(run: Run) -> int:
-        dreamed.append(run.target.name)
+    def counted(job: Job, run: Run, watch: Watch) -> Outcome:
+        dreamed.append(job.target.name if job.target else "")
         if interrupted and len(dreamed) == 2:
-            return 130
-        return dream_one(run)
+            return Outcome(job, interrupted=True)
+        return finish_run(job, run, watch)
 
-    monkeypatch.setattr(surprising, "dream_one", counted)
+    monkeypatch.setattr(outcomes, "finish_run", counted)
     words = ("dream", "photo.jpg", "-o", "tries", *SMALL, "--quiet", "--surprise")
     interrupted = True
     assert reverie(*words, 3).code == 130

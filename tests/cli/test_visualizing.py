@@ -15,11 +15,11 @@ import torch
 
 from command import Command
 from reverie.ascent.visualization import visualize, visualize_steps
-from reverie.cli import mapping
 from reverie.errors import SettingsError
 from reverie.image.arrays import open_image
-from reverie.image.contact_sheet import GAP, LINE
-from reverie.jobs.channel_numbers import numbers_of
+from reverie.image.contact_sheet import CELL_GAP, LINE_HEIGHT
+from reverie.jobs import atlas, noise_run
+from reverie.jobs.atlas import parse_channels
 
 RANDOM = ("--weights", "random", "--precision", "float32", "--device", "cpu")
 QUICK = (*RANDOM, "--size", "48", "--steps", "2")
@@ -93,17 +93,16 @@ def test_a_free_name_is_found(folder: Path, reverie: Command) -> None:
 
 
 def test_an_interrupted_picture_is_saved(folder: Path, reverie: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    from reverie.cli import visualizing
 
     def stopped(*given):  # type: ignore[no-untyped-def]
         for step in visualize_steps(*given):
             yield step
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(visualizing, "visualize_steps", stopped)
+    monkeypatch.setattr(noise_run, "visualize_steps", stopped)
     assert reverie("visualize", "fire2:5", "-o", "part.png", *QUICK).code == 130
     assert "steps = 1" in reverie("show", "part.png").out
-    monkeypatch.setattr(visualizing, "visualize_steps", visualize_steps)
+    monkeypatch.setattr(noise_run, "visualize_steps", visualize_steps)
     assert reverie("run", "part.png").code == 0
     assert Path("part-again.png").read_bytes() == Path("part.png").read_bytes()
 
@@ -111,7 +110,7 @@ def test_an_interrupted_picture_is_saved(folder: Path, reverie: Command, monkeyp
 def test_channels_are_put_on_a_sheet(folder: Path, reverie: Command) -> None:
     assert reverie(*CHANNELS, "--columns", "4").code == 0
     with PIL.Image.open("sheet.png") as picture:
-        assert picture.size == (GAP + 4 * (48 + GAP), GAP + 3 * (48 + LINE + GAP))
+        assert picture.size == (CELL_GAP + 4 * (48 + CELL_GAP), CELL_GAP + 3 * (48 + LINE_HEIGHT + CELL_GAP))
     page = Path("sheet.html").read_text()
     assert re.findall(r"<figcaption>(.*?)</figcaption>", page) == [f"fire2:{number}" for number in range(3, 14)]
     assert page.count("data:image/png;base64,") == 11
@@ -120,7 +119,7 @@ def test_channels_are_put_on_a_sheet(folder: Path, reverie: Command) -> None:
     command = shlex.split(re.findall(r"<code>(.*?)</code>", unescape(page))[9])
     assert command[:3] == ["reverie", "visualize", "fire2:12"]
     assert reverie(*command[1:], "-o", "cell.png").code == 0
-    left, top = GAP + (48 + GAP), GAP + 2 * (48 + LINE + GAP)
+    left, top = CELL_GAP + (48 + CELL_GAP), CELL_GAP + 2 * (48 + LINE_HEIGHT + CELL_GAP)
     placed = open_image("sheet.png")[..., top : top + 48, left : left + 48]
     assert float((placed - open_image("cell.png")).abs().mean()) < 0.01
 
@@ -135,14 +134,14 @@ def test_a_sheet_goes_on_where_it_was(folder: Path, reverie: Command, monkeypatc
         asked.append(len(wishes))
         return visualize(model, wishes, settings)
 
-    monkeypatch.setattr(mapping, "visualize", counted)
+    monkeypatch.setattr(atlas, "visualize", counted)
     stopped = reverie(*CHANNELS)
     assert stopped.code == 130
     assert "goes on from here" in stopped.err
     assert not Path("sheet.png").exists()
     assert reverie(*CHANNELS).code == 0
     assert asked == [8, -1, 3]
-    monkeypatch.setattr(mapping, "visualize", visualize)
+    monkeypatch.setattr(atlas, "visualize", visualize)
     resumed = open_image("sheet.png")
     assert reverie(*CHANNELS).code == 0
     assert torch.equal(resumed, open_image("sheet.png"))
@@ -159,7 +158,7 @@ def test_other_settings_do_not_take_the_cells_of_these(
             raise KeyboardInterrupt
         return visualize(model, wishes, settings)
 
-    monkeypatch.setattr(mapping, "visualize", failing)
+    monkeypatch.setattr(atlas, "visualize", failing)
     assert reverie(*CHANNELS).code == 130
     assert reverie(*CHANNELS, "--seed", "4").code == 0
     assert asked == [8, 3, 8, 3]
@@ -219,10 +218,10 @@ def test_mistakes_are_one_line(words: list[str], message: str, folder: Path, rev
 
 
 def test_channels_in_words() -> None:
-    assert numbers_of(None, 3) == [0, 1, 2]
-    assert numbers_of("1:3", 9) == [1, 2]
-    assert numbers_of(":2,7, 1", 9) == [0, 1, 7]
-    assert numbers_of("6:99", 9) == [6, 7, 8]
+    assert parse_channels(None, 3) == [0, 1, 2]
+    assert parse_channels("1:3", 9) == [1, 2]
+    assert parse_channels(":2,7, 1", 9) == [0, 1, 7]
+    assert parse_channels("6:99", 9) == [6, 7, 8]
     for wrong in ("", "a", "3:2", "-1", "9", "1:2:3", "٣٣٣٣"):
         with pytest.raises(SettingsError):
-            numbers_of(wrong, 9)
+            parse_channels(wrong, 9)

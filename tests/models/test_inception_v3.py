@@ -11,9 +11,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from reverie.errors import UnknownName, WeightsError
-from reverie.models.networks.inception_blocks import Conv, blocks, creation_order, keras_order
+from reverie.models.networks.inception_blocks import ConvSpec, creation_order, keras_order, parse_blocks
 from reverie.models.networks.inception_v3 import InceptionV3
-from reverie.models.networks.inception_weights import EPSILON, canonical, count, untrained
+from reverie.models.networks.inception_weights import (
+    BATCH_NORM_EPSILON,
+    convert_weights,
+    count_published_parameters,
+    draw_random_weights,
+)
 from reverie.models.weights import read_weights, save_weights
 
 MIXED = tuple(f"mixed{i}" for i in range(11))
@@ -29,7 +34,7 @@ SIDES = {  # published or derived by hand: input -> mixed0-2, mixed3-7, mixed8-1
 
 @pytest.fixture(scope="module")
 def tensors() -> dict[str, Tensor]:
-    return untrained(3)
+    return draw_random_weights(3)
 
 
 @pytest.fixture(scope="module")
@@ -75,23 +80,25 @@ def test_parameters_are_as_published(network: InceptionV3) -> None:
 def test_parameters_are_counted_from_the_tensors(tensors: dict[str, Tensor]) -> None:
     kernel = "conv1.0.0.kernel"
     smaller = tensors | {kernel: tensors[kernel][:, :, :2]}
-    assert count(smaller)["conv1"] == (32 * 3 * 2 * 3 + 32, 64)
-    assert list(count(tensors)) == [name for name in InceptionV3.LAYERS if not name.startswith("pool")]
+    assert count_published_parameters(smaller)["conv1"] == (32 * 3 * 2 * 3 + 32, 64)
+    assert list(count_published_parameters(tensors)) == [
+        name for name in InceptionV3.LAYERS if not name.startswith("pool")
+    ]
 
 
 def plain(image: Tensor, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """The network as written down: every branch by itself, batch norm unfolded, torch's own layers."""
 
-    def unit(at: Tensor, conv: Conv) -> Tensor:
+    def unit(at: Tensor, conv: ConvSpec) -> Tensor:
         kernel, beta, mean, variance = (
             tensors[f"{conv.name}.{part}"] for part in ("kernel", "beta", "mean", "variance")
         )
         at = F.conv2d(at, kernel.to(at.dtype), None, conv.stride, conv.padding)
         statistics = (mean.to(at.dtype), variance.to(at.dtype))
-        return F.relu(F.batch_norm(at, *statistics, None, beta.to(at.dtype), eps=EPSILON))
+        return F.relu(F.batch_norm(at, *statistics, None, beta.to(at.dtype), eps=BATCH_NORM_EPSILON))
 
     found: dict[str, Tensor] = {}
-    for name, branches in blocks().items():
+    for name, branches in parse_blocks().items():
         answers = []
         for branch in branches:
             at = image
@@ -174,7 +181,7 @@ def test_nothing_here_wants_a_gradient_but_the_image(network: InceptionV3) -> No
 
 
 def test_same_seed_same_network() -> None:
-    one, same, other = untrained(5), untrained(5), untrained(6)
+    one, same, other = draw_random_weights(5), draw_random_weights(5), draw_random_weights(6)
     assert all(torch.equal(one[name], same[name]) for name in one)
     assert not torch.equal(one["conv1.0.0.kernel"], other["conv1.0.0.kernel"])
 
@@ -186,7 +193,7 @@ def test_unknown_layer_names_the_nearest(network: InceptionV3) -> None:
 
 def test_own_file_brings_the_same_network_back(tmp_path: Path, tensors: dict[str, Tensor]) -> None:
     save_weights(tensors, tmp_path / "own.safetensors")
-    back = canonical(read_weights(tmp_path / "own.safetensors"))
+    back = convert_weights(read_weights(tmp_path / "own.safetensors"))
     assert list(back) == [
         f"{conv.name}.{part}" for conv in creation_order() for part in ("kernel", "beta", "mean", "variance")
     ]
@@ -204,7 +211,7 @@ def as_keras(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def test_keras_order_decides_not_keras_numbers(tensors: dict[str, Tensor]) -> None:
-    back = canonical(as_keras(tensors))
+    back = convert_weights(as_keras(tensors))
     assert all(torch.equal(back[name], tensors[name]) for name in tensors)
 
 
@@ -230,13 +237,13 @@ def test_weights_that_do_not_fit_are_named(
     tensors: dict[str, Tensor], name: str, tensor: Tensor | None, says: str
 ) -> None:
     with pytest.raises(WeightsError, match=says) as error:
-        canonical(changed(tensors, name, tensor))
+        convert_weights(changed(tensors, name, tensor))
     assert "\n" not in str(error.value)
 
 
 def test_keras_weights_of_another_network_are_refused(tensors: dict[str, Tensor]) -> None:
     keras = as_keras(tensors)
     with pytest.raises(WeightsError, match=r"93 kernels.*expected 94"):
-        canonical(changed(keras, "conv2d_150/kernel", None))
+        convert_weights(changed(keras, "conv2d_150/kernel", None))
     with pytest.raises(WeightsError, match=r"conv2d_200/kernel has shape .*expected \(32, 3, 3, 3\)"):
-        canonical(changed(keras, "conv2d_200/kernel", torch.zeros(7, 7, 3, 64)))
+        convert_weights(changed(keras, "conv2d_200/kernel", torch.zeros(7, 7, 3, 64)))

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from reverie.models.networks.chain import Chain, Layer, Tape
+from reverie.models.networks.chain import Chain, Layer, SavedTensors
 from reverie.models.networks.layers import AveragePool, Convolution, MaxPool, Relu
 
 CHANNELS_LAST = torch.channels_last
@@ -33,15 +33,15 @@ def answer_and_grad(layer: Callable[[Tensor], Tensor], at: Tensor) -> tuple[Tens
     return answer.detach(), torch.autograd.grad(answer, at, seeded(answer))[0]
 
 
-def answered_and_pulled(layer: Layer, at: Tensor, masked: bool = True) -> tuple[Tensor, Tensor]:
-    """The same by a layer's own ways; nothing may stay on the tape, and neither planes nor grad be written to."""
-    before, tape = at.clone(), list[Tensor]()
-    answer = layer.answer(at, tape, masked)
+def forward_and_backward(layer: Layer, at: Tensor) -> tuple[Tensor, Tensor]:
+    """The same by a layer's own passes; no saved tensor may be left over, and neither input nor grad be written to."""
+    before, saved = at.clone(), list[Tensor]()
+    answer = layer.forward(at, saved)
     grad = seeded(answer)
-    pulled = layer.pull(grad, tape, masked)
-    assert tape == [] and torch.equal(at, before) and torch.equal(grad, seeded(answer))
+    pulled = layer.backward(grad, saved)
+    assert saved == [] and torch.equal(at, before) and torch.equal(grad, seeded(answer))
     with torch.no_grad():
-        torch.testing.assert_close(layer.answer(at, None), answer, rtol=2e-2, atol=2e-2)
+        torch.testing.assert_close(layer.forward(at, None), answer, rtol=2e-2, atol=2e-2)
     return answer, pulled
 
 
@@ -52,19 +52,19 @@ def plain_average(at: Tensor) -> Tensor:
 @pytest.mark.parametrize("size", SIZES)
 def test_average_pool_is_the_plain_one(size: tuple[int, int]) -> None:
     at = planes(2, 3, *size)
-    ours, plain = answered_and_pulled(AveragePool(), at), answer_and_grad(plain_average, at)
+    ours, plain = forward_and_backward(AveragePool(), at), answer_and_grad(plain_average, at)
     torch.testing.assert_close(ours, plain, rtol=1e-14, atol=1e-15)
 
 
 def test_average_pool_leaves_the_border_out_of_the_count() -> None:
-    assert torch.equal(AveragePool().answer(torch.ones(1, 1, 4, 5), None), torch.ones(1, 1, 4, 5))
+    assert torch.equal(AveragePool().forward(torch.ones(1, 1, 4, 5), None), torch.ones(1, 1, 4, 5))
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_relu_is_the_plain_one(dtype: torch.dtype) -> None:
     at = planes(2, 5, 6, 7, dtype=dtype)
     at[0, 0, 0, :3] = torch.tensor([0.0, -0.0, 1e-38])
-    for ours, plain in zip(answered_and_pulled(Relu(), at), answer_and_grad(F.relu, at), strict=True):
+    for ours, plain in zip(forward_and_backward(Relu(), at), answer_and_grad(F.relu, at), strict=True):
         assert torch.equal(ours, plain)
 
 
@@ -105,7 +105,7 @@ def test_convolution_is_the_plain_one(
 
     for size in (11, 11, 11, 8, 8, 11):
         at = planes(2, 4, size, size + 2, dtype=torch.float32, seed=size).contiguous(memory_format=memory)
-        got = answered_and_pulled(ours, at)
+        got = forward_and_backward(ours, at)
         torch.testing.assert_close(got, answer_and_grad(plain, at), rtol=1e-5, atol=1e-5)
 
 
@@ -114,17 +114,17 @@ def test_convolution_in_bfloat16_is_the_plain_one() -> None:
     at = planes(1, 4, 9, 9, dtype=torch.bfloat16)
     plain = answer_and_grad(lambda at: F.conv2d(at, ours.weight, ours.bias, 1, 1).relu(), at)
     for _ in range(3):
-        torch.testing.assert_close(answered_and_pulled(ours, at), plain, rtol=2e-2, atol=2e-2)
+        torch.testing.assert_close(forward_and_backward(ours, at), plain, rtol=2e-2, atol=2e-2)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_relu_before_a_pool_is_the_relu_after_it(dtype: torch.dtype) -> None:
     ours = convolution((3, 3), dtype=dtype)
     at = planes(1, 4, 13, 13, dtype=dtype)
-    tape: Tape = []
+    saved: SavedTensors = []
     pool = MaxPool()
-    answer = pool.answer(ours.answer(at, tape, False), tape)
-    cheap = answer, ours.pull(pool.pull(seeded(answer), tape), tape, False)
+    answer = pool.forward(ours.forward(at, saved, False), saved)
+    cheap = answer, ours.backward(pool.backward(seeded(answer), saved), saved, False)
 
     def plain(at: Tensor) -> Tensor:
         """Pooled in float32: where several maxima are one place's, their sum is rounded once, as ours is."""
@@ -137,23 +137,23 @@ def test_relu_before_a_pool_is_the_relu_after_it(dtype: torch.dtype) -> None:
 def test_packed_weights_follow_the_weights() -> None:
     ours = convolution((3, 3), relu=False)
     at = planes(1, 4, 9, 9, dtype=torch.float32)
-    before = [ours.answer(at, []) for _ in range(3)][-1]
+    before = [ours.forward(at, []) for _ in range(3)][-1]
     other = copy.deepcopy(ours)
-    torch.testing.assert_close(other.answer(at, []), before)
+    torch.testing.assert_close(other.forward(at, []), before)
     ours.double().float()
     ours.weight.mul_(2)
     ours.bias.zero_()
-    torch.testing.assert_close(ours.answer(at, []), 2 * (before - other.bias[:, None, None]), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(ours.forward(at, []), 2 * (before - other.bias[:, None, None]), rtol=1e-4, atol=1e-4)
 
 
 def test_a_gradient_is_added_to_another_in_its_place() -> None:
     ours, at = convolution((3, 3)), planes(1, 4, 9, 9, dtype=torch.float32)
     for _ in range(3):
-        _, alone = answered_and_pulled(ours, at)
-        tape: Tape = []
-        grad, other = seeded(ours.answer(at, tape)), planes(1, 4, 9, 9, dtype=torch.float32, seed=9)
+        _, alone = forward_and_backward(ours, at)
+        saved: SavedTensors = []
+        grad, other = seeded(ours.forward(at, saved)), planes(1, 4, 9, 9, dtype=torch.float32, seed=9)
         onto = other.clone()
-        assert ours.pull(grad, tape, True, onto).data_ptr() == onto.data_ptr()
+        assert ours.backward(grad, saved, True, onto).data_ptr() == onto.data_ptr()
         torch.testing.assert_close(onto, alone + other, rtol=1e-5, atol=1e-5)
 
 
@@ -208,13 +208,13 @@ def test_blocks_are_given_their_own_kind_of_gradient(monkeypatch: pytest.MonkeyP
     chain, given = Three(torch.bfloat16), list[Tensor]()
     at = planes(1, 4, 13, 15, dtype=torch.bfloat16).requires_grad_(True)
     high = chain.block("high")
-    pull = high.pull
+    backward = high.backward
 
-    def counted(grad: Tensor, *rest: Any) -> Any:
+    def recorded(grad: Tensor, *rest: Any) -> Any:
         given.append(grad)
-        return pull(grad, *rest)
+        return backward(grad, *rest)
 
-    monkeypatch.setattr(high, "pull", counted)
+    monkeypatch.setattr(high, "backward", recorded)
     answer = chain(at, ["high"])["high"]
     torch.autograd.grad(answer.mean(), at)
     (grad,) = given
@@ -222,7 +222,7 @@ def test_blocks_are_given_their_own_kind_of_gradient(monkeypatch: pytest.MonkeyP
     assert torch.equal(grad, torch.full_like(grad, 1 / answer.numel()))
 
 
-def test_what_is_no_number_is_handed_on_in_a_single_look() -> None:
+def test_nan_propagates_where_no_backward_pass_follows() -> None:
     at = planes(1, 4, 13, 13, dtype=torch.float32)
     at[0, 0, 3, 3] = torch.nan
     with torch.no_grad():

@@ -9,10 +9,10 @@ import torch
 
 import reverie as rv
 from reverie.errors import ImageTooSmall, UnknownName, WeightsError
-from reverie.gradient.base import gradient_of, score_of
+from reverie.gradient.base import gradient_of, make_score_function
 from reverie.models import catalog
 from reverie.models.load import load_model
-from reverie.models.receptive_field import geometry
+from reverie.models.receptive_field import measure_geometry
 from reverie.models.torch_model import TorchModel
 from reverie.settings import Settings
 from reverie.types import Image
@@ -52,7 +52,7 @@ def test_the_proof_sees_what_could_be_wrong(swapped: str, squeezenet: TorchModel
 
 
 def test_the_layers_have_the_published_numbers(squeezenet: TorchModel) -> None:
-    seen = geometry(squeezenet, squeezenet.layers)
+    seen = measure_geometry(squeezenet, squeezenet.layers)
     assert {name: (each.channels, each.stride, each.receptive_field) for name, each in seen.items()} == {
         "conv1": (64, 2, 3),
         "pool1": (64, 4, 7),
@@ -113,7 +113,7 @@ def test_bfloat16_dreams_as_well_as_float32(squeezenet: TorchModel) -> None:
     """A long dream is chaotic: two of them differ by a fifth whatever the precision. A few steps, summed, are not."""
     half = load_model("squeezenet", device="cpu", precision="bfloat16")
     wish = rv.layer("fire8", power=2)
-    score, scores = score_of(squeezenet, wish), torch.zeros(2)
+    score, scores = make_score_function(squeezenet, wish), torch.zeros(2)
     for name in ("chelsea.jpg", "coffee.jpg"):
         image = rv.open_image(DATA / name)
         one, other = (gradient_of(model, wish)(image)[1].flatten() for model in (squeezenet, half))
@@ -128,7 +128,7 @@ def test_a_default_dream_raises_the_score_at_least_fivefold(squeezenet: TorchMod
     image = rv.open_image(DATA / "coffee.jpg")
     image = torch.nn.functional.interpolate(image, (160, 240), mode="bilinear", antialias=True)
     dreamed = rv.dream(image, squeezenet, "fire8^2")
-    score = score_of(squeezenet, rv.layer("fire8", power=2))
+    score = make_score_function(squeezenet, rv.layer("fire8", power=2))
     assert score(dreamed) > 5 * score(image)
     assert still_the_photograph(image, dreamed)
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from reverie.errors import WeightsError
-from reverie.models.weights import CONNECT, digest, fetch, read_weights, save_weights
+from reverie.models.weights import CONNECT, fetch_weights, hash_weights_file, read_weights, save_weights
 from silent import SilentNetwork
 
 CONTENT = bytes(range(256)) * 9000
@@ -73,7 +73,7 @@ def one_line(error: pytest.ExceptionInfo[WeightsError]) -> str:
 def test_a_file_is_downloaded_once(server: http.server.ThreadingHTTPServer, cache: Path) -> None:
     told: list[tuple[int, int]] = []
     for _ in range(2):
-        path = fetch(address(server, "/whole"), MD5, "net.h5", lambda done, total: told.append((done, total)))
+        path = fetch_weights(address(server, "/whole"), MD5, "net.h5", lambda done, total: told.append((done, total)))
         assert path == cache / "net.h5" and path.read_bytes() == CONTENT
     assert server.asked == ["/whole"]  # type: ignore[attr-defined]
     assert told == sorted(told) and told[-1] == (len(CONTENT), len(CONTENT))
@@ -84,16 +84,16 @@ def test_a_download_that_fails_leaves_nothing(
     server: http.server.ThreadingHTTPServer, cache: Path, path: str, says: str
 ) -> None:
     with pytest.raises(WeightsError, match=says) as error:
-        fetch(address(server, path), MD5, "net.h5")
+        fetch_weights(address(server, path), MD5, "net.h5")
     message = one_line(error)
     assert str(cache / "net.h5") in message and address(server, path) in message and "squeezenet" in message
     assert list(cache.iterdir()) == []
-    assert fetch(address(server, "/whole"), MD5, "net.h5").exists()
+    assert fetch_weights(address(server, "/whole"), MD5, "net.h5").exists()
 
 
 def test_a_download_of_another_file_is_not_kept(server: http.server.ThreadingHTTPServer, cache: Path) -> None:
     with pytest.raises(WeightsError, match="another file than expected") as error:
-        fetch(address(server, "/whole"), "md5:" + "0" * 32, "net.h5")
+        fetch_weights(address(server, "/whole"), "md5:" + "0" * 32, "net.h5")
     one_line(error)
     assert list(cache.iterdir()) == []
 
@@ -105,13 +105,13 @@ def test_without_a_network_the_file_is_asked_for_by_hand(cache: Path) -> None:
         port = closed.getsockname()[1]
     for url in (f"http://127.0.0.1:{port}/net.h5", "http://nowhere.invalid/net.h5"):
         with pytest.raises(WeightsError, match="by hand") as error:
-            fetch(url, MD5, "net.h5")
+            fetch_weights(url, MD5, "net.h5")
         one_line(error)
 
 
 def test_a_network_that_never_answers_is_not_waited_for(cache: Path, silent_network: SilentNetwork) -> None:
     with pytest.raises(WeightsError, match=r"no network, or slow\.invalid"):
-        fetch("http://slow.invalid/net.h5", MD5, "net.h5")
+        fetch_weights("http://slow.invalid/net.h5", MD5, "net.h5")
     assert silent_network.was_not_waited_for()
 
 
@@ -122,25 +122,25 @@ def test_nobody_is_waited_for_longer_than_a_moment() -> None:
 def test_a_file_put_there_by_hand_is_taken_or_refused(cache: Path) -> None:
     cache.mkdir()
     (cache / "net.h5").write_bytes(CONTENT)
-    assert fetch("http://nowhere.invalid/", MD5, "net.h5") == cache / "net.h5"
+    assert fetch_weights("http://nowhere.invalid/", MD5, "net.h5") == cache / "net.h5"
     (cache / "net.h5").write_bytes(CONTENT[:-1])
     with pytest.raises(WeightsError, match="expected " + MD5.removeprefix("md5:")) as error:
-        fetch("http://nowhere.invalid/", MD5, "net.h5")
+        fetch_weights("http://nowhere.invalid/", MD5, "net.h5")
     assert str(cache / "net.h5") in one_line(error)
 
 
 def test_a_cache_that_cannot_be_written_is_named(cache: Path) -> None:
     cache.write_text("a file where the folder should be")
     with pytest.raises(WeightsError, match="REVERIE_CACHE") as error:
-        fetch("http://nowhere.invalid/", MD5, "net.h5")
+        fetch_weights("http://nowhere.invalid/", MD5, "net.h5")
     assert str(cache) in one_line(error)
 
 
 def test_digest(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(CONTENT)
-    assert digest(tmp_path / "file") == hashlib.sha256(CONTENT).hexdigest()
+    assert hash_weights_file(tmp_path / "file") == hashlib.sha256(CONTENT).hexdigest()
     with pytest.raises(WeightsError, match="cannot read"):
-        digest(tmp_path / "absent")
+        hash_weights_file(tmp_path / "absent")
 
 
 def some() -> dict[str, Tensor]:

@@ -14,12 +14,12 @@ from torchvision.models.vision_transformer import VisionTransformer
 
 import reverie as rv
 from reverie.errors import UnknownLayer, UnknownName, WeightsError, WordingError
-from reverie.gradient.base import gradient_of, score_of
-from reverie.models.hooked.network import Hooked
-from reverie.models.receptive_field import geometry
+from reverie.gradient.base import gradient_of, make_score_function
+from reverie.models.hooked.network import HookedNetwork
+from reverie.models.receptive_field import measure_geometry
 from reverie.models.weights import save_weights
-from reverie.models.zoo.load import library_of, untrained
-from reverie.models.zoo.torchvision_vit import of_any_size, positions
+from reverie.models.zoo.load import build_untrained, import_library
+from reverie.models.zoo.torchvision_vit import allow_any_size, resize_positions
 from reverie.objectives.base import layer
 from reverie.objectives.default import default_objective
 from reverie.objectives.parser import objective
@@ -58,9 +58,9 @@ def test_gradients_and_layers_are_those_of_the_library(name: str) -> None:
     places = [model.layers.index(each) for each in asked]
     assert places == sorted(places)
 
-    library, network = library_of(name)
-    plain = model.network.plain  # the library's module itself
-    about = library.metadata(network, plain)
+    library, network = import_library(name)
+    plain = model.network.original  # the library's module itself
+    about = library.read_metadata(network, plain)
     mean, std = torch.tensor(about.mean).view(1, 3, 1, 1), torch.tensor(about.std).view(1, 3, 1, 1)
     image = picture().requires_grad_(True)
     expected = plain((image - mean) / std)
@@ -111,8 +111,8 @@ def test_a_seed_is_a_network() -> None:
 @pytest.mark.parametrize("suffix", ["safetensors", "pth"])
 @pytest.mark.parametrize("name", ["timm:test_resnet", "torchvision:squeezenet1_1"])
 def test_weights_of_a_file_are_taken_whole_or_not_at_all(name: str, suffix: str, tmp_path: Path) -> None:
-    library, network = library_of(name)
-    state = untrained(library, network, 5).state_dict()
+    library, network = import_library(name)
+    state = build_untrained(library, network, 5).state_dict()
     path = tmp_path / f"file.{suffix}"
     write = save_file if suffix == "safetensors" else torch.save
     write(state, path)
@@ -135,7 +135,7 @@ def test_weights_of_a_file_are_taken_whole_or_not_at_all(name: str, suffix: str,
 
 def test_auxiliary_classifiers_may_be_missing(tmp_path: Path) -> None:
     name = "torchvision:googlenet"
-    state = load(name).network.plain.state_dict()
+    state = load(name).network.original.state_dict()
     kept = {each: tensor for each, tensor in state.items() if not each.startswith("aux")}
     assert len(kept) < len(state)
     save_weights(kept, tmp_path / "w.safetensors")
@@ -150,16 +150,16 @@ def test_the_librarys_own_weights_load_as_the_library_loads_them(tmp_path: Path,
     """From the cache of torch's hub; the file's name holds how its digest begins."""
     from reverie.models import weights as files
 
-    library, network = library_of("torchvision:squeezenet1_1")
-    state = untrained(library, network, 7).state_dict()
+    library, network = import_library("torchvision:squeezenet1_1")
+    state = build_untrained(library, network, 7).state_dict()
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     folder = tmp_path / "hub" / "checkpoints"
     folder.mkdir(parents=True)
     torch.save(state, folder / "new.pth")
-    digest = files.digest(folder / "new.pth")
+    digest = files.hash_weights_file(folder / "new.pth")
     (folder / "new.pth").rename(folder / f"squeezenet-{digest[:8]}.pth")
     monkeypatch.setattr(
-        "reverie.models.zoo.torchvision.url_of", lambda name: f"https://x.org/squeezenet-{digest[:8]}.pth"
+        "reverie.models.zoo.torchvision.find_weights_url", lambda name: f"https://x.org/squeezenet-{digest[:8]}.pth"
     )
     model = load("torchvision:squeezenet1_1", weights=None)
     assert model.digest == digest
@@ -177,9 +177,9 @@ def test_offline_is_refused_without_waiting_for_an_answer(
     for place in ("TORCH_HOME", "REVERIE_CACHE"):
         monkeypatch.setenv(place, str(tmp_path))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    library, network = library_of(name)
+    library, network = import_library(name)
     with pytest.raises(WeightsError, match=r"could not be downloaded .no network") as refusal:
-        library.weights_file(network)
+        library.find_weights_file(network)
     assert "\n" not in str(refusal.value)
     assert silent_network.was_not_waited_for()
 
@@ -215,13 +215,13 @@ def test_unless_told_a_block_of_stride_16_is_dreamed(name: str, expected: str) -
     model = load(name)
     assert default_objective(model) == expected
     layer_name = objective(expected).layers[0]
-    assert geometry(model, [layer_name])[layer_name].stride == 16
+    assert measure_geometry(model, [layer_name])[layer_name].stride == 16
 
 
 def test_geometry_of_what_sees_everything() -> None:
     for name in ("timm:test_vit", "timm:test_maxvit"):  # the second takes pictures of one size only
         model = load(name)
-        seen = geometry(model, [model.layers[-2]])[model.layers[-2]]
+        seen = measure_geometry(model, [model.layers[-2]])[model.layers[-2]]
         assert seen.receptive_field is None and seen.stride in (16, 32)
 
 
@@ -235,8 +235,8 @@ def test_climbing_a_network_of_the_zoo_raises_its_score() -> None:
 
 def test_folding_never_hides_a_layer() -> None:
     network = load("torchvision:resnet18").network
-    assert isinstance(network, Hooked) and network.unlike
-    assert network.unlike <= set(network.LAYERS)
+    assert isinstance(network, HookedNetwork) and network.changed_layers
+    assert network.changed_layers <= set(network.LAYERS)
 
 
 def test_a_network_of_one_size_dreams_pictures_of_that_size() -> None:
@@ -249,23 +249,25 @@ def test_a_network_of_one_size_dreams_pictures_of_that_size() -> None:
 @pytest.mark.parametrize("name", ["timm:test_vit", "timm:test_resnet", "timm:test_convnext", "torchvision:resnet18"])
 def test_raising_a_class_raises_that_logit_of_the_plain_network(name: str) -> None:
     model = load(name)
-    library, network = library_of(name)
-    about = library.metadata(network, model.network.plain)
+    library, network = import_library(name)
+    about = library.read_metadata(network, model.network.original)
     mean, std = torch.tensor(about.mean).view(1, 3, 1, 1), torch.tensor(about.std).view(1, 3, 1, 1)
 
     def logit(image: Tensor) -> float:
         with torch.no_grad():
-            return float(model.network.plain((image - mean) / std)[0, 967])
+            return float(model.network.original((image - mean) / std)[0, 967])
 
     image = picture(96, 96)
-    assert float(score_of(model, objective("class:espresso"))(image)) == pytest.approx(logit(image), rel=1e-3, abs=1e-3)
+    assert float(make_score_function(model, objective("class:espresso"))(image)) == pytest.approx(
+        logit(image), rel=1e-3, abs=1e-3
+    )
     bare = rv.Settings(octaves=1, steps=4, jitter=0, color_correlation=0, laplacian_levels=1)
     assert logit(rv.dream(image, model, "class:espresso", bare)) > logit(image)
 
 
 def test_other_counts_of_classes_have_no_words() -> None:
     model = load("timm:vit_tiny_patch16_224.augreg_in21k")
-    assert score_of(model, objective("class:21842"))(picture()).shape == (1,)
+    assert make_score_function(model, objective("class:21842"))(picture()).shape == (1,)
     for word in ("espresso", "nonsense"):
         with pytest.raises(WordingError, match=r"augreg_in21k has 21843 classes without names: say a number, as in"):
             objective(f"class:{word}").resolved(model)
@@ -297,20 +299,20 @@ def test_torchvisions_transformer_takes_pictures_of_any_size() -> None:
     torch.nn.init.normal_(plain.heads.head.weight)
     image = picture(64, 64)
     expected = plain(image).detach()
-    network = of_any_size(plain)
+    network = allow_any_size(plain)
     assert torch.equal(network(image), expected)
     model = rv.wrap(network, mean=(0.5,) * 3, std=(0.5,) * 3, device="cpu", precision="float32")
     wide = picture(70, 133)  # fills no whole number of patches
     assert model(wide, ["encoder.layers"])["encoder.layers"].shape == (1, 24, 4, 8)
     bare = rv.Settings(octaves=2, steps=2, jitter=0, color_correlation=0, laplacian_levels=1)
-    score = score_of(model, objective("class:espresso"))
+    score = make_score_function(model, objective("class:espresso"))
     assert score(rv.dream(wide, model, "class:espresso", bare)) > score(wide)
 
 
 def test_places_spread_over_a_larger_grid_stay_where_they_are() -> None:
     rows = torch.arange(4.0).view(4, 1).expand(4, 4)
     embedded = torch.cat([torch.full((1, 1, 1), 9.0), rows.reshape(1, 16, 1)], 1)
-    spread = positions(embedded, (8, 12))
+    spread = resize_positions(embedded, (8, 12))
     assert spread[0, 0, 0] == 9
     planes = spread[0, 1:, 0].view(8, 12)
     assert torch.allclose(planes, planes[:, :1].expand(8, 12), atol=1e-5)
@@ -318,6 +320,6 @@ def test_places_spread_over_a_larger_grid_stay_where_they_are() -> None:
 
 
 def test_the_hub_has_a_state_dict_of_what_timm_loads_in_its_own_way_elsewhere(monkeypatch: Any) -> None:
-    monkeypatch.setattr("reverie.models.zoo.timm.from_hugging_face", lambda repository: Path(repository))
-    library, network = library_of("timm:vit_tiny_patch16_224.augreg_in21k")
-    assert library.weights_file(network) == Path("timm/vit_tiny_patch16_224.augreg_in21k")
+    monkeypatch.setattr("reverie.models.zoo.timm.get_from_hugging_face", lambda repository: Path(repository))
+    library, network = import_library("timm:vit_tiny_patch16_224.augreg_in21k")
+    assert library.find_weights_file(network) == Path("timm/vit_tiny_patch16_224.augreg_in21k")

@@ -1,1 +1,1 @@
-"""Private: kernels in C, what malloc keeps, the peak of memory."""
+"""Private: compiled C kernels, glibc's malloc settings, peak memory, and atomic file writes."""

@@ -1,7 +1,9 @@
-/* The few loops of a gradient step that torch has no quick way for on a processor.
+/* Kernels for the operations of a gradient step that torch computes slowly on a CPU.
  *
- * Every one computes each of its numbers from the same inputs in the same order, however many threads share the rows.
- * Planes are (height, width) of floats, one after the other; places are (height, width, channels), channels innermost.
+ * Each output value is computed from the same inputs in the same order, however many threads share the rows, so that
+ * results do not depend on the number of threads.
+ * "planes" are contiguous (height, width) arrays of floats, one after the other (NCHW); "places" have the channels
+ * innermost, (height, width, channels) (NHWC, torch's channels last).
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -17,12 +19,13 @@
 #else
 #define EXPORT
 #endif
-#define INDEPENDENT _Pragma("omp simd") /* no pass through the loop needs another's answer */
+#define INDEPENDENT _Pragma("omp simd") /* no iteration depends on another */
 #define INLINE static inline __attribute__((always_inline))
 
 typedef ptrdiff_t size;
 
-/* OpenMP as torch brings it: its threads are awake already, and two pools would fight for the same cores. */
+/* Functions of the OpenMP library that torch loaded: its threads are awake already, and a second pool would compete
+ * with it for the same cores. `run` is NULL where there is none; then the caller's thread does it all. */
 typedef struct {
     void (*run)(void (*)(void *), void *, unsigned, unsigned);
     int (*number)(void);
@@ -30,14 +33,14 @@ typedef struct {
     int threads;
 } pool;
 
-/* The share of `rows` rows that this thread takes. */
+/* The range of rows [from, to) that this thread computes. */
 INLINE void shared(const pool *pool, size rows, size *from, size *to) {
     size number = pool->run ? pool->number() : 0, count = pool->run ? pool->count() : 1;
     *from = rows * number / count;
     *to = rows * (number + 1) / count;
 }
 
-/* A function NAME(job) that has every thread go over its share of the job's ROWS rows. */
+/* Defines NAME(job), which calls LINES(job, from, to) in every thread for its share of the job's ROWS rows. */
 #define SHARED(NAME, JOB, ROWS, LINES)                                                                                \
     static void NAME##_part(void *data) {                                                                             \
         const JOB *job = data;                                                                                        \
@@ -55,9 +58,10 @@ INLINE uint32_t as_bits(float value) { uint32_t bits; memcpy(&bits, &value, 4); 
 /* The float rounded to bfloat16, half to even, in the upper half of the bits. */
 INLINE uint32_t rounded(float value) { uint32_t bits = as_bits(value); return bits + 0x7fff + ((bits >> 16) & 1); }
 
-/* ---- the maximum of 3x3 places at stride 2, of numbers that are never negative: their bits order as integers do ---- */
+/* ---- max pooling 3x3, stride 2, channels last ----
+ * The values follow a ReLU and are never negative, so their bits can be compared as integers. */
 
-enum { NOWHERE = 9 }; /* where all were 0: a ReLU was before, and sends nothing back */
+enum { NOWHERE = 9 }; /* the whole window is 0: the ReLU below passes no gradient there */
 
 typedef struct {
     pool pool;
@@ -92,13 +96,13 @@ MAX_POOL(max_pool_32, int32_t)
 
 SHARED(max_pool, pooling, job->batch * job->rows, job->bytes == 2 ? max_pool_16 : max_pool_32)
 
-/* What a window sends back to a place: its grad, if it found its maximum there. */
+/* One pooling window that covers an input position: the position gets the window's grad if it holds the maximum. */
 typedef struct {
     const uint32_t *grad, *at;
     uint32_t place;
 } window;
 
-/* Two bfloat16 at a time, summed as floats. */
+/* Two bfloat16 at a time, summed in float32. */
 #define LOW(n) as_float((at##n[i] & 0xffff) == p##n ? g##n[i] << 16 : 0)
 #define HIGH(n) as_float(at##n[i] >> 16 == p##n ? g##n[i] & 0xffff0000 : 0)
 #define GATHER_16(SUM) out[i] = rounded(SUM(LOW)) >> 16 | (rounded(SUM(HIGH)) & 0xffff0000);
@@ -148,7 +152,7 @@ MAX_POOL_BACKWARD(max_pool_backward_32, gathered_32)
 
 SHARED(max_pool_backward, pooling, job->batch * job->height, job->bytes == 2 ? max_pool_backward_16 : max_pool_backward_32)
 
-/* ---- a photograph as the network wants it, and the grad back as a photograph's ---- */
+/* ---- the network's input normalization (scale, shift, dtype, channels last), and its backward pass ---- */
 
 typedef struct {
     pool pool;
@@ -158,7 +162,7 @@ typedef struct {
     size batch, height, width, bytes;
 } photograph;
 
-/* bfloat16 for 2 bytes, float for 4. */
+/* Stores or loads an element of `places`: bfloat16 of 2 bytes or float of 4. */
 #define PLACED(i, value)                                                                                              \
     if (bytes == 2) ((uint16_t *)job->places)[i] = (uint16_t)(rounded(value) >> 16);                                  \
     else ((float *)job->places)[i] = value;
@@ -200,20 +204,21 @@ PHOTOGRAPH(to_planes_32, lines_to_planes, 4)
 SHARED(to_places, photograph, job->batch * job->height, job->bytes == 2 ? to_places_16 : to_places_32)
 SHARED(to_planes, photograph, job->batch * job->height, job->bytes == 2 ? to_planes_16 : to_planes_32)
 
-/* ---- the Laplacian pyramid: planes at half the size, and enlarged beside finer ones ---- */
+/* ---- the Laplacian pyramid: planes at half the size, and coarse planes enlarged and added to finer ones ---- */
 
 typedef struct {
     pool pool;
-    const float *fine, *coarse, *share; /* a share of the fine and one of the coarse for every plane */
+    const float *fine, *coarse, *share; /* (planes, 2): the factors of the fine and of the coarse plane */
     float *out;
-    size planes, height, width; /* of the fine; the coarse is half of it, rounded up */
+    size planes, height, width; /* of the fine planes; the coarse ones have half of it, rounded up */
 } pyramid;
 
-enum { COLUMNS = 512 }; /* so many coarse ones at a time: they stay in the nearest cache */
+enum { COLUMNS = 512 }; /* coarse columns at a time, so that the line buffer stays in the L1 cache */
 
 INLINE size within(size index, size count) { return index < 0 ? 0 : index < count ? index : count - 1; }
 
-/* Every second place of the planes smoothed by 1 3 3 1 both ways, edges repeated. */
+/* A 1 3 3 1 filter both ways with stride 2, edges repeated. `tap` are the four input rows; `line` is their vertical
+ * sum, starting one column to the left of the piece. */
 FOR_EVERY_PROCESSOR static void halve_lines(const pyramid *job, size from, size to) {
     size height = job->height, width = job->width, rows = (height + 1) / 2, columns = (width + 1) / 2;
     float line[2 * COLUMNS + 2];
@@ -240,8 +245,8 @@ FOR_EVERY_PROCESSOR static void halve_lines(const pyramid *job, size from, size 
 
 SHARED(halve, pyramid, job->planes * ((job->height + 1) / 2), halve_lines)
 
-/* A share of the fine planes, and one of the coarse ones enlarged: between two places of the coarse lie two of the
- * fine, at a quarter and at three quarters of the way. */
+/* share * fine + other * coarse enlarged twofold, bilinear: between two coarse pixels lie two fine ones, at a quarter
+ * and at three quarters of the way, so that their weights are 3/4 and 1/4 along each axis (the 16 below). */
 FOR_EVERY_PROCESSOR static void beside_lines(const pyramid *job, size from, size to) {
     size height = job->height, width = job->width, rows = (height + 1) / 2, columns = (width + 1) / 2;
     float line[COLUMNS + 2];
@@ -273,12 +278,12 @@ FOR_EVERY_PROCESSOR static void beside_lines(const pyramid *job, size from, size
 
 SHARED(beside, pyramid, job->planes * job->height, beside_lines)
 
-/* ---- how strong planes are ---- */
+/* ---- sums for the strength of planes ---- */
 
 typedef struct {
     pool pool;
     const float *planes;
-    double *sums; /* (lines, 3): of the numbers, of their squares, of their sizes */
+    double *sums; /* (lines, 3): of the values, of their squares, of their absolute values */
     size lines, width;
 } moments;
 

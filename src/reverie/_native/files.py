@@ -1,4 +1,4 @@
-"""Files and folders written whole or not at all, and the digest of a file."""
+"""Atomic writes of files and folders, and the digest of a file."""
 
 from __future__ import annotations
 
@@ -13,42 +13,49 @@ from pathlib import Path
 
 @contextmanager
 def replace_file(target: Path, draft: str | None = None) -> Iterator[Path]:
-    """An empty file beside the target to write to; it is synced to the disk and takes the target's name at the end.
+    """Yield an empty temporary file beside the target, which replaces the target when the block ends.
 
-    If anything fails, it is deleted and the target stays as it was. A link is followed, and a file that is replaced
-    keeps its mode. The temporary name is hidden and random unless `draft` says it: then what a killed process has left
-    under that name is written over, and does not lie about for ever. Raises what the disk raises.
+    The temporary file is synced to the disk and then renamed, so the target is always either the old or the new file as
+    a whole. If anything fails, the temporary file is deleted and the target stays as it was. A symbolic link is
+    followed, and a replaced file keeps its mode. The temporary name is hidden and random unless `draft` gives one: with
+    a fixed name, what a killed process has left behind is overwritten by the next one instead of staying forever.
+
+    Raises whatever OSError the file system raises.
     """
     target = target.resolve()
+    # In the same folder as the target: a rename is atomic within one file system only.
     temporary = target.with_name(draft or f".{secrets.token_hex(8)}{target.suffix}")
     try:
         temporary.open("wb" if draft else "xb").close()
         yield temporary
         with temporary.open("rb") as file:
-            os.fsync(file.fileno())
+            os.fsync(file.fileno())  # or a crash after the rename could leave an empty file under the target's name
         if target.exists():
             shutil.copymode(target, temporary)
         temporary.replace(target)
-    except BaseException:
+    except BaseException:  # KeyboardInterrupt too: nothing is left behind
         temporary.unlink(missing_ok=True)
         raise
 
 
 def write_file(target: Path, data: bytes) -> None:
-    """Bytes into a file, by `replace_file`."""
+    """Write bytes to a file atomically, by `replace_file`."""
     with replace_file(target) as draft:
         draft.write_bytes(data)
 
 
 @contextmanager
 def replace_folder(target: Path) -> Iterator[Path]:
-    """The same for a folder; one that was there is replaced as a whole."""
+    """Yield an empty temporary folder, which replaces the target folder as a whole when the block ends.
+
+    If anything fails, the temporary folder is deleted and the target stays as it was. Raises OSError.
+    """
     target = target.resolve()
     temporary, aside = (target.with_name(f".{secrets.token_hex(8)}") for _ in range(2))
     try:
         temporary.mkdir()
         yield temporary
-        if target.exists():  # no system replaces a folder that holds something: the old one steps aside first
+        if target.exists():  # no system replaces a folder that is not empty: the old one is moved aside first
             target.rename(aside)
         try:
             temporary.rename(target)
@@ -62,7 +69,10 @@ def replace_folder(target: Path) -> Iterator[Path]:
 
 
 def hash_file(path: Path, method: str = "sha256") -> str:
-    """The digest of a file's bytes, in hexadecimal; a megabyte at a time, since files may be larger than memory."""
+    """Return the digest of a file's bytes, in hexadecimal. `method` is a name that hashlib knows.
+
+    The file is read one megabyte at a time, since it may be larger than memory. Raises OSError.
+    """
     digest = hashlib.new(method, usedforsecurity=False)
     with path.open("rb") as file:
         while piece := file.read(1 << 20):

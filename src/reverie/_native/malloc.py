@@ -1,4 +1,4 @@
-"""What glibc does with memory that was freed: kept for the next step, or handed back to the system."""
+"""Whether glibc keeps freed memory for the next step or returns it to the system."""
 
 from __future__ import annotations
 
@@ -6,24 +6,33 @@ import ctypes
 import os
 from contextlib import suppress
 
-TRIM, MMAP = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of malloc.h
-MOST = 2**31 - 1
+# Parameters of mallopt, by their names and numbers in glibc's malloc.h.
+M_TRIM_THRESHOLD = -1  # M_TRIM_THRESHOLD: this much free memory at the top of the heap is returned to the system
+M_MMAP_THRESHOLD = (
+    -3
+)  # M_MMAP_THRESHOLD: blocks from this size on are mapped one by one and unmapped when they are freed
+MAX_INT = 2**31 - 1  # the largest C int, which is what mallopt takes
 
 
-def keep() -> None:
-    """Freed memory is kept for the next step, in this whole process. REVERIE_MALLOC=0 leaves malloc as it was.
+def keep_freed_memory() -> None:
+    """Make malloc keep freed memory for the next step, in the whole process.
 
-    A step makes and frees the same large blocks as the one before. glibc asks the system for each anew, which then
-    clears it page by page: that takes longer than what is computed in it.
+    Each step allocates and frees the same large blocks as the one before. By default glibc maps them anew every time,
+    and the system zeroes every page of them: that takes longer than what is computed in them. The environment variable
+    REVERIE_MALLOC=0 leaves malloc as it was; so does a C library without mallopt.
     """
     if os.environ.get("REVERIE_MALLOC", "1") != "0":
         with suppress(OSError, AttributeError, TypeError):  # other C libraries have no such call
             library = ctypes.CDLL(None)
-            library.mallopt(MMAP, MOST // 2)
-            library.mallopt(TRIM, MOST)
+            library.mallopt(M_MMAP_THRESHOLD, MAX_INT // 2)
+            library.mallopt(M_TRIM_THRESHOLD, MAX_INT)
 
 
-def give_back() -> None:
-    """Hands memory that was freed back to the system. glibc keeps it, in pieces too small for the next block."""
+def release_freed_memory() -> None:
+    """Return freed memory to the system now.
+
+    After `keep_freed_memory`, glibc holds on to it in pieces that may be too small for the next, larger blocks. Does
+    nothing where the C library has no malloc_trim.
+    """
     with suppress(OSError, AttributeError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)

@@ -1,4 +1,4 @@
-"""How much memory was held at most."""
+"""Peak memory use, of this process or of a graphics card."""
 
 from __future__ import annotations
 
@@ -7,42 +7,48 @@ from pathlib import Path
 
 import torch
 
-STATUS = Path("/proc/self/status")
-CLEAR = Path("/proc/self/clear_refs")
+STATUS_FILE = Path("/proc/self/status")
+CLEAR_REFS_FILE = Path("/proc/self/clear_refs")
 
 
 def peak_memory() -> int | None:
-    """The most memory this process ever held, in bytes; None where the system does not say."""
+    """Return the peak resident size of this process since it started, in bytes; None where the system has no count."""
     try:
         import resource
     except ImportError:  # Windows
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+    return peak if sys.platform == "darwin" else peak * 1024  # macOS counts bytes, Linux kibibytes
 
 
-def forget_peak(device: torch.device) -> None:
-    """Begins a new peak, where the system can: torch's own on a graphics card, this process's on Linux."""
+def reset_peak_memory(device: torch.device) -> None:
+    """Reset the peak that `peak_memory_since_reset` reads: torch's own on CUDA, the process's on Linux.
+
+    Elsewhere nothing happens, and the peak stays that of the whole run.
+    """
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         return
     try:
-        CLEAR.write_text("5")
-    except OSError:  # not Linux, or not allowed: the peak stays that of all that was
+        CLEAR_REFS_FILE.write_text("5")  # 5 resets VmHWM (proc_pid_clear_refs(5))
+    except OSError:  # not Linux, or not allowed
         return
 
 
-def peak_since(device: torch.device) -> int | None:
-    """The peak since it was last forgotten, in bytes: what torch held on a graphics card, else the whole process."""
+def peak_memory_since_reset(device: torch.device) -> int | None:
+    """Return the peak memory since the last `reset_peak_memory`, in bytes; None where the system has no count.
+
+    On CUDA it is what torch allocated on the card, elsewhere the resident size of the whole process.
+    """
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
-    return high_water() or peak_memory()
+    return read_high_water_mark() or peak_memory()
 
 
-def high_water() -> int | None:
-    """The highest resident size since Linux was last told to forget it, in bytes."""
+def read_high_water_mark() -> int | None:
+    """Return VmHWM, the peak resident size that Linux counts and can reset, in bytes; None on other systems."""
     try:
-        lines = STATUS.read_text().splitlines()
+        lines = STATUS_FILE.read_text().splitlines()
     except OSError:
         return None
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), None)

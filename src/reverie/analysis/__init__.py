@@ -1,4 +1,4 @@
-"""The paper's performance analysis: what a network is, what it answers, how a dream climbs, and what that costs.
+"""The paper's performance analysis: parameters of a network, its activations, the score of a dream, time and memory.
 
     photo, variants --analyze--> Analysis --write_report--> report/index.html, results.json, figures/
 

@@ -4,39 +4,38 @@ from __future__ import annotations
 
 import importlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from reverie._native.memory import peak_memory
-from reverie.analysis.climb import Climb, Watch, climbed, shown
-from reverie.analysis.flops import Flops, flops_of_step
-from reverie.analysis.layers import LayerStatistics, layer_statistics
-from reverie.analysis.machine import machine
+from reverie.analysis.climb import Climb, record_climb, shrink_for_page
+from reverie.analysis.flops import Flops, count_step_flops
+from reverie.analysis.layers import LayerStatistics, measure_layers
+from reverie.analysis.machine import inspect_machine
 from reverie.analysis.parameters import Parameters
-from reverie.analysis.timing import Timing, timed
+from reverie.analysis.timing import Timing, time_variants
 from reverie.analysis.variants import Variant
 from reverie.errors import MissingExtra, SettingsError
-from reverie.gradient.base import score_of
-from reverie.image.resample import image_size, sized
-from reverie.objectives.base import Objective
+from reverie.image.resample import image_size
+from reverie.jobs.memory_run import MemoryRun
+from reverie.jobs.outcomes import Watch
+from reverie.recipe.inputs import whole_objective
 from reverie.settings import Settings
 from reverie.types import Image
 
 log = logging.getLogger("reverie")
 
-AT = (0, 100, 200, 300)
+SNAPSHOT_STEPS = (0, 100, 200, 300)
 """The steps whose pictures the paper prints."""
 TURNS = 7
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What to analyze: the objective, how it is dreamed, at which steps to keep the picture, how long to time."""
+class AnalysisPlan:
+    """What to measure: at which steps of each octave to keep the picture, and in how many turns to time a step."""
 
-    wish: Objective
-    settings: Settings = field(default_factory=Settings)
-    at: tuple[int, ...] = AT
+    at: tuple[int, ...] = SNAPSHOT_STEPS
     turns: int = TURNS
 
     def __post_init__(self) -> None:
@@ -64,7 +63,9 @@ class Analysis:
 
     model: str
     digest: str
-    plan: Plan
+    objective: str
+    settings: Settings
+    plan: AnalysisPlan
     parameters: Parameters
     photos: tuple[PhotoAnalysis, ...]
     timings: tuple[Timing, ...]
@@ -73,52 +74,52 @@ class Analysis:
     memory: int | None
 
 
-def analyze(
-    photos: Mapping[str, Image],
-    variants: Sequence[Variant],
-    plan: Plan,
-    watch: Callable[[str, Image], Watch] = lambda name, image: iter,
+def analyze_runs(
+    runs: Mapping[str, MemoryRun], variants: Sequence[Variant], plan: AnalysisPlan, watch: Watch = iter
 ) -> Analysis:
-    """Dreams every photo (name -> (1, 3, h, w), 0..1) with the first variant and times all of them on the first photo.
+    """Dreams every photo by its run, made with the first variant, and times all variants on the first photo.
 
-    `watch(name, image)` may follow the steps of a photo's dream. Raises `MissingExtra` without matplotlib, which the
-    report will need, `SettingsError` for a photo of several images, and what a dream raises.
+    `runs` by what a page calls the photos. `watch` reads a run's progress. Raises
+    `MissingExtra` without matplotlib, which the report will need, and what a dream raises.
     """
     require_matplotlib()
-    first = variants[0].model
-    score_of(first, plan.wish)  # refuses a layer that the network lacks
-    images = {name: sized(image.to(first.device), plan.settings.size) for name, image in photos.items()}
-    dreamed = tuple(
-        photo_analysis(name, image, variants[0], plan, watch(name, image)) for name, image in images.items()
-    )
-    image = next(iter(images.values()))
+    dreamed = tuple(analyze_photo(name, run, variants[0], plan, watch) for name, run in runs.items())
+    first = next(iter(runs.values()))
     log.info("timing %s", ", ".join(variant.name for variant in variants))
-    flops = flops_of_step(first, plan.wish, image)
+    flops = count_step_flops(first.model, whole_objective(first.recipe).resolved(first.model), first.start)
     memory = [peak_memory()]  # before each variant begins a peak of its own
-    timings = tuple(timed(variants, image, plan.wish, plan.settings, plan.turns))
+    timings = tuple(time_variants(variants, first, plan.turns))
     return Analysis(
-        model=first.name,
-        digest=first.digest,
+        model=first.model.name,
+        digest=first.model.digest,
+        objective=words_of(first),
+        settings=first.recipe.settings,
         plan=plan,
-        parameters=Parameters.of(first),
+        parameters=Parameters.of(first.model),
         photos=dreamed,
         timings=timings,
         flops=flops,
-        machine=machine({variant.engine for variant in variants}),
-        memory=max((peak for peak in [*memory, peak_memory(), *held(timings)] if peak), default=None),
+        machine=inspect_machine({variant.engine for variant in variants}),
+        memory=max((peak for peak in [*memory, peak_memory(), *find_host_memory_peaks(timings)] if peak), default=None),
     )
 
 
-def photo_analysis(name: str, image: Image, variant: Variant, plan: Plan, watch: Watch) -> PhotoAnalysis:
-    if len(image) != 1:
-        raise SettingsError(f"{name} holds {len(image)} images; expected one")
+def words_of(run: MemoryRun) -> str:
+    """What a run dreams of, in words; of regions, region by region."""
+    wishes = run.recipe.wishes
+    return wishes if isinstance(wishes, str) else "; ".join(f"{file}: {words}" for file, words in wishes.items())
+
+
+def analyze_photo(name: str, run: MemoryRun, variant: Variant, plan: AnalysisPlan, watch: Watch) -> PhotoAnalysis:
+    """What the layers answer to one photo, and how its dream climbs."""
     log.info("dreaming %s with %s", name, variant.name)
-    statistics = layer_statistics(variant.model, image, plan.wish.layers)
-    climb = climbed(variant.model, image, plan.wish, plan.settings, plan.at, watch)
-    return PhotoAnalysis(name, image_size(image), shown(image), tuple(statistics), climb)
+    layers = whole_objective(run.recipe).resolved(run.model).layers
+    statistics = measure_layers(run.model, run.start, layers)
+    climb = record_climb(run, plan.at, watch)
+    return PhotoAnalysis(name, image_size(run.start), shrink_for_page(run.start), tuple(statistics), climb)
 
 
-def held(timings: Sequence[Timing]) -> list[int | None]:
+def find_host_memory_peaks(timings: Sequence[Timing]) -> list[int | None]:
     """What the process held while variants warmed up that do not keep their memory on a graphics card."""
     return [timing.memory for timing in timings if not timing.device.startswith("cuda")]
 

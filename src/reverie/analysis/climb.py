@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
-from reverie.ascent.octaves import dream_steps, whole
 from reverie.errors import SettingsError
-from reverie.gradient.base import score_of
-from reverie.gradient.compose import dream_gradient
-from reverie.image.resample import image_size, sized
-from reverie.objectives.base import Objective
-from reverie.settings import Settings
-from reverie.types import Gradient, Image, Model, Score, Step
+from reverie.gradient.base import make_score_function
+from reverie.image.resample import image_size, resize_longest_side
+from reverie.jobs.memory_run import MemoryRun
+from reverie.jobs.outcomes import Watch
+from reverie.recipe.inputs import whole_objective
+from reverie.types import Image, Step
 
 log = logging.getLogger("reverie")
 
-SHOWN = 640
+LONGEST_SIDE = 640
 """The longest side of a picture kept for the report, in pixels."""
-
-Watch = Callable[[Iterator[Step]], Iterator[Step]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +31,7 @@ class Snapshot:
 
 
 @dataclass
-class Octave:
+class OctaveScores:
     """The scores of one octave: `scores[n]` is the picture's after n steps, as the step saw it, jitter included."""
 
     number: int
@@ -46,14 +43,14 @@ class Octave:
 class Climb:
     """A whole dream as it was climbed. Octaves that were too small for the network are missing."""
 
-    octaves: tuple[Octave, ...]
+    octaves: tuple[OctaveScores, ...]
     snapshots: tuple[Snapshot, ...]
     picture: Image
     score_start: float
     score_end: float
 
 
-def checked_at(at: Sequence[int], steps: int) -> tuple[int, ...]:
+def check_snapshot_steps(at: Sequence[int], steps: int) -> tuple[int, ...]:
     """The steps at which to keep the picture, lowest first; one beyond the last becomes it, with a word to the log.
 
     Raises `SettingsError` for a negative one.
@@ -68,66 +65,57 @@ def checked_at(at: Sequence[int], steps: int) -> tuple[int, ...]:
     return tuple(sorted({min(step, steps) for step in at}))
 
 
-def climbed(
-    model: Model, image: Image, wish: Objective, settings: Settings, at: Sequence[int], watch: Watch = iter
-) -> Climb:
-    """Dreams the image (1, 3, h, w) and keeps what a report shows. `watch` is handed the steps and hands them on."""
-    keeper = Keeper(model, image, wish, checked_at(at, settings.steps))
-    gradient = keeper.seeing(dream_gradient(model, wish, settings))
-    for step in watch(dream_steps(image, gradient, settings)):
-        keeper.took(step)
+def record_climb(run: MemoryRun, at: Sequence[int], watch: Watch = iter) -> Climb:
+    """Does a run and keeps what a report shows. `watch` reads its progress as it goes."""
+    keeper = Keeper(run, check_snapshot_steps(at, run.recipe.settings.steps))
+    for _ in watch(run):
+        if run.last is not None:
+            keeper.took(run.last)
     return keeper.climb()
 
 
 class Keeper:
-    """Looks at the canvas before every step, and at the step after it."""
+    """Looks at the picture before every step, and at the step after it."""
 
-    def __init__(self, model: Model, image: Image, wish: Objective, at: tuple[int, ...]) -> None:
-        self.image, self.at, self.score = image, at, score_of(model, wish)
-        self.octaves: list[Octave] = []
+    def __init__(self, run: MemoryRun, at: tuple[int, ...]) -> None:
+        self.run, self.at = run, at
+        self.score = make_score_function(run.model, whole_objective(run.recipe), run.start)
+        self.octaves: list[OctaveScores] = []
         self.snapshots: list[Snapshot] = []
-        self.canvas: Image = image
         self.last: Step | None = None
 
-    def seeing(self, gradient: Gradient) -> Gradient:
-        """The same gradient, its canvas remembered: the stream of steps has none from before the first."""
-
-        def watched(image: Image) -> tuple[Score, Image]:
-            answer = gradient(image)
-            self.canvas = image
-            return answer
-
-        return watched
-
     def took(self, step: Step) -> None:
+        """One more step."""
         if not self.octaves or self.octaves[-1].number != step.octave:
             self.finish()
-            self.octaves.append(Octave(step.octave, image_size(step.image)))
+            self.octaves.append(OctaveScores(step.octave, image_size(step.image)))
         if step.number in self.at:
-            self.keep(step.octave, step.number, self.canvas)
+            self.keep(step, step.number, step.before)
         self.octaves[-1].scores.append(float(step.score.mean()))
         self.last = step
 
     def finish(self) -> None:
         """The picture after an octave's last step, where one so late is asked for."""
         if self.last is not None and self.at and self.at[-1] > self.last.number:
-            self.keep(self.last.octave, self.last.number + 1, self.last.image)
+            self.keep(self.last, self.last.number + 1, self.last.image)
 
-    def keep(self, octave: int, number: int, canvas: Image) -> None:
-        step = Step(canvas, canvas.new_zeros(1), number, 0)
-        picture = shown(whole(step, self.image))
-        self.snapshots.append(Snapshot(octave, number, self.score_at(canvas), picture))
+    def keep(self, step: Step, number: int, canvas: Image) -> None:
+        """The picture of some step, at the photo's size, and its score at the octave's."""
+        picture = shrink_for_page(self.run.whole(replace(step, image=canvas)))
+        self.snapshots.append(Snapshot(step.octave, number, self.score_at(canvas), picture))
 
     def score_at(self, canvas: Image) -> float:
+        """The score of a picture, without a step's random shift."""
         return float(self.score(canvas.detach()).mean())
 
     def climb(self) -> Climb:
+        """What was kept, once the last step is taken."""
         self.finish()
-        end = self.image if self.last is None else whole(self.last, self.image)
-        scores = self.score_at(self.image), self.score_at(end)
-        return Climb(tuple(self.octaves), tuple(self.snapshots), shown(end), *scores)
+        end = self.run.image()
+        scores = self.score_at(self.run.start), self.score_at(end)
+        return Climb(tuple(self.octaves), tuple(self.snapshots), shrink_for_page(end), *scores)
 
 
-def shown(picture: Image) -> Image:
+def shrink_for_page(picture: Image) -> Image:
     """The picture, small enough for a page, where the report is made."""
-    return sized(picture, min(SHOWN, max(image_size(picture)))).detach().cpu()
+    return resize_longest_side(picture, min(LONGEST_SIDE, max(image_size(picture)))).detach().cpu()

@@ -1,4 +1,4 @@
-"""How much arithmetic one gradient step is."""
+"""Counts the floating point operations of a gradient."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from torch.utils.flop_counter import FlopCounterMode
 from reverie.errors import ReverieError
 from reverie.models.load import load_model
 from reverie.objectives.base import Objective
-from reverie.types import IMAGE, Image, Model
+from reverie.types import IMAGE_LAYER, Image, Model
 
 log = logging.getLogger("reverie")
 
-HOW = (
+COUNTING_METHOD = (
     "the convolutions and matrix products of one forward pass, by torch's FlopCounterMode "
     "(a multiplication and an addition are two), times two: the weights are fixed, so that the way back to the pixels "
     "costs each of them once more"
@@ -24,25 +24,29 @@ HOW = (
 
 @dataclass(frozen=True)
 class Flops:
-    """Floating point operations of one gradient step, and on what they were counted."""
+    """Floating point operations of one gradient (`step`) and of its forward pass, and how they were counted."""
 
     step: int
     forward: int
-    how: str = HOW
+    how: str = COUNTING_METHOD
 
 
-def flops_of_step(model: Model, wish: Objective, image: Image) -> Flops | None:
-    """Of one gradient of the objective at this size; None where torch knows no form of the network.
+def count_step_flops(model: Model, objective: Objective, image: Image) -> Flops | None:
+    """Counts the operations of one gradient of the objective at the image's size.
 
-    A step itself cannot be counted: its convolutions are oneDNN's fused calls, which torch's counter does not know. A
-    network of another framework is counted on its untrained twin in torch, whose arithmetic is the same.
+    Returns None where the network cannot be counted: it is of another framework, and has no twin in torch.
+
+    Only a forward pass is counted, without gradient: a step runs oneDNN's fused convolutions, which torch's counter
+    does not know. A network of another framework is counted on its untrained twin in torch, whose arithmetic is the
+    same.
     """
-    layers = [layer for layer in wish.layers if layer != IMAGE]
-    forward = forward_flops(model, layers, image) or twin_flops(model.name, layers, image)
+    layers = [layer for layer in objective.layers if layer != IMAGE_LAYER]
+    forward = count_forward_flops(model, layers, image) or count_twin_flops(model.name, layers, image)
     return Flops(2 * forward, forward) if forward else None
 
 
-def forward_flops(model: Model, layers: list[str], image: Image) -> int:
+def count_forward_flops(model: Model, layers: list[str], image: Image) -> int:
+    """Operations of a forward pass up to the layers; 0 where torch's counter sees none, as in another framework."""
     if not layers:
         return 0
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
@@ -50,10 +54,11 @@ def forward_flops(model: Model, layers: list[str], image: Image) -> int:
     return int(counter.get_total_flops())
 
 
-def twin_flops(name: str, layers: list[str], image: Image) -> int:
+def count_twin_flops(name: str, layers: list[str], image: Image) -> int:
+    """Operations of a forward pass of the untrained network of this name in torch; 0, with a warning, without one."""
     try:
         twin = load_model(name, weights="random", engine="torch", device="cpu", precision="float32")
-        return forward_flops(twin, layers, image.cpu())
+        return count_forward_flops(twin, layers, image.cpu())
     except ReverieError as error:
         log.warning("operations are not counted: %s", error)
         return 0

@@ -1,4 +1,4 @@
-"""A folder written whole or not at all."""
+"""The report's folder, written whole or not at all."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from pathlib import Path
 from reverie._native.files import replace_folder
 from reverie.errors import ReportError
 
-RESULTS = "results.json"
+RESULTS_FILE = "results.json"
 
 
 @contextmanager
-def report_folder(target: Path) -> Iterator[Path]:
-    """A hidden folder beside the target, which takes its place at the end, and goes without a trace if the work fails.
+def draft_report_folder(target: Path) -> Iterator[Path]:
+    """Yields a hidden folder beside the target; it is renamed to the target at the end, or deleted if the work fails.
 
-    A report that was there is replaced. Raises `ReportError`, before any work is done, where the target cannot be
+    An older report there is replaced. Raises `ReportError`, before any work is done, where the target cannot be
     written or holds anything else than a report.
     """
-    check_target(target)
+    check_report_target(target)
     try:
         with replace_folder(target) as draft:
             yield draft
@@ -29,8 +29,8 @@ def report_folder(target: Path) -> Iterator[Path]:
         raise ReportError(f"the report {target} cannot be written: {error.strerror or error}") from None
 
 
-def check_target(target: Path) -> None:
-    """Refuses a place where no report can be put."""
+def check_report_target(target: Path) -> None:
+    """Raises `ReportError` where no report can be written, or where the folder holds files that are no report's."""
     try:
         if target.exists() and not target.is_dir():
             raise ReportError(f"{target} is a file; expected a folder for the report")
@@ -39,7 +39,7 @@ def check_target(target: Path) -> None:
             raise ReportError(f"{parent} is no folder; make it first")
         if not os.access(parent, os.W_OK | os.X_OK):
             raise ReportError(f"the folder {parent} cannot be written to")
-        if target.is_dir() and (foreign := strangers(target)):
+        if target.is_dir() and (foreign := find_foreign_files(target)):
             raise ReportError(f"{target} holds {foreign[0]}, which is no report's; name a new folder with -o")
     except (ValueError, RuntimeError, OSError) as error:  # a zero byte in the name; a loop of links; no permission
         if isinstance(error, ReportError):
@@ -47,19 +47,19 @@ def check_target(target: Path) -> None:
         raise ReportError(f"the report {target} cannot be written: {error}") from None
 
 
-def strangers(folder: Path) -> list[str]:
-    """Files in a folder that its report does not name as its own: these are not ours to throw away."""
-    own = {RESULTS}
+def find_foreign_files(folder: Path) -> list[str]:
+    """Files in a folder that its report's results.json does not list: they are not ours to delete."""
+    own = {RESULTS_FILE}
     try:
-        own |= set(json.loads((folder / RESULTS).read_text("utf-8"))["files"])
+        own |= set(json.loads((folder / RESULTS_FILE).read_text("utf-8"))["files"])
     except (OSError, ValueError, KeyError, TypeError):
         own = set()
-    there = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()]
-    return sorted(set(there) - own)
+    present = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()]
+    return sorted(set(present) - own)
 
 
-def fill(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Writes files by their paths within the folder."""
+def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Writes files into the folder: relative path -> bytes."""
     for name, data in files.items():
         path = folder / name
         path.parent.mkdir(exist_ok=True)

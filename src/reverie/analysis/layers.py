@@ -1,4 +1,4 @@
-"""What a layer answers to a photo."""
+"""Statistics of the activations of layers on a photo."""
 
 from __future__ import annotations
 
@@ -11,17 +11,22 @@ from torch import Tensor
 
 from reverie.types import Image, Model
 
-BINS = 64
-STRONGEST = 11
-"""Pictures of channels: with the photo before them, two rows of six."""
+HISTOGRAM_BINS = 64
+STRONGEST_CHANNELS = 11
+"""Channels whose activation maps are shown: with the photo before them, two rows of six."""
 
 
 @dataclass(frozen=True, eq=False)
 class LayerStatistics:
-    """A layer's activations (channels, height, width) in numbers.
+    """Statistics of a layer's activations on one photo.
 
-    `mean` is what the paper calls the layer's loss. `counts` are neurons in equal bins between `edges`; `strongest` are
-    channels by their mean, highest first, and `maps` (n, height, width) their activations.
+    shape: (channels, height, width) of the activations.
+    mean: over all neurons; the paper calls it the layer's loss.
+    deviation: standard deviation over all neurons.
+    zeros: share of neurons that are exactly 0, as after a ReLU.
+    counts: neurons in each of the equal bins between `edges`.
+    strongest: the channels of the highest mean, (number, mean), highest first.
+    maps: (n, height, width), the activations of the strongest channels.
     """
 
     layer: str
@@ -37,23 +42,23 @@ class LayerStatistics:
     maps: Float[Tensor, "n h w"]
 
 
-def layer_statistics(model: Model, image: Image, layers: Collection[str]) -> list[LayerStatistics]:
-    """The statistics of the layers for one image (1, 3, h, w), lowest layer first."""
+def measure_layers(model: Model, image: Image, layers: Collection[str]) -> list[LayerStatistics]:
+    """Statistics of the layers on one image (1, 3, h, w), 0..1, lowest layer first; names of no layer are ignored."""
     wanted = [layer for layer in model.layers if layer in layers]
     if not wanted:
         return []
     with torch.no_grad():
-        answers = model(image, wanted)
-    return [statistics_of(layer, answers[layer][0].float().cpu()) for layer in wanted]
+        activations = model(image, wanted)  # layer -> (1, c, h, w)
+    return [summarize_activations(layer, activations[layer][0].float().cpu()) for layer in wanted]
 
 
-def statistics_of(layer: str, activations: Float[Tensor, "c h w"]) -> LayerStatistics:
-    """The numbers of one layer's activations; sums are taken in float64."""
+def summarize_activations(layer: str, activations: Float[Tensor, "c h w"]) -> LayerStatistics:
+    """Statistics of one layer's activations; sums are in float64, for a layer may have millions of neurons."""
     channels, height, width = activations.shape
     exact = activations.double()
-    counts, edges = torch.histogram(activations.flatten(), BINS)
+    counts, edges = torch.histogram(activations.flatten(), HISTOGRAM_BINS)
     means = exact.mean((1, 2))
-    strongest = means.topk(min(STRONGEST, channels)).indices.tolist()
+    strongest = means.topk(min(STRONGEST_CHANNELS, channels)).indices.tolist()
     return LayerStatistics(
         layer=layer,
         shape=(channels, height, width),

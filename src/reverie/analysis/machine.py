@@ -1,4 +1,4 @@
-"""What the machine is, and the most it can do."""
+"""Describes the machine, and measures the peak of its arithmetic."""
 
 from __future__ import annotations
 
@@ -18,89 +18,95 @@ INSTRUCTIONS = (
     "amx_tile", "amx_bf16", "amx_int8", "asimd", "sve", "sve2", "bf16", "i8mm",
 )  # fmt: skip
 CPUINFO = Path("/proc/cpuinfo")
-SIDE = {"cpu": 2048, "cuda": 8192, "mps": 4096}
-"""Sides of the square matrices that are multiplied for the peak: large enough that nothing but arithmetic counts."""
+MATMUL_SIDES = {"cpu": 2048, "cuda": 8192, "mps": 4096}
+"""Side of the square matrices multiplied for the peak, by device: so large that time is spent on arithmetic alone."""
 
 
-def machine(engines: Collection[str]) -> dict[str, Any]:
-    """The machine and the versions of what ran on it. Frameworks that did not run are not named."""
+def inspect_machine(engines: Collection[str]) -> dict[str, Any]:
+    """The machine, and the versions of the software that ran; frameworks of engines that did not run are left out."""
     return {
-        "processor": processor(),
+        "processor": read_processor_name(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "threads": torch.get_num_threads(),
-        "instructions": [each for each in INSTRUCTIONS if each in flags()],
-        "memory_bytes": memory_bytes(),
+        "instructions": [each for each in INSTRUCTIONS if each in read_cpu_flags()],
+        "memory_bytes": read_total_memory(),
         "graphics": [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())],
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "versions": versions(engines),
+        "versions": read_versions(engines),
     }
 
 
-def versions(engines: Collection[str]) -> dict[str, str]:
+def read_versions(engines: Collection[str]) -> dict[str, str]:
+    """Versions of Python and the packages that took part, by name."""
     packages = ["reverie", "torch", "numpy", "matplotlib"]
     packages += ["tensorflow", "keras"] if "tensorflow" in engines else []
     found = {"python": platform.python_version()}
-    return found | {package: version(package) for package in packages}
+    return found | {package: read_package_version(package) for package in packages}
 
 
-def version(package: str) -> str:
+def read_package_version(package: str) -> str:
+    """The version of an installed package, or of the module of that name; "unknown" where neither says it."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:  # e.g. tensorflow, installed as tensorflow-cpu
         return str(getattr(sys.modules.get(package), "__version__", "unknown"))
 
 
-def processor() -> str:
-    """The processor's name as it tells it."""
-    for line in cpuinfo():
+def read_processor_name() -> str:
+    """The name of the processor's model."""
+    for line in read_cpuinfo():
         if line.startswith(("model name", "Model")):
             return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
 
 
-def flags() -> set[str]:
-    for line in cpuinfo():
+def read_cpu_flags() -> set[str]:
+    """The instruction sets that the processor reports (Linux only; elsewhere none)."""
+    for line in read_cpuinfo():
         if line.startswith(("flags", "Features")):
             return set(line.partition(":")[2].split())
     return set()
 
 
-def cpuinfo() -> list[str]:
+def read_cpuinfo() -> list[str]:
+    """The lines of /proc/cpuinfo; none on other systems than Linux."""
     try:
         return CPUINFO.read_text(errors="replace").splitlines()
     except OSError:
         return []
 
 
-def memory_bytes() -> int | None:
+def read_total_memory() -> int | None:
+    """Physical memory in bytes; None where the system does not say."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
         return None
 
 
-def matmul_peak(device: torch.device, precision: str, repeats: int = 7, side: int | None = None) -> float:
-    """The most operations a second that `torch.matmul` of two large square matrices reached, of several tries.
+def measure_matmul_peak(device: torch.device, precision: str, repeats: int = 7, side: int | None = None) -> float:
+    """Measures the peak rate of `torch.matmul` on two large square matrices, in operations a second.
 
-    Measured, not looked up: what this machine does in this precision at this hour.
+    The best of several tries. Measured rather than looked up: what this machine reaches in this precision right now.
     """
-    side = side or SIDE.get(device.type, 2048)
+    side = side or MATMUL_SIDES.get(device.type, 2048)
     dtype = getattr(torch, precision)
     left, right = (torch.rand(side, side, device=device).to(dtype) for _ in range(2))
-    seconds = min(matmul_seconds(left, right) for _ in range(repeats + 1))  # the first also warms up
+    seconds = min(time_matmul(left, right) for _ in range(repeats + 1))  # the first also warms up
     return 2 * side**3 / seconds
 
 
-def matmul_seconds(left: torch.Tensor, right: torch.Tensor) -> float:
-    synchronize(left.device)
+def time_matmul(left: torch.Tensor, right: torch.Tensor) -> float:
+    """Seconds of one matrix product."""
+    synchronize_device(left.device)
     began = time.perf_counter()
     torch.matmul(left, right)
-    synchronize(left.device)
+    synchronize_device(left.device)
     return time.perf_counter() - began
 
 
-def synchronize(device: torch.device) -> None:
-    """Waits until a graphics card has done what it was told."""
+def synchronize_device(device: torch.device) -> None:
+    """Waits until a GPU has finished its queue, so that a clock may be read; nothing to do on a CPU."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     elif device.type == "mps":

@@ -1,4 +1,4 @@
-"""What a network is made of."""
+"""The parameters of a network, counted by block."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reverie.types import Model
 
 @dataclass(frozen=True)
 class Parameters:
-    """The numbers in a network, block by block, as published: (trainable, non-trainable)."""
+    """Parameters of each top-level block, as published: name -> (trainable, non-trainable)."""
 
     blocks: Mapping[str, tuple[int, int]]
 
@@ -24,7 +24,7 @@ class Parameters:
 
     @property
     def non_trainable(self) -> int:
-        """Running means and variances of batch norm: measured while training, not learned."""
+        """Running means and variances of batch normalization: measured in training, not learned."""
         return sum(fixed for _, fixed in self.blocks.values())
 
     @property

@@ -1,4 +1,4 @@
-"""The report: an analysis as a folder to read, to cite from and to compute with."""
+"""Writes the report of an analysis: an HTML page, its figures as PNG and PDF, and every number as JSON."""
 
 from __future__ import annotations
 
@@ -8,61 +8,67 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from reverie.analysis.analyze import Analysis, PhotoAnalysis
-from reverie.analysis.charts import climb_chart, histogram_chart, parameters_chart, timing_chart
-from reverie.analysis.folder import RESULTS, fill
-from reverie.analysis.page import page
-from reverie.analysis.pictures import channels_figure, dream_figure
-from reverie.analysis.results import results_of
-from reverie.analysis.style import Drawn
+from reverie.analysis.charts import draw_climb_chart, draw_histogram_chart, draw_parameters_chart, draw_timing_chart
+from reverie.analysis.folder import RESULTS_FILE, write_files
+from reverie.analysis.page import render_report
+from reverie.analysis.pictures import draw_channels_figure, draw_dream_figure
+from reverie.analysis.results import build_results
+from reverie.analysis.style import RenderedFigure
 
 
 def write_report(analysis: Analysis, folder: Path) -> None:
     """Writes index.html, results.json and figures/ (every figure as PNG and as vector PDF) into an empty folder.
 
-    Use `report_folder` to have it whole or not at all.
+    Within `draft_report_folder` it is written whole or not at all.
     """
-    figures: dict[str, Drawn] = {}
+    figures: dict[str, RenderedFigure] = {}
     names = [
-        draw_photo(photo, stem, analysis, figures) for photo, stem in zip(analysis.photos, stems(analysis), strict=True)
+        draw_photo_figures(photo, stem, analysis, figures)
+        for photo, stem in zip(analysis.photos, choose_file_stems(analysis), strict=True)
     ]
     first = analysis.photos[0]
     for figure in (
-        parameters_chart(analysis.parameters, analysis.model),
-        timing_chart(analysis.timings, first.size, analysis.plan.turns),
+        draw_parameters_chart(analysis.parameters, analysis.model),
+        draw_timing_chart(analysis.timings, first.size, analysis.plan.turns),
     ):
         figures[figure.name] = figure
-    files = {"index.html": page(analysis, figures, names).encode()}
+    files = {"index.html": render_report(analysis, figures, names).encode()}
     for figure in figures.values():
         files |= {f"figures/{figure.name}.png": figure.png, f"figures/{figure.name}.pdf": figure.pdf}
-    results = results_of(analysis) | {"files": sorted(files)}
-    fill(folder, {**files, RESULTS: (json.dumps(results, indent=2) + "\n").encode()})
+    results = build_results(analysis) | {"files": sorted(files)}
+    write_files(folder, {**files, RESULTS_FILE: (json.dumps(results, indent=2) + "\n").encode()})
 
 
-def draw_photo(photo: PhotoAnalysis, stem: str, analysis: Analysis, figures: dict[str, Drawn]) -> Mapping[str, str]:
-    """Draws a photo's figures; returns what each is called: "climb", "histogram", "dream", and channels by layer."""
-    made = {"climb": climb_chart(photo.climb, photo.name, str(analysis.plan.wish), f"{stem}-climb")}
+def draw_photo_figures(
+    photo: PhotoAnalysis, stem: str, analysis: Analysis, figures: dict[str, RenderedFigure]
+) -> Mapping[str, str]:
+    """Draws a photo's figures and adds them to `figures`, by name.
+
+    Returns their names by what they show: "climb", "dream", "histogram", and the name of each layer.
+    """
+    made = {"climb": draw_climb_chart(photo.climb, photo.name, analysis.objective, f"{stem}-climb")}
     if photo.climb.snapshots:
-        made["dream"] = dream_figure(photo, f"{stem}-dream")
+        made["dream"] = draw_dream_figure(photo, f"{stem}-dream")
     if photo.layers:
-        made["histogram"] = histogram_chart(photo, f"{stem}-histogram")
+        made["histogram"] = draw_histogram_chart(photo, f"{stem}-histogram")
     for layer in photo.layers:
-        made[layer.layer] = channels_figure(photo, layer, f"{stem}-channels-{plain(layer.layer)}")
+        made[layer.layer] = draw_channels_figure(photo, layer, f"{stem}-channels-{make_portable_name(layer.layer)}")
     figures |= {each.name: each for each in made.values()}
     return {part: each.name for part, each in made.items()}
 
 
-def stems(analysis: Analysis) -> list[str]:
-    """What each photo's figures begin with: its name without ending, and a number where two are called alike."""
-    found: list[str] = []
+def choose_file_stems(analysis: Analysis) -> list[str]:
+    """The prefix of each photo's figures: its file name without suffix, numbered where two are the same."""
+    chosen: list[str] = []
     for photo in analysis.photos:
-        number, stem = 1, plain(Path(photo.name).stem)
-        while stem in found:
+        number, stem = 1, make_portable_name(Path(photo.name).stem)
+        while stem in chosen:
             number += 1
-            stem = f"{plain(Path(photo.name).stem)}-{number}"
-        found.append(stem)
-    return found
+            stem = f"{make_portable_name(Path(photo.name).stem)}-{number}"
+        chosen.append(stem)
+    return chosen
 
 
-def plain(name: str) -> str:
-    """A name that is a file's name on every system."""
+def make_portable_name(name: str) -> str:
+    """A name with only the characters that file names have on every system."""
     return re.sub(r"[^\w-]+", "-", name).strip("-") or "photo"

@@ -1,4 +1,4 @@
-"""The ways to run one network that are compared: every engine, device and precision asked for."""
+"""Loads one network once for every engine, device and precision that are to be compared."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ log = logging.getLogger("reverie")
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to run a network, e.g. torch on cpu in bfloat16."""
+    """A network loaded in one way, e.g. by torch on cpu in bfloat16."""
 
     engine: str
     model: Model
@@ -31,26 +31,27 @@ class Variant:
 def load_variants(
     name: str, engines: Sequence[str], devices: Sequence[str], precisions: Sequence[str], **how: Any
 ) -> list[Variant]:
-    """The network once for each way that works, in the order asked for; `how` is what `load_model` takes besides.
+    """Loads the network once for each combination that works, in the order asked for.
 
-    A combination that one engine does not offer is left out with a word to the log, as long as every engine, device and
-    precision asked for is in another; else its `SettingsError` is raised. So are all other errors of `load_model`.
+    `how` are further arguments of `load_model`. A combination that an engine does not offer is left out with a warning
+    to the log, as long as every engine, device and precision asked for occurs in another one; else its `SettingsError`
+    is raised. So are all other errors of `load_model`.
     """
     found: dict[str, Variant] = {}
-    asked: set[tuple[str, str]] = set()
+    covered: set[tuple[str, str]] = set()
     refused: list[tuple[set[tuple[str, str]], SettingsError]] = []
     for engine, device, precision in product(engines, devices, precisions):
-        words = {("engine", engine), ("device", device), ("precision", precision)}
+        choices = {("engine", engine), ("device", device), ("precision", precision)}
         try:
             model = load_model(name, engine=engine, device=device, precision=precision, **how)
         except SettingsError as error:
-            refused.append((words, error))
+            refused.append((choices, error))
             continue
-        asked |= words
+        covered |= choices
         variant = Variant(engine, model)
-        found.setdefault(variant.name, variant)  # auto may come to what was asked for by name as well
-    for words, refusal in refused:
-        if not words <= asked:
+        found.setdefault(variant.name, variant)  # "auto" may resolve to a device or precision that was also named
+    for choices, refusal in refused:
+        if not choices <= covered:
             raise refusal
         log.warning("left out: %s", refusal)
     return list(found.values())

@@ -1,7 +1,15 @@
-"""The dream: gradient ascent on a photograph, from its smallest octave to its own size.
+"""DeepDream on a photograph: gradient ascent at every octave, from the smallest to the photograph's own size.
 
-What is dreamed at one octave is kept as a *detail* beside the photograph (the *base*), enlarged, and added to the next,
-finer photograph, so that the photograph never loses its own sharpness.
+What Google's 2015 notebook does in `deepdream`:
+
+    for every size, smallest first:
+        base   = the photograph at this size
+        canvas = base + detail of the octave before, enlarged
+        canvas = gradient ascent on the canvas
+        detail = canvas - base
+
+The dream is kept as a *detail* beside the photograph (the *base*). Only the detail is ever enlarged, so that every
+octave begins from the photograph with its own sharpness.
 """
 
 from __future__ import annotations
@@ -17,87 +25,110 @@ import torch
 from reverie.ascent.steps import ascend
 from reverie.errors import ImageTooSmall, SizeRefused
 from reverie.gradient.compose import (
-    base_resize_of,
-    resize_of,
+    choose_base_resize,
+    choose_resize,
 )
-from reverie.image.panorama import check_sphere
+from reverie.image.panorama import check_sphere_size
 from reverie.image.resample import image_size
 from reverie.settings import Settings
-from reverie.types import Gradient, Image, Resized, Step
+from reverie.types import Gradient, Image, ResizedImage, Step
 
 log = logging.getLogger("reverie")
 
 
 def dream_steps(
-    image: Image, gradient: Gradient, settings: Settings | None = None, detail: Resized | None = None
+    image: Image, gradient: Gradient, settings: Settings | None = None, detail: ResizedImage | None = None
 ) -> Iterator[Step]:
-    """Every step of the dream, as it is made; to stop is not to ask for the next.
+    """Dreams a photograph octave by octave and yields every step; to stop, do not ask for the next one.
 
-    `detail` (b, 3, h, w), of any size: what was dreamed before, added to the photograph at the first octave.
+    Args:
+        image: the photograph (b, 3, h, w), sRGB, 0..1.
+        gradient: image -> (score, grad) for any size, e.g. from `dream_gradient`.
+        settings: of these, the octaves, their steps, the step size, `max_score` and the panorama are read; all else
+            is already wrapped around the gradient.
+        detail: what was dreamed before, (b, 3, h', w') of any size, added to the photograph at the first octave.
 
-    An octave too small for the network, or of a size that it does not take, is skipped with a word to the log;
-    if all are, `ImageTooSmall` or `SizeRefused` is raised.
-    `SettingsError` is raised for a panorama that is not twice as wide as high, unless it is forced.
+    Yields:
+        steps whose image (b, 3, h, w) has the size of its octave.
+
+    An octave that is too small for the network, or of a size that it does not take, is skipped with a warning to the
+    log. Raises `ImageTooSmall` or `SizeRefused` if all are, `SettingsError` for a panorama that is not twice as wide as
+    high (unless it is forced), and what `ascend` raises.
+
+    After "Inceptionism" (Mordvintsev, Olah and Tyka, 2015) and its notebook, google/deepdream.
     """
     settings = settings or Settings()
     if settings.panorama == "on":
-        check_sphere(*image_size(image))
-    resize, resize_base = resize_of(settings), base_resize_of(settings)
+        check_sphere_size(*image_size(image))
+    resize, resize_base = choose_resize(settings), choose_base_resize(settings)
     sizes = octave_sizes(image_size(image), settings.octaves, settings.octave_scale, settings.larger_octaves)
+    # A departure: the notebook begins with no detail; here it may be handed on, from frame to frame of a film.
     detail = torch.zeros_like(image[..., :1, :1]) if detail is None else detail
-    skipped: list[str] = []  # told once an octave works; where none does, the error says it all
-    for octave, size in enumerate(sizes):
-        base = resize_base(image, size)
-        canvas = (base + resize(detail, size)).clamp(0, 1)
+    skipped: list[str] = []  # logged once an octave works; where none does, the error says it all
+    for octave, size in enumerate(sizes):  # smallest first, as in the notebook
+        # A departure: the notebook shrinks each octave from the next larger one, linearly; here each is resized from
+        # the photograph itself, by an antialiased bicubic.
+        base = resize_base(image, size)  # (b, 3, *size)
+        # As in the notebook, the enlarged detail is added to the sharp photograph. (The paper, as TensorFlow's
+        # tutorial, enlarges the dreamed picture, and with it the photograph's blur.)
+        # A departure: the sum is clamped before the first step, too, so that the network sees only valid pixels.
+        canvas = (base + resize(detail, size)).clamp(0, 1)  # (b, 3, *size)
         try:
             for step in ascend(canvas, gradient, settings.steps, settings.step_size):
                 canvas = step.image
-                tell(skipped)
+                flush_warnings(skipped)
                 yield replace(step, octave=octave, octaves=len(sizes))
+                # A departure, after Keras's example: an octave may end early, once every score of the batch is reached.
                 if settings.max_score is not None and bool((step.score > settings.max_score).all()):
                     break
         except (ImageTooSmall, SizeRefused) as error:
+            # A departure: the notebook fails where the network does not take a size; the last octave alone must work.
             if octave == len(sizes) - 1:
                 raise
             skipped.append(f"octave {octave + 1} of {len(sizes)} skipped: {error}")
-        detail = canvas - base
+        detail = canvas - base  # (b, 3, *size), -1..1
 
 
-def tell(words: list[str]) -> None:
-    """Each of the words once, to the log."""
-    while words:
-        log.warning(words.pop(0))
+def flush_warnings(messages: list[str]) -> None:
+    """Logs the messages as warnings and empties the list, so that each is logged once."""
+    while messages:
+        log.warning(messages.pop(0))
 
 
-def finished(steps: Iterator[Step], image: Image, settings: Settings | None = None) -> Image:
-    """The picture after the last of the steps."""
+def finish_dream(steps: Iterator[Step], image: Image, settings: Settings | None = None) -> Image:
+    """Takes all the steps and returns the picture after the last one, at the size of the photograph `image`.
+
+    Without any step, that is the photograph.
+    """
     last = deque(steps, maxlen=1)
-    return whole(last[0], image, settings) if last else image
+    return render_full_size(last[0], image, settings) if last else image
 
 
-def whole(step: Step, image: Image, settings: Settings | None = None) -> Image:
-    """The picture at its full size after any step: the photograph plus what was dreamed so far.
+def render_full_size(step: Step, image: Image, settings: Settings | None = None) -> Image:
+    """The picture (b, 3, h, w) after a step, at full size: the photograph `image` plus the detail dreamed so far.
 
-    The same for an octave larger than the picture: the detail is brought back, and the photograph keeps its sharpness.
+    Only the detail is resized, so that the photograph keeps its sharpness: in a preview of a small octave, and in a
+    dream whose last octaves are larger than the picture.
     """
     settings, size = settings or Settings(), image_size(image)
     if image_size(step.image) == size:
         return step.image
-    resize = resize_of(settings)
-    if settings.overshoot and step.image.shape[-2] > size[0]:  # Reverie 0.1 brought back the picture itself
+    resize = choose_resize(settings)
+    if settings.overshoot and step.image.shape[-2] > size[0]:  # Reverie 0.1 shrank the picture itself
         return resize(step.image, size).clamp(0, 1)
-    detail = step.image - base_resize_of(settings)(image, image_size(step.image))
+    detail = step.image - choose_base_resize(settings)(image, image_size(step.image))
     return (image + resize(detail, size)).clamp(0, 1)
 
 
 SMALLEST_SIDE = 150
-"""About how small the first octave is, unless the octaves are counted: the bundled network sees a whole dog here."""
+"""Shorter side of the first octave in pixels, about, unless `octaves` is set: a dog of the bundled network fits in."""
 
 
 def octave_sizes(size: tuple[int, int], octaves: int | None, scale: float, larger: int = 0) -> list[tuple[int, int]]:
-    """The sizes (height, width) of the octaves, smallest first, each about `scale` times the one before.
+    """The sizes (height, width) of the octaves in pixels, smallest first, each about `scale` times the one before.
 
-    The last but `larger` is `size` itself. `octaves` None: so many that the smallest side is about 150 pixels.
+    `larger` octaves are larger than `size` (none in the notebook, 2 in the paper); the one before is `size` itself.
+    `octaves` None: as many as bring the shorter side of the smallest down to about 150 pixels; the notebook takes 4.
     """
     if octaves is None:
         octaves = 1 + larger + max(0, round(math.log(min(size) / SMALLEST_SIDE, scale)))

@@ -1,9 +1,12 @@
-"""What the pixels are made of: a canvas, turned into a picture by a function that can be differentiated.
+"""Image parameterizations for feature visualization: a canvas, and a differentiable function from it to a picture.
 
-A canvas is shaped as an image is and climbed as one, its numbers from 0 to 1; 0.5 stands for nothing, which is middle
-gray. What it holds differs: frequencies (`FourierImage`), so that a step moves large shapes as easily as fine lines, or
-pixels (`PixelImage`). Either holds colors that vary independently in natural pictures. After lucid (tensorflow/lucid,
-optvis/param), whose numbers these are.
+A canvas has the shape and range of an image, (b, 3, h, w) from 0 to 1, so that the same gradient ascent climbs it; 0.5
+stands for zero, which gives middle gray. It holds either a Fourier spectrum (`FourierImage`), in which one step moves
+large shapes as easily as fine lines, or pixels (`PixelImage`). Both are in a decorrelated color space, whose channels
+vary independently in natural pictures.
+
+After lucid (tensorflow/lucid, `optvis/param`), whose constants these are. A departure: lucid's parameters are unbounded
+and begin around 0; ours are scaled to 0..1, and clamped there by `ascend`.
 """
 
 from __future__ import annotations
@@ -15,25 +18,25 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from reverie.image.color import color_root
-from reverie.types import Image, Resized
+from reverie.image.color import color_covariance_root
+from reverie.types import Image, ResizedImage
 
-REACH = 25.0
-"""How far the ends of a canvas are from its middle, in lucid's units: 500 of its steps of 0.05 in one direction."""
+HALF_RANGE = 25.0
+"""Half the range of a canvas in lucid's units (a canvas of 0..1 is -25..25): 500 of its steps of 0.05 one way."""
 
-DEVIATION = 0.01
-"""Of the noise that a picture begins as, in the same units."""
+NOISE_STD = 0.01
+"""Standard deviation of the noise that a picture begins as, in lucid's units."""
 
-QUARTER = 4.0
-"""What lucid divides the pixels of a spectrum by, so that the noise begins a little off gray."""
+SPECTRUM_DIVISOR = 4.0
+"""Lucid divides the inverse FFT by this, so that the noise begins close to gray."""
 
 
 @runtime_checkable
 class Param(Protocol):
-    """A way to make pictures of a canvas."""
+    """A parameterization: makes pictures of canvases."""
 
-    def __call__(self, canvas: Image) -> Resized:
-        """The pictures (b, 3, h, w), 0..1, of a canvas; differentiable."""
+    def __call__(self, canvas: Image) -> ResizedImage:
+        """The pictures (b, 3, h, w), 0..1, of a canvas (b, 3, *canvas_size), 0..1; differentiable."""
 
     @property
     def canvas_size(self) -> tuple[int, int]:
@@ -42,9 +45,9 @@ class Param(Protocol):
 
 @dataclass(frozen=True)
 class FourierImage:
-    """Pictures of `size` (height, width) by their spectrum, its high frequencies damped by the power `decay`.
+    """Pictures of `size` (height, width) from their Fourier spectrum, in which frequency f is scaled by 1 / f**decay.
 
-    A canvas holds the spectrum of real numbers, real and imaginary parts side by side.
+    A canvas holds the half spectrum of a real signal, real and imaginary parts in neighboring columns.
     """
 
     size: tuple[int, int]
@@ -56,22 +59,22 @@ class FourierImage:
         return height, 2 * (width // 2 + 1)
 
     def scale(self) -> Float[Tensor, "h k"]:
-        """What each frequency counts: as in natural pictures, the less the higher it is."""
+        """What each frequency is multiplied by: less the higher it is, as in the spectra of natural pictures."""
         height, width = self.size
-        rows, columns = torch.fft.fftfreq(height)[:, None], torch.fft.rfftfreq(width)
-        frequency = torch.hypot(rows, columns).clamp_min(1 / max(height, width))
+        rows, columns = torch.fft.fftfreq(height)[:, None], torch.fft.rfftfreq(width)  # (h, 1), (k), cycles a pixel
+        frequency = torch.hypot(rows, columns).clamp_min(1 / max(height, width))  # the mean has frequency 0
         scale: Tensor = (height * width) ** 0.5 / frequency**self.decay
         return scale
 
-    def __call__(self, canvas: Image) -> Resized:
-        parts = spread(canvas).reshape(*canvas.shape[:3], -1, 2).contiguous()
-        spectrum = torch.view_as_complex(parts) * self.scale().to(canvas.device)
-        return colored(torch.fft.irfft2(spectrum, s=self.size) / QUARTER)
+    def __call__(self, canvas: Image) -> ResizedImage:
+        parts = to_lucid_units(canvas).reshape(*canvas.shape[:3], -1, 2).contiguous()  # (b, 3, h, k, 2)
+        spectrum = torch.view_as_complex(parts) * self.scale().to(canvas.device)  # (b, 3, h, k), complex
+        return decorrelated_to_rgb(torch.fft.irfft2(spectrum, s=self.size) / SPECTRUM_DIVISOR)  # (b, 3, h, w)
 
 
 @dataclass(frozen=True)
 class PixelImage:
-    """Pictures of `size` (height, width) by their pixels."""
+    """Pictures of `size` (height, width) from their pixels, in decorrelated colors."""
 
     size: tuple[int, int]
 
@@ -79,27 +82,27 @@ class PixelImage:
     def canvas_size(self) -> tuple[int, int]:
         return self.size
 
-    def __call__(self, canvas: Image) -> Resized:
-        return colored(spread(canvas))
+    def __call__(self, canvas: Image) -> ResizedImage:
+        return decorrelated_to_rgb(to_lucid_units(canvas))
 
 
-def start(param: Param, generator: torch.Generator) -> Image:
-    """A canvas (1, 3, h, w) of faint noise."""
+def make_noise_canvas(param: Param, generator: torch.Generator) -> Image:
+    """A canvas (1, 3, *canvas_size) of faint Gaussian noise around 0.5."""
     noise = torch.randn(1, 3, *param.canvas_size, generator=generator)
-    return (0.5 + DEVIATION / (2 * REACH) * noise).clamp(0, 1)
+    return (0.5 + NOISE_STD / (2 * HALF_RANGE) * noise).clamp(0, 1)
 
 
-def step_of(step_size: float) -> float:
-    """How far a canvas goes in a step, of a step size in lucid's units."""
-    return step_size / (2 * REACH)
+def scale_step_size(step_size: float) -> float:
+    """A step size in lucid's units on the canvas's scale of 0..1."""
+    return step_size / (2 * HALF_RANGE)
 
 
-def spread(canvas: Image) -> Image:
-    """A canvas in lucid's units, around 0."""
-    return (canvas - 0.5) * (2 * REACH)
+def to_lucid_units(canvas: Image) -> Image:
+    """A canvas, 0..1, in lucid's units, -25..25."""
+    return (canvas - 0.5) * (2 * HALF_RANGE)
 
 
-def colored(planes: Float[Tensor, "b 3 h w"]) -> Image:
-    """Independent colors as those of natural pictures, brought between black and white smoothly."""
-    root = color_root().to(planes.device)
+def decorrelated_to_rgb(planes: Float[Tensor, "b 3 h w"]) -> Image:
+    """Decorrelated colors as sRGB, 0..1: correlated as those of natural pictures, then through a sigmoid."""
+    root = color_covariance_root().to(planes.device)
     return torch.einsum("dc,bchw->bdhw", root, planes).sigmoid()

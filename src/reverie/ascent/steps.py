@@ -1,4 +1,8 @@
-"""The inner loop: gradient ascent on the pixels."""
+"""The inner loop: gradient ascent on the pixels.
+
+What Google's 2015 notebook does in `make_step`. Everything about the gradient (jitter, normalization, tiles) is already
+wrapped around the function that comes in; here it is only added to the picture.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +15,31 @@ from reverie.types import Gradient, Image, Score, Step
 
 
 def ascend(image: Image, gradient: Gradient, steps: int, step_size: float) -> Iterator[Step]:
-    """Adds the grad, `steps` times; yields after each. Asks for no step that is not asked of it.
+    """Gradient ascent: adds `step_size` times the gradient to the image, `steps` times, and yields after each step.
 
-    Raises `ScoreError`, which carries the picture before the step, where the score is no number.
+    Args:
+        image: (b, 3, h, w), sRGB, 0..1; it is not changed in place.
+        gradient: image -> (score (b,), grad (b, 3, h, w)); usually normalized, so that `step_size` is about the
+            change of a pixel in one step, on the scale 0..1.
+
+    Yields:
+        the picture after the step, with the score it had before it.
+
+    The next step is computed only when it is asked for. Raises `ScoreError`, which carries the picture before the step,
+    where the score is NaN or infinite.
     """
     for number in range(steps):
-        score, grad = gradient(image)
-        check(score, number, image)
-        # Google's notebook clips to the range of its pixels after each step as well.
-        image = torch.add(image, grad, alpha=step_size).clamp_(0, 1)
-        yield Step(image, score, number, steps)
+        score, grad = gradient(image)  # (b,), (b, 3, h, w)
+        check_score(score, number, image)
+        # The notebook divides the gradient by its mean absolute value in this line. Here `normalized` has done so,
+        # by default with the standard deviation (the paper): the scale is part of the gradient, not of the loop.
+        # As in the notebook, the result is clipped to the range of pixels after every step.
+        before, image = image, torch.add(image, grad, alpha=step_size).clamp_(0, 1)
+        yield Step(image, score, number, steps, before)
 
 
-def check(score: Score, number: int, image: Image) -> None:
+def check_score(score: Score, number: int, image: Image) -> None:
+    """Raises `ScoreError` where a score is NaN or infinite: every later picture would be NaN as well."""
     if not bool(torch.isfinite(score).all()):
         raise ScoreError(
             f"the score became {score.flatten().tolist()} at step {number + 1}: try a smaller weight or power", image

@@ -1,8 +1,11 @@
-"""From noise to what a neuron wants: a channel, a neuron, a class, a direction, or any other wish.
+"""Feature visualization: from noise to the picture that an objective (a channel, neuron, class, direction...) prefers.
 
-The same ascent as a dream's, on a canvas instead of a photograph. The gradient is pulled back from what the network
-sees, through what a feature must survive (`transforms`), to what the picture is made of (`param`); Adam says how far
-each number goes.
+The same gradient ascent as a dream's, on a canvas instead of a photograph:
+
+    canvas --param--> picture --random transform--> what the network sees --objective--> score
+
+The gradient goes back along these arrows by the chain rule (`pull_back_gradient`), and Adam sets the length of the
+step. After Olah, Mordvintsev and Schubert, "Feature Visualization" (2017), and lucid.
 """
 
 from __future__ import annotations
@@ -13,12 +16,12 @@ from typing import Any, TypeAlias
 
 import torch
 
-from reverie.ascent.param import FourierImage, Param, PixelImage, start, step_of
+from reverie.ascent.param import FourierImage, Param, PixelImage, make_noise_canvas, scale_step_size
 from reverie.ascent.steps import ascend
-from reverie.ascent.transforms import Transform, jitter, one_after_another, turn
+from reverie.ascent.transforms import Transform, compose_transforms, make_jitter, make_rotation
 from reverie.errors import SettingsError
 from reverie.gradient.base import gradient_of
-from reverie.gradient.normalization import TINY
+from reverie.gradient.normalization import MIN_SCALE
 from reverie.objectives.base import Objective
 from reverie.objectives.batch import per_image
 from reverie.objectives.parser import objective as objective_in_words
@@ -35,87 +38,112 @@ def visualize(
     settings: VisualSettings | None = None,
     **changed: Any,
 ) -> Image:
-    """What the model wants to see for a wish, such as "fire8:61": an image (1, 3, size, size), 0..1.
+    """The picture that excites an objective most: gradient ascent from noise.
 
-    Several wishes are climbed at once, and give one picture each (b, 3, size, size), the same as it would be alone.
-    `changed` are settings by name: `visualize(model, "class:espresso", size=256, steps=512)`. Raises `WordingError`,
-    `UnknownName`, `SettingsError`, `ImageTooSmall`.
+    Args:
+        wish: an objective, or its words such as "fire8:61". Several are climbed as one batch, each in a picture of its
+            own, the same as it would be alone.
+        changed: settings by name: `visualize(model, "class:espresso", size=256, steps=512)`.
+
+    Returns:
+        images (b, 3, size, size), sRGB, 0..1, one for each objective.
+
+    Raises `WordingError` for words that cannot be read, `UnknownName` for an unknown layer or setting, `SettingsError`
+    for a value out of range, `ImageTooSmall` where the network needs a larger `size`.
     """
     settings = VisualSettings.of({**asdict(settings or VisualSettings()), **changed})
-    wishes = [wish] if isinstance(wish, (str, Objective)) else list(wish)
-    *_, last = visualize_steps(model, wishes, settings)
+    objectives = [wish] if isinstance(wish, (str, Objective)) else list(wish)
+    *_, last = visualize_steps(model, objectives, settings)
     return last.image
 
 
 def visualize_steps(model: Model, wishes: Sequence[ObjectiveOrWords], settings: VisualSettings) -> Iterator[Step]:
-    """Every step, its image the pictures (b, 3, size, size) so far, one for each wish."""
+    """The steps of `visualize`, as they are made: each step's image is the pictures (b, 3, size, size) so far.
+
+    Raises as `visualize` does, and `SettingsError` where there is no objective.
+    """
     if not wishes:
         raise SettingsError("nothing to visualize: expected at least one wish")
-    read = [objective_in_words(wish) if isinstance(wish, str) else wish for wish in wishes]
-    param = param_of(settings)
+    objectives = [objective_in_words(wish) if isinstance(wish, str) else wish for wish in wishes]
+    param = make_param(settings)
     generator = torch.Generator().manual_seed(settings.seed)
-    canvas = start(param, generator).to(model.device).expand(len(read), -1, -1, -1)
-    gradient = pulled_back(gradient_of(model, per_image(read)), survived(settings, generator))
-    gradient = adam(stirred(pulled_back(gradient, param), generator))
-    for step in ascend(canvas, gradient, settings.steps, step_of(settings.step_size)):
+    # Every picture begins from the same noise: alone or in a batch, it comes out the same.
+    canvas = (
+        make_noise_canvas(param, generator).to(model.device).expand(len(objectives), -1, -1, -1)
+    )  # (b, 3, *canvas_size)
+    gradient = gradient_of(model, per_image(objectives))  # of what the network sees
+    gradient = pull_back_gradient(gradient, make_transform(settings, generator))  # of the picture, before the transform
+    gradient = pull_back_gradient(gradient, param)  # of the canvas
+    gradient = adam(add_noise_if_zero(gradient, generator))
+    with torch.no_grad():
+        picture = param(canvas)
+    for step in ascend(canvas, gradient, settings.steps, scale_step_size(settings.step_size)):
+        before = picture
         with torch.no_grad():
-            yield replace(step, image=param(step.image))
+            picture = param(step.image)
+        yield replace(step, image=picture, before=before)
 
 
-def param_of(settings: VisualSettings) -> Param:
-    """What the picture is made of."""
+def make_param(settings: VisualSettings) -> Param:
+    """The parameterization that the settings name."""
     size = (settings.size, settings.size)
     return PixelImage(size) if settings.param == "pixel" else FourierImage(size, settings.decay)
 
 
-def survived(settings: VisualSettings, generator: torch.Generator) -> Transform:
-    """What the picture goes through before each look: the turn between two shifts, as lucid has it."""
-    shift, shift_again = jitter(settings.jitter, generator), jitter(settings.jitter // 2, generator)
+def make_transform(settings: VisualSettings, generator: torch.Generator) -> Transform:
+    """The random transform before each forward pass: rotation and scaling between two shifts, as in lucid."""
+    shift, shift_again = make_jitter(settings.jitter, generator), make_jitter(settings.jitter // 2, generator)
     if not settings.rotation and not settings.scaling:
         return shift
-    return one_after_another([shift, turn(settings.rotation, settings.scaling, generator), shift_again])
+    return compose_transforms([shift, make_rotation(settings.rotation, settings.scaling, generator), shift_again])
 
 
-def pulled_back(gradient: Gradient, function: Differentiable) -> Gradient:
-    """The gradient of what a function makes of an image, for the image itself: the chain rule, one link of it."""
+def pull_back_gradient(gradient: Gradient, function: Differentiable) -> Gradient:
+    """The gradient of score(function(image)) from the gradient of the score: one link of the chain rule."""
 
     def pulled(image: Image) -> tuple[Score, Image]:
         image = image.detach().requires_grad_(True)
         with torch.enable_grad():
             made = function(image)
         score, grad = gradient(made.detach())
-        (own,) = torch.autograd.grad(made, image, grad)
+        (own,) = torch.autograd.grad(made, image, grad)  # grad times the function's Jacobian
         return score, own
 
     return pulled
 
 
-def stirred(gradient: Gradient, generator: torch.Generator) -> Gradient:
-    """Where nothing moves a picture at all, chance does: a ReLU that no place excites answers with no slope."""
+def add_noise_if_zero(gradient: Gradient, generator: torch.Generator) -> Gradient:
+    """Replaces an all-zero gradient by Gaussian noise, for each image of the batch: otherwise it would never move.
 
-    def moved(image: Image) -> tuple[Score, Image]:
+    The gradient is zero where a ReLU is dead, i.e. where no place of the picture excites it.
+    """
+
+    def noised(image: Image) -> tuple[Score, Image]:
         score, grad = gradient(image)
-        chance = torch.randn(image.shape[1:], generator=generator).to(image.device)
-        still = (grad == 0).all(3).all(2).all(1)
-        return score, torch.where(still[:, None, None, None], chance, grad)
+        # Drawn at every step, and once for the batch, so that an image does not depend on its neighbors.
+        noise = torch.randn(image.shape[1:], generator=generator).to(image.device)  # (3, h, w)
+        zero = (grad == 0).all(3).all(2).all(1)  # (b,)
+        return score, torch.where(zero[:, None, None, None], noise, grad)
 
-    return moved
+    return noised
 
 
 def adam(gradient: Gradient, first: float = 0.9, second: float = 0.999) -> Gradient:
-    """The grad's running mean over the root of its running mean square: each number's own step (Kingma and Ba, 2015).
+    """Adam's update instead of the gradient (Kingma and Ba, 2015): its running mean over its running root mean square.
 
-    `first` and `second` are what is left of the old means after a step. Good for one ascent: it remembers.
+    `first` and `second` are the decay rates of the two moments (the article's beta1 and beta2). The result keeps state:
+    it serves one ascent.
     """
     mean, square, taken = torch.zeros(()), torch.zeros(()), 0
 
-    def paced(image: Image) -> tuple[Score, Image]:
+    def update(image: Image) -> tuple[Score, Image]:
         nonlocal mean, square, taken
         score, grad = gradient(image)
         taken += 1
         mean = first * mean.to(grad.device) + (1 - first) * grad
         square = second * square.to(grad.device) + (1 - second) * grad.square()
-        length = (square / (1 - second**taken)).sqrt().clamp_min(TINY)
-        return score, mean / (1 - first**taken) / length
+        # The article adds 1e-8 to the root; gradients of a mean over many neurons may be smaller than that.
+        root = (square / (1 - second**taken)).sqrt().clamp_min(MIN_SCALE)
+        return score, mean / (1 - first**taken) / root
 
-    return paced
+    return update

@@ -1,4 +1,4 @@
-"""The command line: words -> recipe -> run.
+"""The command line: words -> job -> picture.
 
 Nothing here imports torch until there is work to do, so that `reverie --help` answers at once.
 """
@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from importlib.metadata import version
 from itertools import zip_longest
 
 from cyclopts import App, CycloptsError
 
-from reverie.cli import commands, features
+from reverie.cli import listings, pictures, reports
+from reverie.cli.output import INTERRUPTED, MISTAKE
 from reverie.errors import ReverieError
-from reverie.settings import PANORAMAS
-
-INTERRUPTED = 130
+from reverie.settings import PANORAMA_CHOICES
 
 app = App(
     name="reverie",
@@ -25,24 +25,25 @@ app = App(
     help_format="plaintext",
     suppress_keyboard_interrupt=False,  # it is ours to answer
 )
-for command in (
-    commands.dream,
-    commands.run,
-    commands.show,
-    commands.caption,
-    features.visualize,
-    features.atlas,
-    commands.analyze,
-    commands.models,
-    commands.layers,
-    commands.presets,
-):
-    app.command(command)
+COMMANDS: dict[str, Callable[..., int | None]] = {
+    "dream": pictures.dream_photos,
+    "run": pictures.run_again,
+    "show": listings.show_recipe,
+    "caption": listings.print_caption,
+    "visualize": pictures.visualize_wish,
+    "atlas": pictures.map_network,
+    "analyze": reports.analyze_dream,
+    "models": listings.list_models,
+    "layers": listings.list_layers,
+    "presets": listings.list_presets,
+}
+for name, command in COMMANDS.items():
+    app.command(command, name=name)
 
 
-def panorama_on(words: list[str]) -> list[str]:
+def expand_panorama(words: list[str]) -> list[str]:
     """The words with `--panorama` alone said as `--panorama on`."""
-    alone = [word == "--panorama" and after not in PANORAMAS for word, after in zip_longest(words, words[1:])]
+    alone = [word == "--panorama" and after not in PANORAMA_CHOICES for word, after in zip_longest(words, words[1:])]
     return ["--panorama=on" if only else word for word, only in zip(words, alone, strict=True)]
 
 
@@ -52,12 +53,12 @@ def main(words: list[str] | None = None) -> int:
     # a short spin costs nothing on a quiet machine. It must be said before torch is imported.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     try:
-        said = panorama_on(sys.argv[1:] if words is None else words)
+        said = expand_panorama(sys.argv[1:] if words is None else words)
         code = int(app(said, exit_on_error=False, print_error=False, result_action="return_value") or 0)
         sys.stdout.flush()
         return code
     except (ReverieError, CycloptsError) as error:
-        return refuse(error)
+        return print_mistake(error)
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output had enough
@@ -65,11 +66,11 @@ def main(words: list[str] | None = None) -> int:
         return 0
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, MemoryError) or "memory" in str(error):  # torch's own words, which differ by device
-            return refuse("not enough memory: a smaller picture (--size) needs less")
+            return print_mistake("not enough memory: a smaller picture (--size) needs less")
         raise
 
 
-def refuse(error: Exception | str) -> int:
+def print_mistake(error: Exception | str) -> int:
     """Prints a mistake as one line."""
     print("reverie: " + " ".join(str(error).split()), file=sys.stderr)
-    return 2
+    return MISTAKE

@@ -1,5 +1,5 @@
-"""`gradient(image) -> (score, grad)`, and what can be wrapped around it.
+"""Gradient functions, `gradient(image) -> (score, grad)`, and the wrappers around them.
 
-`base` makes one of a model and an objective; `normalization`, `tiling`, `sphere`, `masks` and `keeping` wrap it;
-`compose` nests them as the settings say.
+`base` makes such a function from a model and an objective; `normalization`, `tiling`, `sphere`, `masks` and `keeping`
+wrap it in others; `compose` nests the wrappers as the settings say.
 """

@@ -1,6 +1,7 @@
-"""`gradient(image) -> (score, grad)` and what can be wrapped around it.
+"""The gradient of an objective with respect to the pixels, and the simplest wrappers around it.
 
-Each wrapper takes such a function and returns such a function; a dream is told by how they are nested:
+A gradient is a function `gradient(image) -> (score, grad)`. A wrapper takes one and returns another, so that the whole
+treatment of a dream's gradient is written by nesting them:
 
     gradient = gradient_of(model, objective)
     gradient = normalized(laplacian_normalized(color_correlated(jittered(gradient, 32, rng)), levels=4))
@@ -13,67 +14,77 @@ from collections.abc import Callable
 import torch
 
 from reverie.errors import ImageTooSmall, SettingsError, SizeRefused, UnknownLayer
-from reverie.image.color import color_mix
-from reverie.image.filters import blur
+from reverie.image.color import mix_color_covariance
+from reverie.image.filters import gaussian_blur
 from reverie.image.resample import resize
-from reverie.models.receptive_field import smallest_side
-from reverie.objectives.base import Wish
-from reverie.types import CHANGE, IMAGE, Gradient, Image, Model, Score
+from reverie.models.receptive_field import find_smallest_side
+from reverie.objectives.base import Scorer
+from reverie.types import CHANGE_LAYER, IMAGE_LAYER, Gradient, Image, Model, Score
 
 
-def gradient_of(model: Model, objective: Wish, photo: Image | None = None) -> Gradient:
-    """The score of an image (b,) and how every pixel changes it (b, 3, h, w).
+def gradient_of(model: Model, objective: Scorer, photo: Image | None = None) -> Gradient:
+    """The function that computes an objective's score (b,) and its gradient (b, 3, h, w) for an image (b, 3, h, w).
 
-    `photo`: what `keep` keeps near to, of any size.
-    Raises `UnknownName` for a layer the model does not have; the gradient raises `ImageTooSmall` for an image that the
-    model cannot see.
+    `photo`: the photograph (1 or b, 3, h, w), of any size, that the term `keep` compares the image with.
+    Raises `UnknownName` for a layer or class that the model does not have, and `SettingsError` where `keep` has no
+    photo. The returned function raises `ImageTooSmall` for an image too small for the layers.
     """
-    score = score_of(model, objective, photo)
+    score = make_score_function(model, objective, photo)
 
     def gradient(image: Image) -> tuple[Score, Image]:
         image = image.detach().requires_grad_(True)
         with torch.enable_grad():
-            scored = score(image)
-            (grad,) = torch.autograd.grad(scored.sum(), image)
-        return scored.detach(), grad
+            scores = score(image)  # (b,)
+            # One backward pass serves the whole batch: an image's score does not depend on the others' pixels.
+            (grad,) = torch.autograd.grad(scores.sum(), image)  # (b, 3, h, w)
+        return scores.detach(), grad
 
     return gradient
 
 
-def score_of(model: Model, objective: Wish, photo: Image | None = None) -> Callable[[Image], Score]:
-    """The score of an image (b,), attached to its graph if it asks for a gradient. Raises as `gradient_of` does."""
+def make_score_function(model: Model, objective: Scorer, photo: Image | None = None) -> Callable[[Image], Score]:
+    """The function that computes an objective's score (b,) for an image, differentiable by autograd.
+
+    Arguments and errors are those of `gradient_of`.
+    """
     objective = objective.resolved(model)
-    layers = layers_of(model, objective)
-    if CHANGE in objective.layers and photo is None:
+    layers = find_model_layers(model, objective)
+    if CHANGE_LAYER in objective.layers and photo is None:
         raise SettingsError("keep needs the photograph to stay near to: give it as photo")
 
     def score(image: Image) -> Score:
-        activations = seen(model, image, layers) if layers else {}
+        activations = compute_activations(model, image, layers) if layers else {}  # {layer: (b, c, h, w)}
         if photo is not None:
-            activations[CHANGE] = image - resize(photo, (image.shape[-2], image.shape[-1]))
-        return objective({**activations, IMAGE: image})
+            activations[CHANGE_LAYER] = image - resize(photo, (image.shape[-2], image.shape[-1]))
+        return objective({**activations, IMAGE_LAYER: image})
 
     return score
 
 
-def layers_of(model: Model, objective: Wish) -> list[str]:
-    """The layers of the model that an objective reads; raises `UnknownName` for one that the model does not have."""
-    layers = [name for name in objective.layers if name not in (IMAGE, CHANGE)]
+def find_model_layers(model: Model, objective: Scorer) -> list[str]:
+    """The layers of the network that an objective reads, without the pseudo-layers.
+
+    Raises `UnknownLayer`, an `UnknownName`, for one that the model does not have.
+    """
+    layers = [name for name in objective.layers if name not in (IMAGE_LAYER, CHANGE_LAYER)]
     for name in layers:
         if name not in model.layers:
             raise UnknownLayer(model, name)
     return layers
 
 
-def seen(model: Model, image: Image, layers: list[str]) -> dict[str, torch.Tensor]:
-    """The model's answer, or `ImageTooSmall` with the smallest side that would do."""
+def compute_activations(model: Model, image: Image, layers: list[str]) -> dict[str, torch.Tensor]:
+    """The activations {layer: (b, c, h, w)} of one forward pass.
+
+    Raises `ImageTooSmall`, naming the smallest side that works, where the image is the reason for a network's error.
+    """
     try:
         return dict(model(image, layers))
     except SizeRefused:
         raise
-    except (RuntimeError, ValueError):
+    except (RuntimeError, ValueError):  # torch's own, from a convolution or pooling without room for its kernel
         height, width = image.shape[-2:]
-        least = smallest_side(model, layers)
+        least = find_smallest_side(model, layers)
         if least is None or min(height, width) >= least:
             raise
         raise ImageTooSmall(
@@ -83,59 +94,62 @@ def seen(model: Model, image: Image, layers: list[str]) -> dict[str, torch.Tenso
 
 
 def jittered(gradient: Gradient, reach: int, generator: torch.Generator) -> Gradient:
-    """The image shifted at random around its edges by up to `reach` pixels before, and back after.
+    """Jitter: shifts the image cyclically by up to `reach` pixels in each direction, and the grad back.
 
-    Hides where the network's grid, and the border of a picture, lie.
+    Strided layers and padding leave a pattern at fixed places of the image; moved at every step, it averages out.
     """
 
-    def shifted(image: Image) -> tuple[Score, Image]:
+    def shift_and_restore(image: Image) -> tuple[Score, Image]:
         y, x = torch.randint(-reach, reach + 1, (2,), generator=generator).tolist()
-        score, grad = gradient(rolled(image, y, x))
-        return score, rolled(grad, -y, -x)
+        score, grad = gradient(roll_image(image, y, x))
+        return score, roll_image(grad, -y, -x)
 
-    return shifted if reach else gradient
+    return shift_and_restore if reach else gradient
 
 
-def rolled(image: Image, down: int, right: int) -> Image:
-    """The image shifted around its edges. torch's own roll goes over it once for each direction."""
+def roll_image(image: Image, down: int, right: int) -> Image:
+    """The image shifted cyclically, as `torch.roll` does, in one pass over the memory instead of one per direction."""
     down, right = down % image.shape[2], right % image.shape[3]
     out = torch.empty_like(image, memory_format=torch.contiguous_format)
+    # Four rectangles change places: what leaves at the bottom or the right comes in at the top or the left.
     for to_row, from_row in ((slice(down, None), slice(None, -down or None)), (slice(down), slice(-down, None))):
         for to, at in ((slice(right, None), slice(None, -right or None)), (slice(right), slice(-right, None))):
-            if to != slice(0) and to_row != slice(0):
+            if to != slice(0) and to_row != slice(0):  # empty where the shift in that direction is 0
                 out[..., to_row, to] = image[..., from_row, at]
     return out
 
 
 def color_kept(gradient: Gradient) -> Gradient:
-    """The grad along gray alone: light and dark may dream, the differences between the colors stay the photo's."""
+    """Averages the grad over the color channels: only brightness changes, the photograph keeps its colors."""
 
-    def gray(image: Image) -> tuple[Score, Image]:
+    def average_channels(image: Image) -> tuple[Score, Image]:
         score, grad = gradient(image)
         return score, grad.mean(1, keepdim=True).expand_as(grad)
 
-    return gray
+    return average_channels
 
 
 def color_correlated(gradient: Gradient, share: float = 0.6) -> Gradient:
-    """The colors of the grad drawn toward those that go together in nature: 0 leaves it neon, 1 almost gray.
+    """Mixes the grad's color channels as they are correlated in natural images.
 
-    Lucid decorrelates the image instead, which for gradient ascent comes to multiplying by the covariance.
+    `share`, 0..1: 0 leaves the raw grad, whose colors are neon; 1 uses the full covariance, which is almost gray.
+    Lucid parametrizes the image by decorrelated colors instead; under plain gradient ascent that is the same as
+    multiplying the grad by the covariance.
     """
-    mix = color_mix(share)
+    mix = mix_color_covariance(share)  # (3, 3)
 
-    def correlated(image: Image) -> tuple[Score, Image]:
+    def mix_colors(image: Image) -> tuple[Score, Image]:
         score, grad = gradient(image)
         return score, torch.einsum("dc,bchw->bdhw", mix.to(grad.device), grad)
 
-    return correlated if share else gradient
+    return mix_colors if share else gradient
 
 
 def smoothed(gradient: Gradient, sigma: float) -> Gradient:
-    """The grad blurred by a Gaussian, `sigma` in pixels: softer, larger shapes."""
+    """Blurs the grad by a Gaussian, `sigma` in pixels, which gives softer and larger shapes."""
 
-    def blurred(image: Image) -> tuple[Score, Image]:
+    def blur_grad(image: Image) -> tuple[Score, Image]:
         score, grad = gradient(image)
-        return score, blur(grad, sigma)
+        return score, gaussian_blur(grad, sigma)
 
-    return blurred if sigma else gradient
+    return blur_grad if sigma else gradient

@@ -1,4 +1,7 @@
-"""The gradient of a dream: an objective's, and what the settings wrap around it, from the inside out."""
+"""The gradient of a dream: an objective's gradient, wrapped as the settings say.
+
+From the inside out: network (in tiles), jitter, color, Laplacian bands, smoothing, sphere, scale, `keep`, masks.
+"""
 
 from __future__ import annotations
 
@@ -9,157 +12,183 @@ import torch
 
 from reverie.gradient.base import color_correlated, color_kept, gradient_of, jittered, smoothed
 from reverie.gradient.keeping import kept
-from reverie.gradient.masks import Weights, confine, regional, soft, within
-from reverie.gradient.normalization import SCALES, Measure, laplacian_normalized, normalized, rms
-from reverie.gradient.sphere import Sheet, Turn, spherical
-from reverie.gradient.tiling import affordable_halo, tiled
-from reverie.image.resample import Resize, clamp_after, resize, resize_around
+from reverie.gradient.masks import RegionWeights, confine_to_regions, regional, restrict_measure, soft
+from reverie.gradient.normalization import SCALE_MEASURES, Measure, laplacian_normalized, normalized, root_mean_square
+from reverie.gradient.sphere import ChartPose, Charts, wrap_in_charts
+from reverie.gradient.tiling import affordable_halo, build_tiled_gradient
+from reverie.image.resample import Resize, clamp_after_resize, resize, resize_sphere
 from reverie.objectives.base import Objective
-from reverie.objectives.masks import Regions, check_shape
+from reverie.objectives.masks import Regions, warn_if_stretched
 from reverie.objectives.parser import objective as objective_in_words
-from reverie.objectives.penalties import weight_of_keep
+from reverie.objectives.penalties import sum_keep_weights
 from reverie.settings import Settings
-from reverie.types import CHANGE, Gradient, Image, Model, Score
+from reverie.types import CHANGE_LAYER, Gradient, Image, Model, Score
 
-Dream: TypeAlias = Objective | Regions | str
+ObjectiveLike: TypeAlias = Objective | Regions | str
 """What can be dreamed of: an objective, one for each region (`masked`), or an objective in words."""
 
-
 Finish: TypeAlias = Callable[[Image, Image], Image]
-"""finish(dreamed, photo) -> image, all of one size."""
+"""finish(dreamed, photo) -> image, all (1 or b, 3, h, w) of one size."""
 
-By: TypeAlias = Callable[[Measure], Measure]
-"""Puts another measure in the place of one."""
+MeasureOverride: TypeAlias = Callable[[Measure], Measure]
+"""override(measure) -> the measure to use in its place: for a tile, one that knows the whole image's strength."""
 
 
-def understood(objective: Dream) -> Objective | Regions:
-    """The wish, read if it is in words."""
+def parse_objective(objective: ObjectiveLike) -> Objective | Regions:
+    """The objective, parsed if it is in words; raises `WordingError` for words that cannot be."""
     return objective_in_words(objective) if isinstance(objective, str) else objective
 
 
 def dream_gradient(
-    model: Model, objective: Dream, settings: Settings, tile: int | None = None, photo: Image | None = None
+    model: Model, objective: ObjectiveLike, settings: Settings, tile: int | None = None, photo: Image | None = None
 ) -> Gradient:
-    """The gradient that the settings describe, wrapped from the inside out; computed in windows of `tile` pixels.
+    """The gradient of an objective with everything that the settings wrap around it.
 
-    `photo` is what `keep` keeps near to; only such a wish needs it.
+    `tile`: the side of the windows in which the network is run, in pixels; None runs it on the whole image.
+    `photo` (1 or b, 3, h, w), of any size: the photograph that the term `keep` compares the image with; only an
+    objective with that term needs it, but masks of another shape than the photo are reported to the log.
+    Raises `UnknownName` for a layer or class that the model does not have, `WordingError` for words that cannot be
+    parsed, `SettingsError` for a `keep` without a photo. The gradient raises what `gradient_of`'s does.
     """
-    wish = understood(objective).resolved(model)
+    resolved = parse_objective(objective).resolved(model)
     generator = torch.Generator().manual_seed(settings.seed)
-    if isinstance(wish, Objective):
-        gradient = unmeasured(windowed(model, wish, tile), settings, generator)
-        gradient = around(normalized(gradient, settings.normalization), settings, generator)
-        return kept(gradient, photo, weight_of_keep(wish), base_resize_of(settings))
-    weights = weights_of(Regions(tuple((own, mask.to(model.device)) for own, mask in wish.regions)), settings)
+    if isinstance(resolved, Objective):
+        gradient = wrap_before_normalization(build_model_gradient(model, resolved, tile), settings, generator)
+        gradient = wrap_sphere(normalized(gradient, settings.normalization), settings, generator)
+        return kept(gradient, photo, sum_keep_weights(resolved), choose_base_resize(settings))
+    weights = make_region_weights(
+        Regions(tuple((own, mask.to(model.device)) for own, mask in resolved.regions)), settings
+    )
     gradients = []
-    for (own, mask), weight in zip(wish.regions, weights, strict=True):
-        gradient = around(unmeasured(windowed(model, own, tile), settings, generator), settings, generator)
-        gradient = normalized(gradient, settings.normalization, within(weight, SCALES[settings.normalization]))
-        gradients.append(kept(gradient, photo, weight_of_keep(own), base_resize_of(settings)))
+    for (own, mask), weight in zip(resolved.regions, weights, strict=True):
+        # Scaled outside of the sphere, unlike above: a mask lies on the panorama, not on its charts.
+        gradient = wrap_sphere(
+            wrap_before_normalization(build_model_gradient(model, own, tile), settings, generator), settings, generator
+        )
+        gradient = normalized(
+            gradient, settings.normalization, restrict_measure(weight, SCALE_MEASURES[settings.normalization])
+        )
+        gradients.append(kept(gradient, photo, sum_keep_weights(own), choose_base_resize(settings)))
         if photo is not None:
-            check_shape((mask.shape[-2], mask.shape[-1]), (photo.shape[-2], photo.shape[-1]))
+            warn_if_stretched((mask.shape[-2], mask.shape[-1]), (photo.shape[-2], photo.shape[-1]))
     return regional(gradients, weights)
 
 
-def windowed(model: Model, wish: Objective, tile: int | None) -> Gradient:
-    """The gradient of a wish without `keep`, which `kept` adds where jitter and normalization are done."""
-    wish = wish.without(CHANGE)
-    if not wish.terms:
-        return nothing
-    return gradient_of(model, wish) if tile is None else tiled(model, wish, tile, affordable_halo(tile))
+def build_model_gradient(model: Model, objective: Objective, tile: int | None) -> Gradient:
+    """The gradient of the terms that need the network, in tiles or in one piece.
+
+    The term `keep` is left out: `kept` adds it after jitter and normalization.
+    """
+    objective = objective.without(CHANGE_LAYER)
+    if not objective.terms:
+        return zero_gradient
+    return (
+        gradient_of(model, objective)
+        if tile is None
+        else build_tiled_gradient(model, objective, tile, affordable_halo(tile))
+    )
 
 
-def unmeasured(gradient: Gradient, settings: Settings, generator: torch.Generator) -> Gradient:
-    """All that is wrapped around a gradient before it is normalized."""
-    return toned(jittered(gradient, settings.jitter, generator), settings)
+def wrap_before_normalization(gradient: Gradient, settings: Settings, generator: torch.Generator) -> Gradient:
+    """Wraps jitter, color, Laplacian normalization and smoothing around a gradient: all that precedes its scale."""
+    return wrap_color_and_bands(jittered(gradient, settings.jitter, generator), settings)
 
 
-def toned(gradient: Gradient, settings: Settings, measure: Measure = rms) -> Gradient:
-    """The gradient's colors and frequencies as the settings want them; `measure` says how strong a band is."""
+def wrap_color_and_bands(gradient: Gradient, settings: Settings, measure: Measure = root_mean_square) -> Gradient:
+    """Wraps color, Laplacian normalization and smoothing around a gradient; `measure` says how strong a band is."""
     gradient = color_kept(gradient) if settings.keep_color else color_correlated(gradient, settings.color_correlation)
     gradient = laplacian_normalized(gradient, settings.laplacian_levels, settings.laplacian_strength, measure)
     return smoothed(gradient, settings.smoothing)
 
 
-def styled(gradient: Gradient, settings: Settings, bands: By, whole: By) -> Gradient:
-    """The gradient's colors, frequencies and strength as the settings want them.
+def wrap_style(gradient: Gradient, settings: Settings, bands: MeasureOverride, whole: MeasureOverride) -> Gradient:
+    """Wraps color, Laplacian normalization, smoothing and the scale around a gradient.
 
-    `bands` and `whole` put another measure in the place of each that a picture is its own measure for.
+    `bands` and `whole` override how band strength and overall scale are measured: a tile of a picture on disk must be
+    divided by the numbers of the whole picture, not by its own.
     """
-    scale = whole(SCALES[settings.normalization])
-    return normalized(toned(gradient, settings, bands(rms)), settings.normalization, scale)
+    scale = whole(SCALE_MEASURES[settings.normalization])
+    return normalized(wrap_color_and_bands(gradient, settings, bands(root_mean_square)), settings.normalization, scale)
 
 
-def around(gradient: Gradient, settings: Settings, generator: torch.Generator) -> Gradient:
-    """The gradient on the sphere, if the picture is one."""
-    return spherical(gradient, lambda width: Turn.drawn(width, generator)) if settings.around else gradient
+def wrap_sphere(gradient: Gradient, settings: Settings, generator: torch.Generator) -> Gradient:
+    """Wraps the projection of a panorama around a gradient, if the settings say that the image is one."""
+    return wrap_in_charts(gradient, lambda width: ChartPose.draw(width, generator)) if settings.around else gradient
 
 
-def resize_of(settings: Settings) -> Resize:
-    """How what is dreamed is brought to another size. It may lie on either side of 0, and overshoots freely."""
-    return resize_around if settings.around else resize
+def choose_resize(settings: Settings) -> Resize:
+    """The function that resizes the detail. Detail may be negative, so that its overshoot needs no clamping."""
+    return resize_sphere if settings.around else resize
 
 
-def base_resize_of(settings: Settings) -> Resize:
-    """How the photograph is brought to the size of an octave.
+def choose_base_resize(settings: Settings) -> Resize:
+    """The function that resizes the photograph to an octave's size, clamped to 0..1.
 
-    It stays within black and white, as the canvas does: else the canvas would differ from it before anything is
-    dreamed, and the difference be carried on as detail.
+    Bicubic resampling overshoots at edges, and the canvas is clamped: an unclamped base would differ from the canvas
+    before the first step, and the difference would be carried to the next octave as detail.
     """
-    return resize_of(settings) if settings.overshoot else clamp_after(resize_of(settings))
+    return choose_resize(settings) if settings.overshoot else clamp_after_resize(choose_resize(settings))
 
 
-def weights_of(objective: Dream, settings: Settings) -> list[Weights]:
-    """What each of the regions weighs at any size, softened as the settings say; none where there are no regions."""
+def make_region_weights(objective: ObjectiveLike, settings: Settings) -> list[RegionWeights]:
+    """The mask of each region as a function of the image's size, with the settings' feather; empty without regions."""
     regions = objective.regions if isinstance(objective, Regions) else ()
     return [soft(mask, settings.feather, settings.around) for _, mask in regions]
 
 
-TAIL = 1e-3
-"""A weight that counts as none around a sphere: there a blur is made of waves, and is nowhere exactly 0.
+NEGLIGIBLE_WEIGHT = 1e-3
+"""The mask value up to which a pixel of a panorama counts as outside of a region.
 
-It is what a Gaussian has left of an edge beyond three sigmas, where the flat blur ends.
+The blur of a panorama multiplies Fourier coefficients, and is nowhere exactly 0. This is what a Gaussian leaves of an
+edge three sigmas away, where the blur of a flat image is cut off.
 """
 
 
-def finish_of(weights: Sequence[Weights], settings: Settings) -> Finish:
-    """What is done to a finished dream beside its photograph, so that nothing changes but what was to be dreamed.
+def make_finish(weights: Sequence[RegionWeights], settings: Settings) -> Finish:
+    """The function applied to a finished dream, which undoes changes that nobody asked for.
 
-    `weights`: of the regions, none where the whole picture is dreamed.
+    It restores the photograph outside of the masks, and its colors under `keep_color`. `weights`: the masks of the
+    regions; empty where the whole image is dreamed. With `overshoot` nothing is undone, as in 0.1.0.
     """
     if settings.overshoot:
-        return leave
+        return leave_unchanged
 
     def finish(dreamed: Image, photo: Image) -> Image:
         dreamed = keep_hues(dreamed, photo) if settings.keep_color else dreamed
         shares = [weight((photo.shape[-2], photo.shape[-1])) for weight in weights]
-        return confine(dreamed, photo, shares, TAIL if settings.around else 0) if shares else dreamed
+        return (
+            confine_to_regions(dreamed, photo, shares, NEGLIGIBLE_WEIGHT if settings.around else 0)
+            if shares
+            else dreamed
+        )
 
     return finish
 
 
-def leave(dreamed: Image, photo: Image) -> Image:
-    """The dream as it is."""
+def leave_unchanged(dreamed: Image, photo: Image) -> Image:
+    """The dream, unchanged."""
     return dreamed
 
 
 def keep_hues(dreamed: Image, photo: Image) -> Image:
-    """Where no channel is black or white, the change that the channels agree on: the median of the three.
+    """The dream with one change of brightness for all channels of a pixel: the median of the three changes.
 
-    A channel clipped at an earlier step, or at a smaller octave, would differ for good.
+    `color_kept` changes all channels alike, but one that was clipped at 0 or 1, in an earlier step or a smaller octave,
+    stays behind the others for good. Pixels with a channel at 0 or 1 now are left: there the change does not fit.
     """
-    change = dreamed - photo
+    change = dreamed - photo  # (b, 3, h, w)
     low, high = torch.minimum(change[:, 0], change[:, 1]), torch.maximum(change[:, 0], change[:, 1])
+    # The median of three: the third, brought between the lesser and the greater of the other two.
     median = torch.maximum(low, torch.minimum(high, change[:, 2]))[:, None]
     unclipped = ((dreamed > 0) & (dreamed < 1)).all(1, keepdim=True)
     return torch.where(unclipped, (photo + median).clamp(0, 1), dreamed)
 
 
-def nothing(image: Image) -> tuple[Score, Image]:
-    """The gradient of no wish at all."""
+def zero_gradient(image: Image) -> tuple[Score, Image]:
+    """The gradient of an objective without terms: score (b,) and grad (b, 3, h, w) are zero."""
     return image.new_zeros(len(image)), torch.zeros_like(image)
 
 
-def seen_size(size: tuple[int, int], settings: Settings) -> tuple[int, int]:
-    """The size (height, width) of what the network sees at once of a picture of that size."""
-    return Sheet(*size).size if settings.around else size
+def model_input_size(size: tuple[int, int], settings: Settings) -> tuple[int, int]:
+    """The size (height, width) of the network's input for an image of `size`: a panorama's charts are larger."""
+    return Charts(*size).size if settings.around else size

@@ -1,4 +1,4 @@
-"""A gradient that stays near to the photograph."""
+"""The penalty `keep`, applied to a normalized gradient: it pulls the image back to the photograph."""
 
 from __future__ import annotations
 
@@ -9,26 +9,29 @@ from reverie.types import Gradient, Image, Score
 
 
 def kept(gradient: Gradient, photo: Image | None, weight: float, resize: Resize = resize) -> Gradient:
-    """A normalized gradient, and beside it a pull back to the photograph, of any size, brought to the image's.
+    """Adds the gradient of `keep`, the distance to the photograph, to a normalized gradient.
 
-    The plain sum of the two scores would need another weight for every layer and network: the squares of fire8 outweigh
-    the distance a thousandfold, the mean of fire8 is outweighed as much. So the pull is held against the normalized
-    grad: at the weight 1 it is as strong where the picture is FAR from the photograph. Their weights together are 1,
-    so that no weight makes a step overshoot the photograph. Raises `SettingsError` where there is no photograph.
+    `photo` (1 or b, 3, h, w) may be of any size; `resize` brings it to the image's. A `weight` of 0 changes nothing.
+    Raises `SettingsError` for any other weight where `photo` is None.
+
+    Adding the two scores instead would need another weight for every layer and network: the mean square of fire8 is a
+    thousand times the distance, the mean of fire8 a thousandth of it. The normalized grad has a known scale, so the
+    pull is measured against that: at the weight 1 it is as strong as the grad where the image is `TYPICAL_CHANGE` away.
     """
     if not weight:
         return gradient
     if photo is None:
         raise SettingsError("keep needs the photograph to stay near to: give it as photo")
 
-    def pulled(image: Image) -> tuple[Score, Image]:
+    def pull_back(image: Image) -> tuple[Score, Image]:
         change = image - resize(photo, (image.shape[-2], image.shape[-1]))
         score, grad = gradient(image)
-        score = score + weight * KeepTerm()(change)
-        return score, (grad - weight / FAR * change) / (1 + abs(weight))
+        score = score + weight * KeepTerm()(change)  # (b,)
+        # The two are averaged, not added, so that no weight is so large that a step overshoots the photograph.
+        return score, (grad - weight / TYPICAL_CHANGE * change) / (1 + abs(weight))
 
-    return pulled
+    return pull_back
 
 
-FAR = 0.08
-"""About as far as a dream goes at the defaults: 20 shades of 255."""
+TYPICAL_CHANGE = 0.08
+"""The change of a pixel in a dream at the default settings, 0..1: about 20 of 255."""

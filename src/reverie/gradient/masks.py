@@ -1,4 +1,4 @@
-"""A gradient for each region of the picture."""
+"""Masks in a gradient: each region of the image has a gradient of its own, and the masks weigh their sum."""
 
 from __future__ import annotations
 
@@ -11,51 +11,60 @@ from jaxtyping import Float
 from torch import Tensor
 
 from reverie.gradient.normalization import Measure
-from reverie.image.filters import blur, blur_around
-from reverie.image.resample import resize, resize_mask_around
+from reverie.image.filters import blur_sphere, gaussian_blur
+from reverie.image.resample import resize, resize_sphere_mask
 from reverie.objectives.masks import Mask
 from reverie.types import Gradient, Image, Score
 
-Weights: TypeAlias = Callable[[tuple[int, int]], Float[Tensor, "_n 1 _h _w"]]
-"""The same for a picture of some size (height, width)."""
+RegionWeights: TypeAlias = Callable[[tuple[int, int]], Float[Tensor, "_n 1 _h _w"]]
+"""weights((height, width)) -> the mask of a region at that size of the image, (1 or b, 1, height, width), 0..1."""
 
 
-def soft(mask: Mask, feather: float = 0, around: bool = False) -> Weights:
-    """The mask for every size of a picture; what was made for the last one is kept, since an octave has many steps."""
-    return lru_cache(1)(lambda size: fitted(mask, size, feather, around))
+def soft(mask: Mask, feather: float = 0, around: bool = False) -> RegionWeights:
+    """A mask as a function of the image's size (height, width), its edges blurred.
+
+    `mask`: (1, 1, h, w), 0..1. `feather`: the sigma of the blur as a share of the longest side. `around`: the image is
+    an equirectangular panorama. The mask of the last size is cached, because an octave has many steps of one size.
+    """
+    return lru_cache(1)(lambda size: fit_mask(mask, size, feather, around))
 
 
-def fitted(mask: Mask, size: tuple[int, int], feather: float = 0, around: bool = False) -> Float[Tensor, "1 1 _h _w"]:
-    """The mask at the size of a picture, its edges blurred by a share of the longest side.
+def fit_mask(mask: Mask, size: tuple[int, int], feather: float = 0, around: bool = False) -> Float[Tensor, "1 1 _h _w"]:
+    """The mask resized to (height, width) and blurred, (1, 1, height, width); the arguments are those of `soft`.
 
-    `around`: the picture is a sphere's. Its left and right edge are neighbors, and the blur is as wide at a pole.
+    On a panorama the blur crosses the left and right edge, and covers the same angle near the poles as elsewhere.
     """
     sigma = feather * max(size)
     if not around:
         weights = resize(mask, size).clamp(0, 1)
-        return blur(weights, sigma) if sigma else weights
-    weights = resize_mask_around(mask, size).clamp(0, 1)
-    return blur_around(weights, sigma).clamp(0, 1) if sigma else weights
+        return gaussian_blur(weights, sigma) if sigma else weights
+    weights = resize_sphere_mask(mask, size).clamp(0, 1)
+    return blur_sphere(weights, sigma).clamp(0, 1) if sigma else weights
 
 
-def within(weights: Weights, measure: Measure) -> Measure:
-    """How strong a grad is in a region: where the region weighs at least half of what it weighs at most."""
+def restrict_measure(weights: RegionWeights, measure: Measure) -> Measure:
+    """A measure of the grad inside a region alone: where the mask is at least half of its maximum.
 
-    def measured(grad: Image) -> Tensor:
-        inside = weights((grad.shape[-2], grad.shape[-1])).to(grad.device)[0, 0]
-        return measure(grad[:, :, inside >= inside.max() / 2][:, :, None])
-
-    return measured
-
-
-def regional(gradients: Sequence[Gradient], regions: Sequence[Weights]) -> Gradient:
-    """The gradients of regions as one, each times what its region weighs (`soft` makes that of a mask).
-
-    Where regions overlap, their gradients share the step that one of them would take.
+    A small or calm region would else be normalized by the strength of the whole image, and dream more weakly.
     """
 
-    def together(image: Image) -> tuple[Score, Image]:
-        weights = [region((image.shape[-2], image.shape[-1])).to(image.device) for region in regions]
+    def measure_inside(grad: Image) -> Tensor:
+        inside = weights((grad.shape[-2], grad.shape[-1])).to(grad.device)[0, 0]
+        # The pixels inside have no rectangular shape: (b, 3, n), given as an image of one row, (b, 3, 1, n).
+        return measure(grad[:, :, inside >= inside.max() / 2][:, :, None])
+
+    return measure_inside
+
+
+def regional(gradients: Sequence[Gradient], regions: Sequence[RegionWeights]) -> Gradient:
+    """One gradient from several: each grad is multiplied by the mask of its region, and all are added up.
+
+    `gradients` and `regions` belong together in order; `soft` makes the latter from masks. The score is the sum of the
+    regions' scores. Where masks add up to more than 1, the sum is divided by that, so that a step is no larger there.
+    """
+
+    def sum_regions(image: Image) -> tuple[Score, Image]:
+        weights = [region((image.shape[-2], image.shape[-1])).to(image.device) for region in regions]  # (1, 1, h, w)
         covered = torch.stack(weights).sum(0).clamp_min(1)
         total, grads = torch.zeros(len(image), device=image.device), torch.zeros_like(image)
         for gradient, weight in zip(gradients, weights, strict=True):
@@ -63,13 +72,16 @@ def regional(gradients: Sequence[Gradient], regions: Sequence[Weights]) -> Gradi
             total, grads = total + score, grads + weight / covered * grad
         return total, grads
 
-    return together
+    return sum_regions
 
 
-def confine(dreamed: Image, photo: Image, weights: Sequence[Float[Tensor, "_n 1 _h _w"]], least: float = 0) -> Image:
-    """The dream where any region weighs more than `least`; elsewhere the photograph itself.
+def confine_to_regions(
+    dreamed: Image, photo: Image, weights: Sequence[Float[Tensor, "_n 1 _h _w"]], least: float = 0
+) -> Image:
+    """The dream where the mask of any region is above `least`, and the photograph elsewhere, (b, 3, h, w).
 
-    Enlarged from a smaller octave, what was dreamed at the edge of a region reaches beyond it, as far as the kernel.
+    The gradient is zero outside of the masks, but resizing the detail from a smaller octave spreads it beyond their
+    edges, by the width of the resampling kernel.
     """
     covered = torch.stack([weight.to(dreamed.device) > least for weight in weights]).any(0)
     return torch.where(covered, dreamed, photo)

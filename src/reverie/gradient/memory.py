@@ -1,97 +1,134 @@
-"""How much memory a dream may take, and what fits into it.
+"""How much memory a dream needs, and the largest tile that fits into a given budget.
 
-Tiles follow from a budget, not from a number the user must guess: what a step keeps for its way back is measured.
+Users give a budget in bytes, not the side of a tile: what one step needs for each pixel is measured on a small image.
 """
 
 from __future__ import annotations
 
 import re
+from typing import TypeAlias
+from weakref import WeakKeyDictionary
 
 import psutil
 import torch
 
 from reverie.errors import SettingsError, SizeRefused
-from reverie.gradient.tiling import Plan
+from reverie.gradient.tiling import TilePlan
 from reverie.objectives.base import Objective
-from reverie.types import CHANGE, IMAGE, Model
+from reverie.types import CHANGE_LAYER, IMAGE_LAYER, Model
 
-UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
+MEMORY_UNITS = {
+    "": 1,
+    "k": 10**3,
+    "m": 10**6,
+    "g": 10**9,
+    "t": 10**12,
+    "ki": 2**10,
+    "mi": 2**20,
+    "gi": 2**30,
+    "ti": 2**40,
+}
+"""The bytes in a unit of memory, by its prefix in lower case."""
 
-IMAGE_BYTES = 160
-"""What a dream holds for each pixel beside the network: photo, base, detail, canvas, grad and their passing copies."""
+IMAGE_BYTES_PER_PIXEL = 160
+"""The bytes that a dream holds for each pixel outside the network: photo, base, detail, canvas, grad, temporaries."""
 
-PEAK = 3.5
-"""A step's peak over what it keeps for the way back, beside PASSING: the two cover what was measured, both networks in
-both precisions."""
+PEAK_FACTOR = 3.5
+"""The peak memory of a step over the size of its saved tensors, apart from `TRANSIENT_BYTES_PER_PIXEL`.
 
-PASSING = 100
-"""What a step holds for each pixel beside that: what it makes and drops between the layers of the finest grid."""
+The two numbers together cover the peaks measured with squeezenet and InceptionV3, each in float32 and bfloat16.
+"""
+
+TRANSIENT_BYTES_PER_PIXEL = 100
+"""The bytes that a step allocates for each pixel besides: temporaries between the layers of the finest grid."""
+
+PROBE_SIDE = 384
+"""The side in pixels of the image on which memory is measured: large enough for every layer of the known networks."""
+
+TermKeys: TypeAlias = tuple[tuple[str, str], ...]
+"""What an objective's memory depends on: the wording and the layer of each term, without the weights."""
+
+_STEP_BYTES: WeakKeyDictionary[Model, dict[TermKeys, float]] = WeakKeyDictionary()
+"""The results of `step_bytes_per_pixel`; those of a model go when the model does."""
 
 
 def parse_memory(text: str) -> int:
-    """The bytes that words such as "2GB", "512 MiB" or "auto" (half of what is free) say; raises `SettingsError`."""
+    """The number of bytes in text such as "2GB", "512 MiB" or "auto" (half of the available memory).
+
+    Raises `SettingsError` for other text, and for less than a megabyte.
+    """
     if text.strip().lower() == "auto":
         return available_memory() // 2
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?i?)b?\s*", text.lower())
-    if match is None or match[2] not in UNITS or float(match[1]) <= 0:
+    if match is None or match[2] not in MEMORY_UNITS or float(match[1]) <= 0:
         raise SettingsError(f"memory is {text!r}; expected something like 2GB, 512MB or auto")
-    found = int(float(match[1]) * UNITS[match[2]])
-    if found < 10**6:
+    found = int(float(match[1]) * MEMORY_UNITS[match[2]])
+    if found < 10**6:  # "2" is more likely a forgotten unit than two bytes
         raise SettingsError(f"memory is {text!r}, which is {found:,} bytes; expected something like {match[1]}GB")
     return found
 
 
 def available_memory() -> int:
-    """The bytes that can be had without pushing other programs out."""
+    """The bytes of memory that can be allocated without swapping out other programs."""
     return int(psutil.virtual_memory().available)
 
 
 def step_bytes_per_pixel(model: Model, objective: Objective) -> float:
-    """What one step takes for each pixel: measured on a small picture by what it keeps for its way back."""
-    try:
-        return measured_bytes(model, objective, (384, 384))
-    except SizeRefused as refusal:
-        return measured_bytes(model, objective, refusal.size)
+    """The peak memory of one gradient step, in bytes for each pixel of the image.
+
+    `objective` must be resolved for the model, and not read `CHANGE_LAYER`. The first call runs a forward pass on a
+    small image; the result is kept for as long as the model lives, because every frame of a film asks for it.
+    """
+    # The terms themselves are no keys: a guide's hold its features, and are other objects each time it is resolved.
+    key = tuple((str(term), term.layer) for _, term in objective.terms)
+    known = _STEP_BYTES.setdefault(model, {})
+    if key not in known:
+        try:
+            known[key] = measure_step_bytes(model, objective, (PROBE_SIDE, PROBE_SIDE))
+        except SizeRefused as refusal:
+            known[key] = measure_step_bytes(model, objective, refusal.size)
+    return known[key]
 
 
-def measured_bytes(model: Model, objective: Objective, size: tuple[int, int]) -> float:
-    """The same, measured on a picture of that size (height, width)."""
-    names = [name for name in objective.layers if name != IMAGE]
-    kept: dict[int, int] = {}
+def measure_step_bytes(model: Model, objective: Objective, size: tuple[int, int]) -> float:
+    """The bytes for each pixel that a step needs at one size (height, width), from the tensors saved for backward."""
+    names = [name for name in objective.layers if name != IMAGE_LAYER]
+    # By the address of the storage: several layers may save views of one tensor.
+    saved: dict[int, int] = {}
 
-    def keep(tensor: torch.Tensor) -> torch.Tensor:
-        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+    def record_storage(tensor: torch.Tensor) -> torch.Tensor:
+        saved[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
         return tensor
 
     image = torch.zeros(1, 3, *size, device=model.device, requires_grad=True)
-    with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        seen = {**(model(image, names) if names else {}), IMAGE: image}
+    with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(record_storage, lambda tensor: tensor):
+        activations = {**(model(image, names) if names else {}), IMAGE_LAYER: image}
         for _, term in objective.terms:  # not the score: a neuron's place may lie beyond so small a picture
-            (term.excitement if term.additive else term)(seen[term.layer].float())
-    return PEAK * sum(kept.values()) / (size[0] * size[1]) + PASSING
+            (term.excitement if term.additive else term)(activations[term.layer].float())
+    return PEAK_FACTOR * sum(saved.values()) / (size[0] * size[1]) + TRANSIENT_BYTES_PER_PIXEL
 
 
-def tile_for(model: Model, objective: Objective, budget: int, size: tuple[int, int]) -> int | None:
-    """The side of the largest window that a picture of `size` (height, width) leaves room for; None if it fits whole.
+def find_tile(model: Model, objective: Objective, budget: int, size: tuple[int, int]) -> int | None:
+    """The side in pixels of the largest tile for an image of `size` (height, width) within `budget` bytes.
 
-    Raises `SettingsError` with the least budget where not even the smallest window does.
+    None if the whole image fits. Raises `SettingsError` with the least budget that works if no tile does.
     """
-    objective = objective.resolved(model).without(CHANGE)
+    objective = objective.resolved(model).without(CHANGE_LAYER)  # `kept` computes that term, without the network
     if not objective.terms:
         return None
     pixels = size[0] * size[1]
     each = step_bytes_per_pixel(model, objective)
-    room = budget - IMAGE_BYTES * pixels
+    room = budget - IMAGE_BYTES_PER_PIXEL * pixels  # the photo, the canvas and the like are held whole, tiled or not
     if room >= each * pixels:
         return None
     least = smallest_tile(model, objective)
     if room < each * least**2:
-        needed = IMAGE_BYTES * pixels + each * least**2
+        needed = IMAGE_BYTES_PER_PIXEL * pixels + each * least**2
         raise SettingsError(f"memory is {budget:,} bytes; this picture and these layers need at least {needed:,.0f}")
     return int((room / each) ** 0.5)
 
 
 def smallest_tile(model: Model, objective: Objective) -> int:
-    """The side of the smallest window worth computing: as much owned as halo."""
-    plan = Plan.of(model, objective, 0, None)
+    """The side of the smallest tile worth computing, in pixels: one that owns as many pixels a side as its halo has."""
+    plan = TilePlan.of(model, objective, 0, None)
     return 2 * (plan.before + plan.behind) + plan.step

@@ -1,4 +1,4 @@
-"""How strong a grad is, in all or band by band, and wrappers that divide by it."""
+"""Normalization of the grad: by one scale for the whole image, or for each band of a Laplacian pyramid."""
 
 from __future__ import annotations
 
@@ -12,73 +12,84 @@ from torch import Tensor
 
 from reverie._native import kernels as native
 from reverie.errors import SettingsError
-from reverie.image.pyramid import laplacian_merge, laplacian_split
+from reverie.image.pyramid import merge_laplacian, split_laplacian
 from reverie.types import Gradient, Image, Score
 
 Measure: TypeAlias = Callable[[Image], torch.Tensor]
-"""How strong a grad, or a band of it, is: one positive number for each image of the batch, (b, 1, 1, 1)."""
+"""measure(grad) -> strength: one positive number for each image of the batch, as a divisor (b, 1, 1, 1)."""
 
 
 def laplacian_normalized(
     gradient: Gradient, levels: int = 4, strength: float = 0.5, measure: Measure | None = None
 ) -> Gradient:
-    """Every frequency band of the grad divided by its root mean square to the power `strength`.
+    """Laplacian normalization: divides each frequency band of the grad by its root mean square to the `strength`.
 
-    1 makes all bands equally strong (the TensorFlow notebook of 2016), which paints heavy light and dark; 0 changes
-    nothing. `measure` says how strong a band is, finest first, where that is not its own root mean square.
+    `levels`: the number of bands; fewer than 2 change nothing. `strength`, 0..1: at 1 all bands are equally strong (the
+    TensorFlow notebook of 2016), which paints heavy light and dark; at 0 nothing changes.
+    `measure`: called for each band, finest first, in place of the root mean square.
     """
-    measure = measure or rms
+    measure = measure or root_mean_square
 
-    def evened(image: Image) -> tuple[Score, Image]:
+    def divide_bands(image: Image) -> tuple[Score, Image]:
         score, grad = gradient(image)
-        bands = laplacian_split(grad, levels)
-        return score, laplacian_merge(bands, [measure(band) ** -strength for band in bands])
+        bands = split_laplacian(grad, levels)
+        # The inverse transform is linear, so that the bands' factors can be applied while it adds them up.
+        return score, merge_laplacian(bands, [measure(band) ** -strength for band in bands])
 
-    return evened if levels > 1 and strength else gradient
+    return divide_bands if levels > 1 and strength else gradient
 
 
 def normalized(gradient: Gradient, by: str = "std", measure: Measure | None = None) -> Gradient:
-    """The grad divided by its standard deviation ("std", the paper) or mean absolute value ("mean-abs", Google 2015).
+    """Divides the grad by its standard deviation ("std", the paper) or mean absolute value ("mean-abs", Google 2015).
 
-    One scale for each image of the batch, so that one step size suits every picture, layer and network. `measure` says
-    the scale where it is not the grad's own.
+    Each image of the batch has a scale of its own, so that one step size suits every picture, layer and network.
+    `by` "none" changes nothing; `measure` replaces the scale. Raises `SettingsError` for any other `by`.
     """
-    if by not in SCALES:
-        raise SettingsError(f"normalization by {by!r}; expected one of {', '.join(SCALES)}")
-    scale = measure or SCALES[by]
+    if by not in SCALE_MEASURES:
+        raise SettingsError(f"normalization by {by!r}; expected one of {', '.join(SCALE_MEASURES)}")
+    scale = measure or SCALE_MEASURES[by]
 
-    def scaled(image: Image) -> tuple[Score, Image]:
+    def divide_by_scale(image: Image) -> tuple[Score, Image]:
         score, grad = gradient(image)
         return score, grad / scale(grad)
 
-    return scaled if by != "none" else gradient
+    return divide_by_scale if by != "none" else gradient
 
 
-# A gradient of nothing stays nothing. Far below the tutorial's 1e-8, which the mean over a large picture reaches.
-TINY = 1e-30
+MIN_SCALE = 1e-30
+"""The smallest divisor, so that a zero grad stays zero.
+
+Far below the 1e-8 of TensorFlow's tutorial, which the grad of a mean over a large picture can reach.
+"""
 
 
-def rms(grad: Image) -> Tensor:
-    if native.takes_planes(grad):
-        _, squares, _ = native.moments(grad)
-        return scale_of(squares.sqrt())
+def root_mean_square(grad: Image) -> Tensor:
+    """The root mean square of each image's grad, (b, 1, 1, 1)."""
+    if native.supports_planes(grad):
+        _, squares, _ = native.measure_moments(grad)
+        return make_divisor(squares.sqrt())
     norm: Tensor = torch.linalg.vector_norm(grad, dim=(1, 2, 3))
-    return scale_of(norm / math.sqrt(grad[0].numel()))
+    return make_divisor(norm / math.sqrt(grad[0].numel()))
 
 
-def std(grad: Image) -> Tensor:
-    if native.takes_planes(grad):
-        mean, squares, _ = native.moments(grad)
-        return scale_of((squares - mean * mean).clamp_min(0).sqrt())
-    return scale_of(grad.std((1, 2, 3), correction=0))
+def standard_deviation(grad: Image) -> Tensor:
+    """The standard deviation of each image's grad, (b, 1, 1, 1)."""
+    if native.supports_planes(grad):
+        mean, squares, _ = native.measure_moments(grad)
+        # Rounding may leave a variance of nearly 0 slightly negative.
+        return make_divisor((squares - mean * mean).clamp_min(0).sqrt())
+    return make_divisor(grad.std((1, 2, 3), correction=0))
 
 
 def mean_abs(grad: Image) -> Tensor:
-    return scale_of(native.moments(grad)[2] if native.takes_planes(grad) else grad.abs().mean((1, 2, 3)))
+    """The mean absolute value of each image's grad, (b, 1, 1, 1)."""
+    return make_divisor(native.measure_moments(grad)[2] if native.supports_planes(grad) else grad.abs().mean((1, 2, 3)))
 
 
-def scale_of(strength: Float[Tensor, " b"]) -> Float[Tensor, "b 1 1 1"]:
-    return strength.float().clamp_min(TINY)[:, None, None, None]
+def make_divisor(strength: Float[Tensor, " b"]) -> Float[Tensor, "b 1 1 1"]:
+    """The strengths as float32 divisors that broadcast over (b, 3, h, w), none of them 0."""
+    return strength.float().clamp_min(MIN_SCALE)[:, None, None, None]
 
 
-SCALES: dict[str, Measure] = {"std": std, "mean-abs": mean_abs, "none": torch.ones_like}
+SCALE_MEASURES: dict[str, Measure] = {"std": standard_deviation, "mean-abs": mean_abs, "none": torch.ones_like}
+"""How the scale of the whole grad is measured, by the names of `Settings.normalization`."""

@@ -1,18 +1,19 @@
-"""A gradient around the sphere: what a network sees of a panorama is what a viewer would see.
+"""The gradient of a panorama, computed on charts that show the network what a viewer would see.
 
-An equirectangular picture stretches its rows by 1/cos(latitude): dreamed as it is, every dog near a pole becomes a
-spoke of a pinwheel. So for each step the sphere is unfolded into a *sheet* of three charts, the gradient is taken
-there, and the grad is folded back:
+An equirectangular panorama stretches its rows by 1/cos(latitude): dreamed as it is, every dog near a pole becomes a
+spoke of a pinwheel. So each step resamples the sphere into an image of three charts, computes the gradient of that, and
+resamples the grad back:
 
     +--------------------------+   the band around the equator (Mercator's projection), cut open at a random longitude
     |           band           |
     +------------+-------------+
-    |   zenith   |    nadir    |   the caps (stereographic), turned and shifted a little
+    |   zenith   |    nadir    |   the caps (stereographic projection), rotated and shifted a little at random
     +------------+-------------+
 
-Both projections keep shapes and differ in scale only, by a factor of 1.4. A sheet is an image: every wrapper of
-`reverie.gradient`, its one scale for the whole picture included, works on it unchanged. The latitude where the caps
-meet the band is another in each octave, the longitude of the cut in each step, so that no border stays in place.
+Both projections preserve shapes and differ in scale only, by a factor of at most 1.4. The charts are one ordinary
+image, so that every wrapper of `reverie.gradient` works on it unchanged, with one scale for all three. The latitude
+where caps and band meet differs from octave to octave, the longitude of the cut from step to step, so that no seam
+stays in place.
 """
 
 from __future__ import annotations
@@ -26,189 +27,215 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from reverie.image.resample import sampled, sampled_around
-from reverie.types import Gradient, Image, Resized, Score
+from reverie.image.resample import sample_image, sample_sphere
+from reverie.types import Gradient, Image, ResizedImage, Score
 
-Field: TypeAlias = Float[Tensor, "h w"]
-"""A number for each pixel: a coordinate, in pixels or radians."""
+CoordinateMap: TypeAlias = Float[Tensor, "h w"]
+"""One coordinate of each pixel, in pixels or radians."""
 
-BORDER = (math.radians(35), math.radians(44))
-"""The latitudes between which the caps begin: here a cap and the band show things at about the same size."""
-FEATHER = math.radians(1)
-"""Half the height of the strip where a cap goes over into the band, and how far that strip moves from step to step."""
-MARGIN = 40
-"""Pixels that a chart shows beyond what is folded back: what the network sees at a border is not of this world."""
-SPIN = math.radians(6)
-"""How far the caps turn at random. Freely turned, no dog would meet itself at the next step, and none would grow."""
+RowLocator: TypeAlias = Callable[[Float[Tensor, " r"]], tuple[CoordinateMap, CoordinateMap]]
+"""locate(latitudes (r,)) -> x and y (r, w) in the charts of the panorama's rows at these latitudes."""
+
+CAP_BORDER_RANGE = (math.radians(35), math.radians(44))
+"""The range of latitudes where the caps may begin: there, a cap and the band have about the same scale."""
+BLEND_ANGLE = math.radians(1)
+"""Half the height of the strip in which cap and band are blended, and the largest random change of its latitude."""
+CHART_MARGIN = 40
+"""Pixels that a chart shows beyond those folded back: activations near a chart's border are artefacts of padding."""
+MAX_SPIN = math.radians(6)
+"""The largest random rotation of the caps; with unrestricted rotation features do not accumulate across steps."""
+INVERSE_GOLDEN_RATIO = (math.sqrt(5) - 1) / 2
+"""Multiples of it, modulo 1, stay far apart from each other: a low-discrepancy sequence."""
+CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
-class Turn:
-    """How the sphere is unfolded for one step: what chance decides."""
+class ChartPose:
+    """The random choices of one step: how the sphere is cut into charts and where the charts lie."""
 
     column: int = 0
     """The panorama's column where the band begins."""
     spin: float = 0.0
-    """By how many columns the caps are turned."""
-    border: float = sum(BORDER) / 2
+    """The rotation of the caps, in columns of the panorama."""
+    border: float = sum(CAP_BORDER_RANGE) / 2
     """The latitude in radians where the caps begin."""
     shift: tuple[float, float] = (0.0, 0.0)
-    """How far the charts are moved on the sheet, right and down, in pixels."""
+    """The shift of the charts' content to the right and down, in pixels."""
 
     @classmethod
-    def drawn(cls, width: int, generator: torch.Generator) -> Turn:
-        """A turn at random, for a panorama of so many columns."""
+    def draw(cls, width: int, generator: torch.Generator) -> ChartPose:
+        """Random choices for a panorama `width` pixels wide."""
         column, spin, up, right, down = torch.rand(5, generator=generator).tolist()
-        spin = (2 * spin - 1) * SPIN / math.tau * width
-        # Another latitude in each octave, but nearly the same in all its steps: a dream that grows in a cap is not that
-        # which grows in the band, and where they took turns neither would.
-        border = BORDER[0] + width * GOLDEN % 1 * (BORDER[1] - BORDER[0]) + (2 * up - 1) * FEATHER
+        spin = (2 * spin - 1) * MAX_SPIN / math.tau * width
+        # Another latitude in each octave (the width tells them apart), but nearly the same in all its steps: the same
+        # place has other features in a cap than in the band, and where it changed charts neither would grow.
+        border = (
+            CAP_BORDER_RANGE[0]
+            + width * INVERSE_GOLDEN_RATIO % 1 * (CAP_BORDER_RANGE[1] - CAP_BORDER_RANGE[0])
+            + (2 * up - 1) * BLEND_ANGLE
+        )
         return cls(int(column * width), spin, border, (right - 0.5, down - 0.5))
 
 
-GOLDEN = (math.sqrt(5) - 1) / 2  # multiples of it, modulo 1, never come close to each other soon
-CPU = torch.device("cpu")
+def wrap_in_charts(gradient: Gradient, turn: Callable[[int], ChartPose]) -> Gradient:
+    """The gradient of an equirectangular panorama (b, 3, h, w), computed on its charts.
 
-
-def spherical(gradient: Gradient, turn: Callable[[int], Turn]) -> Gradient:
-    """The gradient of the picture of a sphere; `turn(width)` says how each step unfolds it.
-
-    The grad is what the charts' pixels wish for, brought to the panorama's: not divided among the many pixels that a
-    pole is drawn with, as the derivative by these pixels would be.
+    `turn(width)` draws the random choices of a step. The grad on the charts is resampled like an image. It is not the
+    derivative with respect to the panorama's pixels: that would be divided among the many pixels that show a pole, and
+    leave the poles without a dream.
     """
 
-    def turned(image: Image) -> tuple[Score, Image]:
+    def unfold_and_fold(image: Image) -> tuple[Score, Image]:
         height, width = image.shape[-2:]
-        sheet = Sheet(height, width, turn(width), image.device)
-        score, grad = gradient(sheet.unfolded(image))
-        return score, sheet.folded(grad)
+        charts = Charts(height, width, turn(width), image.device)
+        score, grad = gradient(charts.unfold(image))
+        return score, charts.fold(grad)
 
-    return turned
+    return unfold_and_fold
 
 
 @dataclass(frozen=True)
-class Sheet:
-    """The charts of a panorama of `height` x `width` pixels. Angles are radians, coordinates pixels of the sheet."""
+class Charts:
+    """The three charts of a panorama, laid out in one image, and the maps between the two.
+
+    `height` and `width` are the panorama's, in pixels. Angles are in radians, coordinates in pixels of the charts'
+    image. Latitude is 0 at the equator and pi / 2 at the zenith; longitude is 0 in the middle of the panorama.
+    """
 
     height: int
     width: int
-    turn: Turn = Turn()
+    turn: ChartPose = ChartPose()
     device: torch.device = CPU
 
     @property
-    def unit(self) -> float:
-        """The pixels of a radian: at the equator and at the poles the charts are as fine as the panorama's equator."""
+    def pixels_per_radian(self) -> float:
+        """The scale of the charts at the equator and at the poles: that of the panorama's equator."""
         return self.width / math.tau
 
     @property
-    def band_rows(self) -> int:
-        return 2 * math.ceil(self.unit * mercator(BORDER[1] + 2 * FEATHER) + MARGIN)
+    def band_height(self) -> int:
+        """The height of the band: up to the highest latitude of the blend on both sides, and the margin."""
+        return 2 * math.ceil(
+            self.pixels_per_radian * project_mercator(CAP_BORDER_RANGE[1] + 2 * BLEND_ANGLE) + CHART_MARGIN
+        )
 
     @property
-    def cap_rows(self) -> int:
-        return 2 * math.ceil(self.unit * stereographic(math.pi / 2 - BORDER[0] + 2 * FEATHER) + MARGIN)
+    def cap_height(self) -> int:
+        """The height of a cap: down to the lowest latitude of the blend on both sides of the pole, and the margin."""
+        return 2 * math.ceil(
+            self.pixels_per_radian * project_stereographic(math.pi / 2 - CAP_BORDER_RANGE[0] + 2 * BLEND_ANGLE)
+            + CHART_MARGIN
+        )
 
     @property
     def size(self) -> tuple[int, int]:
-        """The sheet's own (height, width)."""
-        return self.band_rows + self.cap_rows, self.columns
+        """The (height, width) of the image of the charts."""
+        return self.band_height + self.cap_height, self.columns
 
     @property
     def columns(self) -> int:
-        """Around the equator once, or the two caps beside each other."""
-        return max(self.width + 2 * MARGIN, 2 * self.cap_rows)
+        """The width: once around the equator or two caps side by side, whichever is wider."""
+        return max(self.width + 2 * CHART_MARGIN, 2 * self.cap_height)
 
-    def unfolded(self, image: Image) -> Resized:
-        """The sheet (b, 3, rows, columns) of a panorama."""
-        return sampled_around(image, *self.directions())
+    def unfold(self, image: Image) -> ResizedImage:
+        """Resamples a panorama (b, 3, height, width) into its charts, (b, 3, *size)."""
+        return sample_sphere(image, *self.pixel_directions())
 
-    def folded(self, sheet: Image) -> Resized:
-        """The panorama of a sheet: at each latitude the band or the caps, or a share of either."""
-        panorama = sheet.new_zeros(*sheet.shape[:2], self.height, self.width)
-        for share, places in self.shares():
-            rows = share.nonzero().flatten()
-            panorama.index_add_(2, rows, share[rows, None] * sampled(sheet, *places(self.latitudes()[rows])))
+    def fold(self, charts: Image) -> ResizedImage:
+        """Resamples charts (b, 3, *size) into a panorama (b, 3, height, width), and blends them where they overlap."""
+        panorama = charts.new_zeros(*charts.shape[:2], self.height, self.width)
+        for weight, locate in self.blend_weights():
+            rows = weight.nonzero().flatten()  # a chart is sampled only for the rows that it has a weight in
+            panorama.index_add_(2, rows, weight[rows, None] * sample_image(charts, *locate(self.row_latitudes()[rows])))
         return panorama
 
-    def shares(self) -> Iterator[tuple[Float[Tensor, " h"], Callable[[Float[Tensor, " r"]], tuple[Field, Field]]]]:
-        """What each chart counts in each row of the panorama, 1 together, and where on the sheet it has a row."""
-        latitude = self.latitudes()
-        cap = smoothstep((latitude.abs() - self.turn.border) / (2 * FEATHER) + 0.5)
-        yield 1 - cap, self.band_places
-        yield cap * (latitude > 0), self.zenith_places
-        yield cap * (latitude < 0), self.nadir_places
+    def blend_weights(self) -> Iterator[tuple[Float[Tensor, " h"], RowLocator]]:
+        """For each chart its weight in every row of the panorama, and the function that locates rows in the chart.
 
-    def latitudes(self) -> Float[Tensor, " h"]:
-        """The latitude of each row of the panorama."""
-        return (0.5 - (self.numbers(self.height) + 0.5) / self.height) * math.pi
+        The weights of the charts add up to 1 in every row."""
+        latitude = self.row_latitudes()
+        # From band to cap within FEATHER on either side of the border; both halves of the sphere alike.
+        cap = smoothstep((latitude.abs() - self.turn.border) / (2 * BLEND_ANGLE) + 0.5)
+        yield 1 - cap, self.locate_in_band
+        yield cap * (latitude > 0), self.locate_in_zenith
+        yield cap * (latitude < 0), self.locate_in_nadir
 
-    def directions(self) -> tuple[Field, Field]:
-        """Longitude and latitude of each pixel of the sheet."""
+    def row_latitudes(self) -> Float[Tensor, " h"]:
+        """The latitude at the middle of each row of the panorama, from the zenith down."""
+        return (0.5 - (self.pixel_indices(self.height) + 0.5) / self.height) * math.pi
+
+    def pixel_directions(self) -> tuple[CoordinateMap, CoordinateMap]:
+        """The longitude and latitude that each pixel of the charts shows."""
         band, zenith, nadir = self.band_directions(), self.cap_directions(1), self.cap_directions(-1)
         caps = [torch.cat(pair, 1) for pair in zip(zenith, nadir, strict=True)]
         longitude, latitude = (torch.cat(pair, 0) for pair in zip(band, caps, strict=True))
         return longitude, latitude
 
-    def band_directions(self) -> tuple[Field, Field]:
-        """Longitude and latitude of each pixel of the band."""
-        x = self.numbers(self.columns) - MARGIN + self.turn.column + 0.5
-        y = (self.band_rows - 1) / 2 + self.turn.shift[1] - self.numbers(self.band_rows)
-        latitude = torch.atan(torch.sinh(y / self.unit))
+    def band_directions(self) -> tuple[CoordinateMap, CoordinateMap]:
+        """The longitude and latitude that each pixel of the band shows (Mercator, inverse)."""
+        x = self.pixel_indices(self.columns) - CHART_MARGIN + self.turn.column + 0.5
+        y = (self.band_height - 1) / 2 + self.turn.shift[1] - self.pixel_indices(self.band_height)
+        latitude = torch.atan(torch.sinh(y / self.pixels_per_radian))
         longitude, latitude = torch.meshgrid((x / self.width - 0.5) * math.tau, latitude, indexing="xy")
         return longitude, latitude
 
-    def band_places(self, latitude: Float[Tensor, " r"]) -> tuple[Field, Field]:
-        """Where the band has the panorama's rows of some latitudes (x, y)."""
-        x = (self.numbers(self.width) - self.turn.column) % self.width + MARGIN
-        y = (self.band_rows - 1) / 2 + self.turn.shift[1] - self.unit * torch.asinh(torch.tan(latitude))
+    def locate_in_band(self, latitude: Float[Tensor, " r"]) -> tuple[CoordinateMap, CoordinateMap]:
+        """Where in the band the panorama's rows at these latitudes are, x and y (Mercator)."""
+        x = (self.pixel_indices(self.width) - self.turn.column) % self.width + CHART_MARGIN
+        y = (self.band_height - 1) / 2 + self.turn.shift[1] - self.pixels_per_radian * torch.asinh(torch.tan(latitude))
         x, y = torch.meshgrid(x, y, indexing="xy")
         return x, y
 
-    def cap_directions(self, pole: int) -> tuple[Field, Field]:
-        """Longitude and latitude of each pixel of a cap (`pole` 1 the zenith, -1 the nadir), ahead toward the band."""
-        left = self.columns // 2 * (pole < 0)
-        middle_x, middle_y = self.middle(pole)
+    def cap_directions(self, pole: int) -> tuple[CoordinateMap, CoordinateMap]:
+        """The longitude and latitude that each pixel of a cap shows (stereographic, inverse).
+
+        `pole`: 1 for the zenith, -1 for the nadir. Longitude 0 points toward the band.
+        """
+        left = self.columns // 2 * (pole < 0)  # the nadir is the right half, and takes an odd column
+        pole_x, pole_y = self.find_pole(pole)
         width = self.columns - self.columns // 2 if pole < 0 else self.columns // 2
-        x = self.numbers(width) + left - middle_x
-        y = self.numbers(self.cap_rows) + self.band_rows - middle_y
-        x, y = torch.meshgrid(x / self.unit, y * pole / self.unit, indexing="xy")
+        x = self.pixel_indices(width) + left - pole_x
+        y = self.pixel_indices(self.cap_height) + self.band_height - pole_y
+        x, y = torch.meshgrid(x / self.pixels_per_radian, y * pole / self.pixels_per_radian, indexing="xy")
         latitude = pole * (math.pi / 2 - 2 * torch.atan(torch.hypot(x, y) / 2))
         return torch.atan2(x, y) + self.turn.spin / self.width * math.tau, latitude
 
-    def zenith_places(self, latitude: Float[Tensor, " r"]) -> tuple[Field, Field]:
-        """Where the upper cap has the panorama's rows of some latitudes (x, y)."""
-        return self.cap_places(latitude, 1)
+    def locate_in_zenith(self, latitude: Float[Tensor, " r"]) -> tuple[CoordinateMap, CoordinateMap]:
+        """Where in the upper cap the panorama's rows at these latitudes are, x and y."""
+        return self.locate_in_cap(latitude, 1)
 
-    def nadir_places(self, latitude: Float[Tensor, " r"]) -> tuple[Field, Field]:
-        """Where the lower cap has them."""
-        return self.cap_places(latitude, -1)
+    def locate_in_nadir(self, latitude: Float[Tensor, " r"]) -> tuple[CoordinateMap, CoordinateMap]:
+        """Where in the lower cap they are."""
+        return self.locate_in_cap(latitude, -1)
 
-    def cap_places(self, latitude: Float[Tensor, " r"], pole: int) -> tuple[Field, Field]:
-        middle_x, middle_y = self.middle(pole)
-        longitude = ((self.numbers(self.width) + 0.5 - self.turn.spin) / self.width - 0.5) * math.tau
-        distance = self.unit * 2 * torch.tan((math.pi / 2 - latitude.abs()) / 2)[:, None]
-        return middle_x + distance * torch.sin(longitude), middle_y + pole * distance * torch.cos(longitude)
+    def locate_in_cap(self, latitude: Float[Tensor, " r"], pole: int) -> tuple[CoordinateMap, CoordinateMap]:
+        """Where in a cap the panorama's rows at these latitudes are, x and y (stereographic)."""
+        pole_x, pole_y = self.find_pole(pole)
+        longitude = ((self.pixel_indices(self.width) + 0.5 - self.turn.spin) / self.width - 0.5) * math.tau
+        distance = self.pixels_per_radian * 2 * torch.tan((math.pi / 2 - latitude.abs()) / 2)[:, None]
+        return pole_x + distance * torch.sin(longitude), pole_y + pole * distance * torch.cos(longitude)
 
-    def middle(self, pole: int) -> tuple[float, float]:
-        """Where on the sheet a pole is (x, y)."""
+    def find_pole(self, pole: int) -> tuple[float, float]:
+        """The place of a pole in the image of the charts (x, y)."""
         x = self.columns * (0.25 if pole > 0 else 0.75) - 0.5 + self.turn.shift[0]
-        return x, self.band_rows + (self.cap_rows - 1) / 2 + self.turn.shift[1]
+        return x, self.band_height + (self.cap_height - 1) / 2 + self.turn.shift[1]
 
-    def numbers(self, count: int) -> Float[Tensor, " n"]:
+    def pixel_indices(self, count: int) -> Float[Tensor, " n"]:
+        """The pixel indices 0, 1, ... as float32 on the device."""
         return torch.arange(count, dtype=torch.float32, device=self.device)
 
 
-def mercator(latitude: float) -> float:
-    """How far from the equator Mercator's projection draws a latitude."""
+def project_mercator(latitude: float) -> float:
+    """The distance from the equator of a latitude in Mercator's projection, on a sphere of radius 1."""
     return math.asinh(math.tan(latitude))
 
 
-def stereographic(angle: float) -> float:
-    """How far from its middle the stereographic projection draws a direction."""
+def project_stereographic(angle: float) -> float:
+    """The distance from the center of a direction `angle` away from it in the stereographic projection."""
     return 2 * math.tan(angle / 2)
 
 
 def smoothstep(position: Tensor) -> Tensor:
-    """0 before 0, 1 after 1, and between them without a kink."""
+    """The cubic that rises from 0 at 0 to 1 at 1 with zero slope at both ends; constant beyond them."""
     position = position.clamp(0, 1)
     return position * position * (3 - 2 * position)

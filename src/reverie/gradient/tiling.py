@@ -1,10 +1,12 @@
-"""Gradients of pictures that do not fit into memory at once: window by window, each activation counted once.
+"""The gradient of an image too large for one forward pass, computed in tiles that count every activation once.
 
-A tile owns a rectangle of each layer's grid. Its window is the pixels that these neurons see, so that they answer as in
-the whole picture; the neurons at the window's rim, which do not, are the halo and count for nothing. The gradients of
-overlapping windows are added up. With the full halo this is the gradient of the whole picture, exactly.
+A tile owns a rectangle of every layer's grid of neurons. The network is run on its window: the pixels in the receptive
+fields of these neurons, so that their activations are those of the whole image. Neurons near the window's border see
+padding instead of pixels; they belong to the halo, and to a neighboring tile. The grads of overlapping windows are
+added up. With a halo of half the receptive field that is exactly the gradient of the whole image.
 
-A smaller halo costs less. What it leaves behind lies at the tiles' borders, and jitter, outside, lets it wander.
+A smaller halo costs less and leaves errors at the borders of the tiles; jitter, outside of the tiles, moves them from
+step to step.
 """
 
 from __future__ import annotations
@@ -20,23 +22,24 @@ from torch import Tensor
 
 from reverie.errors import SettingsError
 from reverie.gradient.base import gradient_of
-from reverie.models.receptive_field import Geometry, geometry, smallest_side
+from reverie.models.receptive_field import LayerGeometry, find_smallest_side, measure_geometry
 from reverie.objectives.base import Objective, Term
-from reverie.types import IMAGE, Gradient, Image, Model, Score
+from reverie.types import IMAGE_LAYER, Gradient, Image, Model, Score
 
 Span = tuple[int, int]
-"""A range of pixels or neurons: the first, and the one behind the last."""
+"""A half-open range (start, stop) of pixels or neurons."""
 
 
-def tiled(model: Model, objective: Objective, tile: int, halo: int | None = None) -> Gradient:
-    """The gradient of an objective, computed in windows of at most `tile` pixels a side (their halo included).
+def build_tiled_gradient(model: Model, objective: Objective, tile: int, halo: int | None = None) -> Gradient:
+    """The gradient of an objective, computed in windows of at most `tile` x `tile` pixels, their halo included.
 
-    `halo`: how many pixels a window sees beyond what it owns; None for the full one, which makes the gradient exact.
-    A picture that fits into one window is not cut. Raises as `gradient_of` does.
+    `halo`: the most pixels that a window sees beyond those it owns; None for half of the receptive field, which makes
+    the gradient exact. An image that fits into one window is not cut. Raises what `gradient_of` raises, and
+    `SettingsError` for an objective that is no sum over places.
     """
     objective = objective.resolved(model)
     whole = gradient_of(model, objective)
-    plan = Plan.of(model, objective, tile, halo)
+    plan = TilePlan.of(model, objective, tile, halo)
 
     def gradient(image: Image) -> tuple[Score, Image]:
         height, width = image.shape[-2:]
@@ -44,22 +47,22 @@ def tiled(model: Model, objective: Objective, tile: int, halo: int | None = None
         if len(rows) == len(columns) == 1:
             return whole(image)
         grids = plan.grids(model, height, width)
-        score, grad = torch.zeros(image.shape[0], device=image.device), torch.zeros_like(image)
-        refuse_undivided(objective)
+        score, grad = torch.zeros(image.shape[0], device=image.device), torch.zeros_like(image)  # (b,), (b, 3, h, w)
+        check_additive(objective)
         for row, column in itertools.product(rows, columns):
             own = Objective(tuple(plan.shares(objective, grids, row, column)))
             if own.terms:
                 y, x = slice(*row.seen), slice(*column.seen)
-                part, change = gradient_of(model, own)(image[..., y, x])
-                score += part
-                grad[..., y, x] += change
+                tile_score, tile_grad = gradient_of(model, own)(image[..., y, x])
+                score += tile_score
+                grad[..., y, x] += tile_grad  # halos overlap: a pixel has a grad from every tile that sees it
         return score, grad
 
     return gradient
 
 
-def refuse_undivided(objective: Objective) -> None:
-    """Raises `SettingsError` for a term that is no sum over places."""
+def check_additive(objective: Objective) -> None:
+    """Raises `SettingsError` for an objective with a term that is not a sum over the places of its grid."""
     for _, term in objective.terms:
         if not term.additive:
             raise SettingsError(f"{term} needs the whole picture at once, not in tiles: give it more --memory")
@@ -67,49 +70,54 @@ def refuse_undivided(objective: Objective) -> None:
 
 @dataclass(frozen=True)
 class Window:
-    """One tile along one side of the picture: the pixels it sees, and those it owns of the picture's `side`."""
+    """One tile along one axis of the image: the pixels that it sees and those that it owns, of `side` pixels in all."""
 
     seen: Span
     owned: Span
     side: int
 
-    def cells(self, layer: Geometry, count: int) -> Span:
-        """Which of a layer's `count` neurons it owns: those whose number times the stride falls among its pixels."""
+    def owned_neurons(self, layer: LayerGeometry, count: int) -> Span:
+        """The neurons, of `count` along this axis, that the tile owns: neuron i, if it owns pixel i * stride."""
         first = self.owned[0] // layer.stride
-        behind = count if self.owned[1] >= self.side else min(count, self.owned[1] // layer.stride)
-        return min(first, count), behind
+        # With padding a grid may have more neurons than multiples of the stride: the last tile owns the rest.
+        stop = count if self.owned[1] >= self.side else min(count, self.owned[1] // layer.stride)
+        return min(first, count), stop
 
 
 @dataclass(frozen=True)
-class Plan:
-    """How any picture is cut for an objective: from the geometry of the layers it reads."""
+class TilePlan:
+    """How images of any size are cut into tiles for one objective, derived from the geometry of its layers."""
 
-    layers: dict[str, Geometry]
+    layers: dict[str, LayerGeometry]
     step: int
-    """Windows begin at multiples of this, the largest stride, so that their grids lie upon the whole picture's."""
+    """Windows begin at multiples of this, the least common multiple of the strides, in pixels.
+
+    So the neurons of a window lie at the same pixels as those of the whole image.
+    """
     before: int
     behind: int
-    """How many pixels a window sees before and behind those it owns."""
+    """The halo in pixels: how many a window sees before and behind those that it owns."""
     tile: int
 
     @classmethod
-    def of(cls, model: Model, objective: Objective, tile: int, halo: int | None) -> Plan:
-        """Measures the layers; raises `SettingsError` where the tile is smaller than what must be seen at least."""
-        names = [name for name in objective.layers if name != IMAGE]
-        layers = {**(geometry(model, names) if names else {}), IMAGE: ROUGHNESS}
+    def of(cls, model: Model, objective: Objective, tile: int, halo: int | None) -> TilePlan:
+        """Measures the layers of an objective; `tile` and `halo` are those of `build_tiled_gradient`."""
+        names = [name for name in objective.layers if name != IMAGE_LAYER]
+        layers = {**(measure_geometry(model, names) if names else {}), IMAGE_LAYER: IMAGE_GEOMETRY}
         layers = {name: layers[name] for name in objective.layers}
         step = math.lcm(*(each.stride or 1 for each in layers.values()))
-        needed = [needs(each) for each in layers.values()]
+        needed = [required_halo(each) for each in layers.values()]
         before, behind = (max((each[side] for each in needed), default=0) for side in (0, 1))
         if halo is not None:
             full, before, behind = behind, min(before, halo), min(behind, halo)
-            while behind < full and not holds(model, names, layers, step, behind):
-                behind = min(full, behind + step)  # with less, a window has no neuron for some of the pixels it owns
-        before = math.ceil(before / step) * step
+            while behind < full and not covers_owned_pixels(model, names, layers, step, behind):
+                behind = min(full, behind + step)  # with less, a window lacks the neurons of the last pixels it owns
+        before = math.ceil(before / step) * step  # windows begin at multiples of step, and so must their halo
         return cls(layers, step, before, behind, tile)
 
     def windows(self, side: int) -> list[Window]:
-        """The windows along a side of the picture."""
+        """The windows along one axis of an image, `side` pixels long; one for all of it if it is at most a tile."""
+        # How many pixels a window owns: the tile without its halo.
         own = max(self.step, (self.tile - self.before - self.behind) // self.step * self.step)
         if side <= self.tile:
             own = side
@@ -123,36 +131,44 @@ class Plan:
         ]
 
     def grids(self, model: Model, height: int, width: int) -> dict[str, tuple[int, int]]:
-        """The size of each layer's grid (height, width) for the whole picture, found with two strips of it."""
-        names = [name for name in self.layers if name != IMAGE]
-        narrow = max(smallest_side(model, names) or 1, self.step) if names else 1
+        """The (height, width) of each layer's grid for an image of that size.
+
+        Found with two forward passes on strips, one as high and one as wide as the image: the whole may not fit.
+        """
+        names = [name for name in self.layers if name != IMAGE_LAYER]
+        narrow = max(find_smallest_side(model, names) or 1, self.step) if names else 1
         with torch.no_grad():
             tall = model(torch.zeros(1, 3, height, narrow, device=model.device), names) if names else {}
             wide = model(torch.zeros(1, 3, narrow, width, device=model.device), names) if names else {}
         found = {name: (tall[name].shape[2], wide[name].shape[3]) for name in names}
-        return {**found, IMAGE: (height, width)}
+        return {**found, IMAGE_LAYER: (height, width)}
 
     def shares(
         self, objective: Objective, grids: dict[str, tuple[int, int]], row: Window, column: Window
     ) -> Iterator[tuple[float, Term]]:
-        """The objective's terms, each cut to the neurons that a window owns; none where it owns nothing that counts."""
+        """The weighted terms of an objective, each restricted to the neurons that one tile owns.
+
+        `grids` are the sizes of the layers' grids for the whole image. A term without weight in the tile is left out.
+        """
         for weight, term in objective.terms:
             layer, grid = self.layers[term.layer], grids[term.layer]
-            rows, columns = row.cells(layer, grid[0]), column.cells(layer, grid[1])
+            rows, columns = row.owned_neurons(layer, grid[0]), column.owned_neurons(layer, grid[1])
             share = term.share(grid)[slice(*rows), slice(*columns)]
-            if bool(share.any()):
+            if bool(share.any()):  # a single neuron's term has no share in most tiles
+                # Neuron 0 of the window's grid is neuron seen[0] / stride of the whole grid.
                 corner = (rows[0] - row.seen[0] // layer.stride, columns[0] - column.seen[0] // layer.stride)
                 yield weight, OwnedTerm(term.layer, term, share, corner)
 
 
 @dataclass(frozen=True, eq=False)
 class OwnedTerm(Term):
-    """A term whose score counts only a rectangle of the window's grid, each place by its share in the whole."""
+    """A term whose score counts only the neurons that a tile owns, a rectangle of its window's grid."""
 
     term: Term
     owned: Float[Tensor, "h w"]
+    """The weight of each owned neuron in the score of the whole image."""
     corner: tuple[int, int]
-    """Where in the window's grid the rectangle begins (y, x)."""
+    """The first owned neuron in the window's grid (y, x)."""
 
     def __call__(self, activations: Float[Tensor, "b c h w"]) -> Score:
         (y, x), (height, width) = self.corner, self.owned.shape
@@ -164,25 +180,36 @@ class OwnedTerm(Term):
 
 
 def affordable_halo(tile: int) -> int:
-    """The halo with which windows of `tile` pixels see at most a quarter more than they own."""
-    return int(tile * (1 - 1.25**-0.5) / 2)
+    """The largest halo in pixels with which windows of `tile` pixels a side see at most 1.25 times what they own."""
+    return int(tile * (1 - 1.25**-0.5) / 2)  # tile**2 = 1.25 * (tile - 2 * halo)**2
 
 
-ROUGHNESS = Geometry(channels=3, stride=1, receptive_field=2, first=0)
-"""What a place of the picture itself sees: total variation compares it with its right and its lower neighbor."""
+IMAGE_GEOMETRY = LayerGeometry(channels=3, stride=1, receptive_field=2, first=0)
+"""The geometry of the pseudo-layer `IMAGE_LAYER`.
+
+Its receptive field is 2, as total variation compares a pixel with its right and its lower neighbor.
+"""
 
 
-def holds(model: Model, names: list[str], layers: dict[str, Geometry], step: int, behind: int) -> bool:
-    """Whether a window that sees `behind` more pixels than it owns has a neuron of each layer for all that it owns."""
-    own = 8 * step
-    narrow = max(smallest_side(model, names) or 1, step) if names else 1
+def covers_owned_pixels(
+    model: Model, names: list[str], layers: dict[str, LayerGeometry], step: int, behind: int
+) -> bool:
+    """Whether a window with a halo of `behind` pixels after its own has a neuron for every stride of its own pixels.
+
+    Layers without padding have none at the end of their input, where a kernel would reach beyond it.
+    """
+    own = 8 * step  # any length would do
+    narrow = max(find_smallest_side(model, names) or 1, step) if names else 1
     with torch.no_grad():
         strip = model(torch.zeros(1, 3, narrow, own + behind, device=model.device), names) if names else {}
     return all(strip[name].shape[3] >= own // layers[name].stride for name in names)
 
 
-def needs(layer: Geometry) -> Span:
-    """How many pixels before and behind the ones it owns a window must see for this layer, to answer as the whole."""
+def required_halo(layer: LayerGeometry) -> Span:
+    """The halo (before, behind), in pixels, with which a layer's activations in a tile are those of the whole image.
+
+    (0, 0) where the receptive field is unknown, or the whole image.
+    """
     if layer.receptive_field is None or layer.first is None:
         return 0, 0
     return max(0, -layer.first), max(0, layer.first + layer.receptive_field - layer.stride)

@@ -1,4 +1,4 @@
-"""Color: how the colors of natural pictures go together."""
+"""The covariance of the colors of natural images, for color correlation and decorrelated color."""
 
 from __future__ import annotations
 
@@ -6,25 +6,32 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-# The root of the covariance of ImageNet's colors, measured by lucid (tensorflow/lucid, optvis/param/color.py).
-ROOT_OF_COVARIANCE = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
+# A square root L of the covariance of RGB values over ImageNet (covariance = L @ L.T), as measured by lucid
+# (tensorflow/lucid, optvis/param/color.py). Its columns are the color axes: light, red-blue, green.
+COLOR_COVARIANCE_ROOT = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
 
 
 def color_covariance() -> Float[Tensor, "3 3"]:
-    """The covariance of natural colors, as long as the identity (Frobenius norm the root of 3)."""
-    root = torch.tensor(ROOT_OF_COVARIANCE)
+    """Return the covariance of natural colors, scaled to the Frobenius norm of the identity, the square root of 3.
+
+    So it has the scale of the identity, with which `mix_color_covariance` interpolates it.
+    """
+    root = torch.tensor(COLOR_COVARIANCE_ROOT)
     covariance = root @ root.T
     scaled: Tensor = covariance * (3**0.5 / covariance.norm())
     return scaled
 
 
-def color_mix(share: float) -> Float[Tensor, "3 3"]:
-    """Between the identity (0: neon) and the covariance of natural colors (1: almost gray)."""
+def mix_color_covariance(share: float) -> Float[Tensor, "3 3"]:
+    """Interpolate between the identity (`share` 0, neon colors) and `color_covariance` (`share` 1, almost gray)."""
     return share * color_covariance() + (1 - share) * torch.eye(3)
 
 
-def color_root() -> Float[Tensor, "3 3"]:
-    """From colors that vary independently to natural ones: the covariance's root, its longest column of length 1."""
-    root = torch.tensor(ROOT_OF_COVARIANCE)
+def color_covariance_root() -> Float[Tensor, "3 3"]:
+    """Return the matrix that turns decorrelated colors into RGB: the covariance's root, its longest column scaled to 1.
+
+    The scale is lucid's.
+    """
+    root = torch.tensor(COLOR_COVARIANCE_ROOT)
     scaled: Tensor = root / root.norm(dim=0).max()
     return scaled

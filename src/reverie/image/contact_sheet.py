@@ -1,4 +1,4 @@
-"""Contact sheets: many small pictures in reading order, each with its words below."""
+"""Contact sheets: many small pictures in reading order, each with a text label below."""
 
 from __future__ import annotations
 
@@ -12,32 +12,34 @@ from typing import Any
 
 import pyvips
 
-from reverie.image.opening import as_image_error
+from reverie.image.opening import translate_libvips_errors
 from reverie.image.writing import write_picture
 
 log = logging.getLogger("reverie")
 
-GAP = 8
-"""White between the pictures and around them, in pixels."""
+CELL_GAP = 8
+"""White space between the pictures and around the sheet, in pixels."""
 
-LINE = 20
-"""The height of a line of words, in pixels."""
+LINE_HEIGHT = 20
+"""The height of a line of a label, in pixels."""
 
-DPI = 96
-"""What makes a line of words, from the highest letter to the deepest, 16 pixels high."""
+TEXT_DPI = 96
+"""The text resolution at which a line, from its tallest ascender to its deepest descender, is 16 pixels high."""
 
-TALL = "   |"
-"""What is as high as any letter, and as deep."""
+TALLEST_TEXT = "   |"
+"""A text that rises as high as any letter and descends as deep: it gives every line the same height."""
 
-WHITE: dict[str, Any] = {"extend": "background", "background": 255}
+WHITE_BORDER: dict[str, Any] = {"extend": "background", "background": 255}
+"""Arguments of libvips's `embed` that fill the border with white."""
 
 
 @dataclass(frozen=True)
-class Layout:
-    """How a sheet is laid out.
+class SheetLayout:
+    """The layout of a contact sheet.
 
-    `columns`: how many pictures side by side; None: so many that the sheet is about a square. `longest`: the longest
-    side that each picture is resized to, in pixels; None: they stay as they are. `lines`: of words, below each.
+    `columns`: the number of pictures side by side; None: as many as make the sheet about square. `longest`: the longest
+    side to which each picture is resized, in pixels; None: pictures keep their size. `lines`: how many lines of text a
+    label may have.
     """
 
     columns: int | None = None
@@ -45,43 +47,50 @@ class Layout:
     lines: int = 1
 
 
-def save_sheet(pictures: Sequence[tuple[Path, str]], path: Path, layout: Layout) -> None:
-    """Writes pictures and their words as one picture, of the format that the ending names. Raises `ImageFileError`."""
-    with as_image_error(path, "cannot be written"):
-        sheet = make_sheet(pictures, layout).copy_memory()
+def save_sheet(pictures: Sequence[tuple[Path, str]], path: Path, layout: SheetLayout) -> None:
+    """Write picture files and their labels as one contact sheet, in the format that the path's ending names.
+
+    Raises ImageFileError for a picture that cannot be read and for a sheet that cannot be written.
+    """
+    with translate_libvips_errors(path, "cannot be written"):
+        sheet = make_sheet(pictures, layout).copy_memory()  # libvips is lazy: read errors are raised here
     write_picture(sheet, path)
 
 
-def make_sheet(pictures: Sequence[tuple[Path, str]], layout: Layout) -> pyvips.Image:
-    """The sheet as 8 bit sRGB, on white; a place is as large as the largest picture needs."""
-    opened = [open_small(path, layout.longest) for path, _ in pictures]
-    width, height = max(each.width for each in opened), max(each.height for each in opened)
-    strip = layout.lines * LINE
-    across = layout.columns or columns_for(len(opened), (height + strip + GAP, width + GAP))
+def make_sheet(pictures: Sequence[tuple[Path, str]], layout: SheetLayout) -> pyvips.Image:
+    """Build the contact sheet of (path, label) pairs as 8-bit sRGB on white.
+
+    All cells have the same size, that of the largest picture.
+    """
+    images = [open_thumbnail(path, layout.longest) for path, _ in pictures]
+    width, height = max(each.width for each in images), max(each.height for each in images)
+    label_height = layout.lines * LINE_HEIGHT
+    across = layout.columns or count_columns(len(images), (height + label_height + CELL_GAP, width + CELL_GAP))
     cells = [
-        picture.join(write_words(words, width, layout.lines), "vertical", expand=True, align="centre", background=255)
-        for picture, (_, words) in zip(opened, pictures, strict=True)
+        image.join(make_label(label, width, layout.lines), "vertical", expand=True, align="centre", background=255)
+        for image, (_, label) in zip(images, pictures, strict=True)
     ]
     sheet = pyvips.Image.arrayjoin(
         cells,
         across=min(across, len(cells)),
-        shim=GAP,
+        shim=CELL_GAP,
         background=255,
         halign="centre",
         valign="high",
         hspacing=width,
-        vspacing=height + strip,
+        vspacing=height + label_height,
     )
-    return sheet.embed(GAP, GAP, sheet.width + 2 * GAP, sheet.height + 2 * GAP, **WHITE)
+    return sheet.embed(CELL_GAP, CELL_GAP, sheet.width + 2 * CELL_GAP, sheet.height + 2 * CELL_GAP, **WHITE_BORDER)
 
 
-def columns_for(count: int, cell: tuple[int, int]) -> int:
-    """How many cells (height, width) side by side make so many of them about a square."""
+def count_columns(count: int, cell: tuple[int, int]) -> int:
+    """Return the number of columns that makes a sheet of `count` cells (height, width) about square."""
+    # columns * cell width = rows * cell height, and columns * rows = count
     return max(1, round(math.sqrt(count * cell[0] / cell[1])))
 
 
-def open_small(path: Path, longest: int | None) -> pyvips.Image:
-    """A picture of a file as 8 bit sRGB without alpha, resized to a longest side unless that is None."""
+def open_thumbnail(path: Path, longest: int | None) -> pyvips.Image:
+    """Read a file as 8-bit sRGB on white, without alpha; `longest` resizes it to that longest side in pixels."""
     name = str(path)
     picture = pyvips.Image.thumbnail(name, longest) if longest else pyvips.Image.new_from_file(name)
     picture = picture.colourspace("srgb")
@@ -90,41 +99,48 @@ def open_small(path: Path, longest: int | None) -> pyvips.Image:
     return picture.cast("uchar")
 
 
-def write_words(words: str, width: int, lines: int = 1) -> pyvips.Image:
-    """Black words on a white strip of so many lines, in its middle; a single line stands on the first."""
-    height = lines * LINE
-    ink = draw_words(words, (width - 2, height - 4), wrap=lines > 1)
-    top = ((LINE if ink.height <= LINE else height) - ink.height) // 2
-    strip = ink.invert().embed((width - ink.width) // 2, top, width, height, **WHITE)
+def make_label(words: str, width: int, lines: int = 1) -> pyvips.Image:
+    """Draw a label: black text centered on a white strip of that many lines; a single line stands at the top."""
+    height = lines * LINE_HEIGHT
+    ink = draw_fitted_text(words, (width - 2, height - 4), wrap=lines > 1)
+    top = ((LINE_HEIGHT if ink.height <= LINE_HEIGHT else height) - ink.height) // 2
+    strip = ink.invert().embed((width - ink.width) // 2, top, width, height, **WHITE_BORDER)
+    # one gray band -> three of sRGB
     return strip.bandjoin([strip, strip]).copy(interpretation="srgb")
 
 
-def draw_words(words: str, room: tuple[int, int], wrap: bool) -> pyvips.Image:
-    """Words, white on black, within a width and a height: on one line if they fit or may not wrap; else smaller."""
+def draw_fitted_text(words: str, room: tuple[int, int], wrap: bool) -> pyvips.Image:
+    """Draw text, white on black, that fits into `room` (width, height).
+
+    It stays on one line if it fits or may not wrap. Otherwise it is wrapped, and made smaller where that is not enough.
+    """
     if not words.strip():
         return pyvips.Image.black(1, 1)
     width, height = room
-    ink = draw_line(words)
+    ink = draw_text_line(words)
     if ink.width > width and wrap:
-        how = {"width": width, "wrap": "word-char", "align": "centre"}
-        ink = draw_text(words, dpi=DPI, **how)
+        options = {"width": width, "wrap": "word-char", "align": "centre"}
+        ink = draw_text(words, dpi=TEXT_DPI, **options)
         if ink.height > height:
-            ink = draw_text(words, height=height, **how)  # as large as fits
+            ink = draw_text(words, height=height, **options)  # without a dpi libvips chooses the largest that fits
     shrink = min(width / ink.width, height / ink.height, 1)
     ink = ink.resize(shrink) if shrink < 1 else ink
     return ink.crop(0, 0, min(ink.width, width), min(ink.height, height))
 
 
-def draw_line(words: str) -> pyvips.Image:
-    """One line, as high whatever its letters: so all names of a row stand on the same line."""
-    ink, line = draw_text(words, dpi=DPI), draw_text(words + TALL, dpi=DPI)
+def draw_text_line(words: str) -> pyvips.Image:
+    """Draw one line of text, of the same height whatever its letters, so that the labels of a row share a baseline."""
+    ink, line = draw_text(words, dpi=TEXT_DPI), draw_text(words + TALLEST_TEXT, dpi=TEXT_DPI)
     return line.crop(0, 0, min(ink.width, line.width), line.height)
 
 
-def draw_text(words: str, **how: Any) -> pyvips.Image:
-    """Words, white on black, no larger than their ink; a black dot where no font is found to write them in."""
+def draw_text(words: str, **options: Any) -> pyvips.Image:
+    """Draw text, white on black, cropped to its ink.
+
+    Where the system has no font, logs a warning and returns a single black pixel: a sheet without labels is still one.
+    """
     try:
-        return pyvips.Image.text(html.escape(words), font="sans", **how)
+        return pyvips.Image.text(html.escape(words), font="sans", **options)  # libvips parses Pango markup
     except pyvips.Error:
         log.warning("no font was found to write %s in", words)
         return pyvips.Image.black(1, 1)

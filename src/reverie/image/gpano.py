@@ -1,6 +1,6 @@
-"""What a file says about the sphere that its picture covers: Google's "Photo Sphere XMP Metadata" (GPano).
+"""Google's "Photo Sphere XMP Metadata" (GPano): which part of the sphere an equirectangular picture covers.
 
-Viewers open a picture as a sphere where `ProjectionType` is "equirectangular"; the other fields place it there.
+Viewers show a picture as a sphere if its `ProjectionType` is "equirectangular"; the other fields place it there.
 """
 
 from __future__ import annotations
@@ -10,69 +10,85 @@ from dataclasses import dataclass
 
 from reverie.image.xmp import Packet
 
-NAMESPACE = "http://ns.google.com/photos/1.0/panorama/"
+GPANO_NAMESPACE = "http://ns.google.com/photos/1.0/panorama/"
 
-FULL = ("FullPanoWidthPixels", "FullPanoHeightPixels")
-PART = ("CroppedAreaImageWidthPixels", "CroppedAreaImageHeightPixels")
-CORNER = ("CroppedAreaLeftPixels", "CroppedAreaTopPixels")
-OURS = ("ProjectionType", "UsePanoramaViewer", *FULL, *PART, *CORNER)
+FULL_FIELDS = ("FullPanoWidthPixels", "FullPanoHeightPixels")
+PART_FIELDS = ("CroppedAreaImageWidthPixels", "CroppedAreaImageHeightPixels")
+CORNER_FIELDS = ("CroppedAreaLeftPixels", "CroppedAreaTopPixels")
+WRITTEN_FIELDS = ("ProjectionType", "UsePanoramaViewer", *FULL_FIELDS, *PART_FIELDS, *CORNER_FIELDS)
 
-Pair = tuple[int, int]
-"""Across and down, in pixels."""
+PixelPair = tuple[int, int]
+"""Horizontal and vertical, in pixels: in the order of GPano's fields, not as a (height, width) elsewhere."""
 
 
 @dataclass(frozen=True)
 class Sphere:
-    """Where a picture is on a sphere: it is the `part` (width, height) at `corner` (left, top) of the `full` one."""
+    """The place of a picture on the sphere, as GPano describes it.
 
-    full: Pair
-    part: Pair
-    corner: Pair = (0, 0)
+    The picture is the `part` (width, height) whose upper left corner lies at `corner` (left, top) of the `full`
+    equirectangular panorama (width, height), all in pixels.
+    """
+
+    full: PixelPair
+    part: PixelPair
+    corner: PixelPair = (0, 0)
 
     @classmethod
     def of(cls, width: int, height: int) -> Sphere:
-        """A whole sphere."""
+        """Make the place of a picture that covers the whole sphere."""
         return cls((width, height), (width, height))
 
     @classmethod
     def read(cls, packet: bytes | None, width: int, height: int) -> Sphere | None:
-        """What an XMP packet says of a picture of that size; None where it is no sphere's, or cannot be read.
+        """Read the place from the XMP packet of a picture of that size.
 
-        The sizes in a file are those of the day it was made: if the picture was resized since, only their ratio counts.
+        None for a picture that is not equirectangular and for a packet that cannot be parsed. If the picture was
+        resized since its metadata was written, the fields are scaled to the present size.
         """
-        fields = fields_in(packet)
+        fields = read_gpano_fields(packet)
         if fields.get("ProjectionType") != "equirectangular":
             return None
         try:
-            full, part, corner = ((int(fields.get(x, "0")), int(fields.get(y, "0"))) for x, y in (FULL, PART, CORNER))
+            full, part, corner = (
+                (int(fields.get(x, "0")), int(fields.get(y, "0"))) for x, y in (FULL_FIELDS, PART_FIELDS, CORNER_FIELDS)
+            )
+            # Fields that are missing: the picture is all of the part, and the part is the whole sphere.
             part = part if min(part) > 0 else (width, height)
             full = full if min(full) > 0 else part
-            return cls(full, part, corner).resized(width / part[0], height / part[1])
+            return cls(full, part, corner).scale(width / part[0], height / part[1])
         except (ValueError, OverflowError):
             return None
 
     @property
-    def whole(self) -> bool:
-        """Whether the picture covers the sphere, to a pixel or a thousandth."""
+    def is_whole(self) -> bool:
+        """Whether the picture covers the whole sphere, to a pixel or a thousandth of each side."""
         return all(full - part <= max(1, full / 1000) for full, part in zip(self.full, self.part, strict=True))
 
-    def resized(self, across: float, down: float) -> Sphere:
-        """The same place, the picture so many times as wide and as high."""
+    def scale(self, horizontal: float, vertical: float) -> Sphere:
+        """Return the same place for the picture resized by two factors."""
         pairs = (self.full, self.part, self.corner)
-        return Sphere(*((round(x * across), round(y * down)) for x, y in pairs))
+        return Sphere(*((round(x * horizontal), round(y * vertical)) for x, y in pairs))
 
-    def written(self, around: bytes | None) -> bytes:
-        """An XMP packet that says it, inside the packet `around` where that can be read; the rest of that stays."""
-        packet = Packet.parse(around) or Packet()
-        packet.remove([f"{{{NAMESPACE}}}{name}" for name in OURS])  # a field said twice would be no XMP
-        values = dict(zip((*FULL, *PART, *CORNER), map(str, (*self.full, *self.part, *self.corner)), strict=True))
+    def written(self, existing: bytes | None) -> bytes:
+        """Return an XMP packet with these fields, the `existing` packet otherwise kept where it can be parsed."""
+        packet = Packet.parse(existing) or Packet()
+        packet.remove([f"{{{GPANO_NAMESPACE}}}{name}" for name in WRITTEN_FIELDS])  # XMP allows every property once
+        values = dict(
+            zip(
+                (*FULL_FIELDS, *PART_FIELDS, *CORNER_FIELDS),
+                map(str, (*self.full, *self.part, *self.corner)),
+                strict=True,
+            )
+        )
         values = {"ProjectionType": "equirectangular", "UsePanoramaViewer": "True", **values}
-        packet.add({f"{{{NAMESPACE}}}{name}": value for name, value in values.items()}, {"GPano": NAMESPACE})
+        packet.add(
+            {f"{{{GPANO_NAMESPACE}}}{name}": value for name, value in values.items()}, {"GPano": GPANO_NAMESPACE}
+        )
         return packet.encode()
 
 
-def fields_in(packet: bytes | None) -> Mapping[str, str]:
-    """The GPano fields of a packet, elements or attributes; empty where it cannot be read."""
-    parsed, space = Packet.parse(packet), f"{{{NAMESPACE}}}"
+def read_gpano_fields(packet: bytes | None) -> Mapping[str, str]:
+    """Return the GPano fields of an XMP packet by name, elements or attributes; empty if it cannot be parsed."""
+    parsed, prefix = Packet.parse(packet), f"{{{GPANO_NAMESPACE}}}"
     found = parsed.properties() if parsed else ()
-    return {name.removeprefix(space): value.strip() for name, value in found if name.startswith(space)}
+    return {name.removeprefix(prefix): value.strip() for name, value in found if name.startswith(prefix)}

@@ -1,4 +1,4 @@
-"""A file opened as a libvips picture whose header is read and nothing else; what can be wrong with it, in one line."""
+"""Opening image files with libvips, and turning its errors into one-line `ImageFileError`s."""
 
 from __future__ import annotations
 
@@ -13,62 +13,68 @@ import pyvips
 
 from reverie.errors import ImageFileError
 
-# Raster formats only: libvips would also read tables of numbers, its own dumps, and drawings that have no pixels yet.
+# Raster formats only: libvips would also read CSV tables, its own dumps, and vector drawings, which have no pixels.
 _LOADERS = ("jpeg", "png", "tiff", "webp", "heif", "gif", "jxl", "jp2k", "ppm", "rad")
 
-DAMAGED = "is truncated or damaged"
-UNKNOWN = "is not a picture that can be read; try JPEG, PNG, TIFF, WebP or AVIF"
+DAMAGED_MESSAGE = "is truncated or damaged"
+UNKNOWN_FORMAT_MESSAGE = "is not a picture that can be read; try JPEG, PNG, TIFF, WebP or AVIF"
 
 
-def printable(path: Path) -> str:
-    """The path as it can stand in a one-line message, whatever bytes its name has."""
+def escape_path(path: Path) -> str:
+    """Return a path as text for a one-line message: line breaks, control and undecodable characters are escaped."""
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in str(path))
 
 
-def opened(path: Path) -> pyvips.Image:
-    """The picture in a file, not yet decoded: its size, channels and metadata are known.
+def open_picture(path: Path) -> pyvips.Image:
+    """Open an image file and read its header: size, channels and metadata. Pixels are decoded when they are asked for.
 
-    Raises ImageFileError, in one line that names the file.
+    The picture is for one sequential pass from top to bottom. Raises ImageFileError for a file that is missing, empty
+    or not a picture.
     """
-    _check_regular(path)
-    quiet()
-    with as_image_error(path, DAMAGED):
-        picture = _from_source(path, "new_from_source")
-        # An Ultra HDR JPEG is a JPEG with a second, brighter picture behind it; the first is the photograph.
+    _check_regular_file(path)
+    silence_libvips()
+    with translate_libvips_errors(path, DAMAGED_MESSAGE):
+        picture = _load_from_source(path, "new_from_source")
+        # An Ultra HDR JPEG is an ordinary JPEG followed by a gain map for bright screens; the JPEG is the photograph.
         if picture.get("vips-loader").startswith("uhdr"):
-            picture = _from_source(path, "jpegload_source")
+            picture = _load_from_source(path, "jpegload_source")
     if not picture.get("vips-loader").startswith(_LOADERS):
-        raise ImageFileError(f"{printable(path)} {UNKNOWN}")
+        raise ImageFileError(f"{escape_path(path)} {UNKNOWN_FORMAT_MESSAGE}")
     return picture
 
 
-def quiet() -> None:
-    """Keep libvips's warnings out of an application's log: what matters of them arrives as an error."""
+def silence_libvips() -> None:
+    """Turn off the log messages of libvips below errors: what matters of them is raised as an error."""
     logger = logging.getLogger("pyvips")
     if logger.level != logging.NOTSET:
         return  # done already, or the application wants to see them
     logger.setLevel(logging.ERROR)
-    if pyvips.API_mode:  # pyvips would decode each, and print a traceback for bytes of a broken file that are no text
+    if pyvips.API_mode:
+        # pyvips would decode each message as UTF-8, and print a traceback where a broken file has put other bytes in.
         pyvips.ffi.def_extern(name="_log_handler_callback")(lambda *_: None)
 
 
 @contextmanager
-def as_image_error(path: Path, says: str) -> Iterator[None]:
-    """Whatever libvips raises inside, as one line: the file, what is wrong with it, and libvips's first line."""
+def translate_libvips_errors(path: Path, problem: str) -> Iterator[None]:
+    """Raise what libvips raises inside the block as an ImageFileError of one line.
+
+    The line names the file, the `problem` (or a more precise one, where libvips's message tells it), and the first line
+    of libvips's message. An OSError is translated, too.
+    """
     try:
         yield
     except ImageFileError:
         raise
     except OSError as error:  # the file went away meanwhile
-        raise ImageFileError(f"{printable(path)} {says}: {error.strerror}") from None
+        raise ImageFileError(f"{escape_path(path)} {problem}: {error.strerror}") from None
     except (pyvips.Error, UnicodeDecodeError) as error:
-        says, reason = _explained(error, says)
-        raise ImageFileError(f"{printable(path)} {says}" + (f" ({reason})" if reason else "")) from None
+        problem, reason = _explain_error(error, problem)
+        raise ImageFileError(f"{escape_path(path)} {problem}" + (f" ({reason})" if reason else "")) from None
 
 
-def _explained(error: pyvips.Error | UnicodeDecodeError, says: str) -> tuple[str, str]:
-    """What is wrong with a file, and the line of libvips's message that tells most."""
-    if isinstance(error, UnicodeDecodeError):  # bytes of the file or its name; pyvips left the message in its buffer
+def _explain_error(error: pyvips.Error | UnicodeDecodeError, problem: str) -> tuple[str, str]:
+    """Return what is wrong with a file, and the first telling line of libvips's message, at most 120 characters."""
+    if isinstance(error, UnicodeDecodeError):  # the message quotes bytes that are no UTF-8; pyvips did not clear it
         pyvips.vips_lib.vips_error_clear()
         detail = error.object.decode(errors="replace")
     else:
@@ -78,23 +84,25 @@ def _explained(error: pyvips.Error | UnicodeDecodeError, says: str) -> tuple[str
     if any("HEVC" in line for line in lines):
         return "is HEIC, which the libvips here cannot decode; convert it to JPEG or PNG first", ""
     if "not in a known format" in first:
-        return UNKNOWN, ""
+        return UNKNOWN_FORMAT_MESSAGE, ""
     if "not supported" in first or "not configured" in first:
         return "is of a kind that libvips cannot decode", first[:120]
-    return says, first[:120]
+    return problem, first[:120]
 
 
-def _from_source(path: Path, loader: str) -> pyvips.Image:
-    # A source, not a file name: in a name libvips would read "[...]" as options, and a name it knows it would answer
-    # from its cache, though the file has changed.
+def _load_from_source(path: Path, loader: str) -> pyvips.Image:
+    """Open a file with a libvips loader that takes a source."""
+    # Not by file name: libvips would read "[...]" in a name as options, and answer a name that it has seen before from
+    # its cache, though the file may have changed.
     source = pyvips.Source.new_from_file(os.fsencode(path))
     arguments = ("",) if loader == "new_from_source" else ()
-    # fail_on: without it the missing half of a truncated file is gray, and a TIFF that cannot be decoded black.
+    # fail_on: without it the missing half of a truncated file would be gray, and a TIFF with broken data black.
     return getattr(pyvips.Image, loader)(source, *arguments, access="sequential", fail_on="error")
 
 
-def _check_regular(path: Path) -> None:
-    name = printable(path)
+def _check_regular_file(path: Path) -> None:
+    """Raise ImageFileError for a path that is no regular file, cannot be read or is empty."""
+    name = escape_path(path)
     try:
         status = path.stat()
         if stat.S_ISREG(status.st_mode) and status.st_size:

@@ -1,6 +1,6 @@
-"""360° panoramas: what is asked of their files, and how they look from inside.
+"""360° panoramas: recognizing their files, keeping their metadata, and rendering views from inside.
 
-That a dream goes around a sphere is told by `Settings.panorama`; how it does is `reverie.gradient.sphere`'s.
+`Settings.panorama` decides whether a dream goes around the sphere; `reverie.gradient.sphere` computes it.
 """
 
 from __future__ import annotations
@@ -15,81 +15,89 @@ import torch
 from reverie.errors import SettingsError
 from reverie.image.gpano import Sphere
 from reverie.image.reading import Photo, PhotoFile
-from reverie.image.resample import sampled_around
+from reverie.image.resample import sample_sphere
 from reverie.settings import Settings
-from reverie.types import Image, Resized
+from reverie.types import Image, ResizedImage
 
 log = logging.getLogger("reverie")
 
 AnyPhoto = TypeVar("AnyPhoto", Photo, PhotoFile)
 
 
-def settled(settings: Settings, photo: Photo | PhotoFile) -> Settings:
-    """The settings with "auto" decided: "on" where the photo's file says that it is a whole sphere.
+def resolve_panorama(settings: Settings, photo: Photo | PhotoFile) -> Settings:
+    """Return the settings with `panorama="auto"` replaced by "on" or "off", and "on" checked against the photo.
 
-    Raises `SettingsError` for a panorama, said with "on", that is a part of a sphere or not twice as wide as high.
+    "auto" becomes "on" if the photo's GPano metadata says that it covers the whole sphere. Raises SettingsError if
+    `panorama` is "on" and the photo covers only a part of the sphere or is not twice as wide as high.
     """
     height, width = photo.size
     sphere = Sphere.read(photo.xmp, width, height)
     if settings.panorama == "on":
-        check_sphere(height, width)
-        if sphere and not sphere.whole:
-            raise SettingsError(f"{part(sphere)}: take --panorama away, or go on all the same with --panorama force")
+        check_sphere_size(height, width)
+        if sphere and not sphere.is_whole:
+            raise SettingsError(
+                f"{describe_sphere_part(sphere)}: take --panorama away, or go on all the same with --panorama force"
+            )
     if settings.panorama != "auto":
         return settings
-    if sphere and not sphere.whole:
-        log.warning("%s: dreamed as a flat picture", part(sphere))
-    return replace(settings, panorama="on" if sphere and sphere.whole and fits(height, width) else "off")
+    if sphere and not sphere.is_whole:
+        log.warning("%s: dreamed as a flat picture", describe_sphere_part(sphere))
+    return replace(settings, panorama="on" if sphere and sphere.is_whole and is_sphere_size(height, width) else "off")
 
 
-def part(sphere: Sphere) -> str:
-    """What a part of a sphere is, as the head of a sentence."""
+def describe_sphere_part(sphere: Sphere) -> str:
+    """Return the beginning of a sentence that tells which part of a panorama the picture is."""
     (width, height), (full_width, full_height) = sphere.part, sphere.full
     return f"the picture is a part of a panorama, {width} x {height} pixels of {full_width} x {full_height}"
 
 
-def fits(height: int, width: int) -> bool:
-    """Whether a picture can be a whole sphere."""
+def is_sphere_size(height: int, width: int) -> bool:
+    """Return whether a picture of that size can be a whole sphere: about twice as wide as high."""
     try:
-        check_sphere(height, width)
+        check_sphere_size(height, width)
     except SettingsError:
         return False
     return True
 
 
-def labeled(photo: AnyPhoto, settings: Settings, size: tuple[int, int]) -> AnyPhoto:
-    """The photo to save a dream of `size` (height, width) like: its XMP says that the dream is a sphere, if it is."""
+def update_sphere_metadata(photo: AnyPhoto, settings: Settings, size: tuple[int, int]) -> AnyPhoto:
+    """Return the photo with the GPano metadata that a dream of it, of `size` (height, width), is to be saved with.
+
+    A dream around the sphere is labeled as a whole sphere, whether or not the photo was. In one of a flat picture the
+    place that the photo's metadata gives is scaled to the dream's size.
+    """
     height, width = size
     own_height, own_width = photo.size
     sphere = Sphere.read(photo.xmp, own_width, own_height)
     if settings.around:
         sphere = Sphere.of(width, height)
     elif sphere:
-        sphere = sphere.resized(width / own_width, height / own_height)
+        sphere = sphere.scale(width / own_width, height / own_height)
     return replace(photo, xmp=sphere.written(photo.xmp)) if sphere else photo
 
 
-def view(image: Image, yaw: float, pitch: float, fov: float, size: tuple[int, int]) -> Resized:
-    """What a viewer inside the picture of a sphere sees, (b, 3, height, width) for `size` (height, width).
+def render_view(image: Image, yaw: float, pitch: float, fov: float, size: tuple[int, int]) -> ResizedImage:
+    """Render the perspective view from inside an equirectangular image: (b, 3, height, width) for `size`.
 
-    `yaw` and `pitch` are degrees to the right of the picture's middle and above the horizon (90 is straight up); `fov`
-    is the degrees between the left and the right edge, less than 180.
+    `size` is (height, width) in pixels. `yaw` and `pitch` are the direction of the view in degrees, to the right of the
+    image's middle and above the horizon (90 is straight up); `fov` is the horizontal field of view in degrees, more
+    than 0 and less than 180. Raises SettingsError for other fields of view.
     """
     if not 0 < fov < 180:
         raise SettingsError(f"a field of view of {fov:g} degrees; expected more than 0 and less than 180")
     height, width = size
-    focal = width / 2 / math.tan(math.radians(fov) / 2)
+    focal = width / 2 / math.tan(math.radians(fov) / 2)  # in pixels, of a pinhole camera
     right = torch.arange(width, device=image.device) + (1 - width) / 2
     up = (height - 1) / 2 - torch.arange(height, device=image.device)
-    right, up = torch.meshgrid(right / focal, up / focal, indexing="xy")
+    right, up = torch.meshgrid(right / focal, up / focal, indexing="xy")  # (h, w) each; the ray is (right, up, 1)
     cos, sin = math.cos(math.radians(pitch)), math.sin(math.radians(pitch))
-    ahead, up = cos - sin * up, sin + cos * up
+    ahead, up = cos - sin * up, sin + cos * up  # the ray turned by the pitch, about the axis to the right
     longitude = torch.atan2(right, ahead) + math.radians(yaw)
-    return sampled_around(image, longitude, torch.atan2(up, torch.hypot(right, ahead)))
+    return sample_sphere(image, longitude, torch.atan2(up, torch.hypot(right, ahead)))
 
 
-def check_sphere(height: int, width: int) -> None:
-    """Raises `SettingsError` for a picture that cannot be a whole sphere: that is twice as wide as high, to 1 %."""
+def check_sphere_size(height: int, width: int) -> None:
+    """Raise SettingsError for a picture that cannot be a whole sphere: it is not twice as wide as high, to 1 %."""
     if abs(width - 2 * height) > max(2, height / 50):
         raise SettingsError(
             f"a picture of {width} x {height} pixels is {width / height:.3g}:1, and a 360° panorama is 2:1: "

@@ -1,4 +1,4 @@
-"""An image into a file, whole or not at all."""
+"""Encoding an image with the metadata of the photograph it was made from, and writing the file atomically."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from torch import Tensor
 
 from reverie._native.files import replace_file
 from reverie.errors import ImageFileError, SettingsError
-from reverie.image.embedding import packet_with, png_with_texts
-from reverie.image.formats import AVIF, JPEG, PNG, TIFF, Format, format_of
-from reverie.image.opening import as_image_error, printable, quiet
-from reverie.image.profiles import FIELD, from_srgb, is_srgb
+from reverie.image.embedding import build_xmp_packet, insert_png_texts
+from reverie.image.formats import AVIF, JPEG, PNG, TIFF, Format, find_format
+from reverie.image.opening import escape_path, silence_libvips, translate_libvips_errors
+from reverie.image.profiles import PROFILE_FIELD, convert_from_srgb, is_srgb
 from reverie.image.reading import Photo, PhotoFile
 from reverie.types import Image
 
-_JPEG_XMP = 60_000  # bytes of XMP that libvips puts into a JPEG, whose segments end at 64 kB; of more it writes nothing
+_MAX_JPEG_XMP_BYTES = 60_000  # bytes; a JPEG segment holds 64 kB, and libvips silently drops XMP that does not fit
 
 
 def save_image(
@@ -33,130 +33,147 @@ def save_image(
     recipe: str | None = None,
     quality: int | None = None,
 ) -> None:
-    """Write one image (1, 3, h, w), sRGB 0..1, in the format that the path's ending names.
+    """Write one image (1, 3, h, w), sRGB, 0 black to 1 white, in the format that the path's ending names.
 
-    `like` is the photograph it was made from: its alpha (resized to the image), its depth (16 bits in PNG and TIFF, 10
-    in AVIF, 8 in JPEG and WebP, which have no more), its ICC profile (without one the file is plain sRGB), its EXIF but
-    for the orientation, which is applied, and its XMP; TIFF keeps no EXIF. Without `like` the file has 8 bits. JPEG has
-    no alpha: the image is laid on white, as a page would show it. `recipe` is a TOML text to be found again by
-    `read_recipe`. `quality` 1..100 is of JPEG (95, all its color kept), WebP (95) and AVIF (90, all its color kept).
+    `like` is the photograph that the image was made from. The file keeps its
 
-    Raises ImageFileError; the file that was there before is then untouched.
+    - alpha, resized to the image; JPEG has none, so the image is laid on white, as a web page would show it;
+    - depth: 16 bits in PNG and TIFF, 10 in AVIF, 8 in JPEG and WebP, which have no more;
+    - ICC profile, to which the image is converted; without one the file is plain sRGB;
+    - EXIF, except in TIFF, and XMP; the orientation becomes upright, since the image is.
+
+    Without `like` the file has 8 bits and no metadata. `recipe` is a TOML text to embed, which `read_recipe_text` finds
+    again. `quality`, 1..100, is for JPEG (default 95), WebP (95) and AVIF (90); JPEG and AVIF are written without
+    chroma subsampling. Values outside 0..1 are clamped.
+
+    Raises ImageFileError for an image or a path that cannot be written, and SettingsError for a quality out of range;
+    the file that was there before is then untouched.
     """
     path = Path(path)
-    form = format_of(path)
+    form = find_format(path)
     _check_image(image, path, form)
     if quality is not None and not 1 <= quality <= 100:
         raise SettingsError(f"quality is {quality}; expected 1 to 100")
-    packet = packet_for(path, form, recipe, like)
-    with as_image_error(path, "cannot be written"):
-        picture = _picture(image, form, like)
-        data = _encoded(picture, form, quality, None if form is PNG else packet)
+    packet = build_format_packet(path, form, recipe, like)
+    with translate_libvips_errors(path, "cannot be written"):
+        picture = _make_picture(image, form, like)
+        data = _encode_picture(picture, form, quality, None if form is PNG else packet)
     if form is PNG:
-        data = png_with_texts(data, png_texts(packet, recipe))
-    with drafted(path) as draft:
+        data = insert_png_texts(data, collect_png_texts(packet, recipe))
+    with draft_picture(path) as draft:
         draft.write_bytes(data)
 
 
 def write_picture(picture: pyvips.Image, path: Path) -> None:
-    """Write what libvips holds, 8 bit sRGB, as `save_image` would."""
-    form = format_of(path)
-    check_size((picture.height, picture.width), form)
-    with as_image_error(path, "cannot be written"):
-        data = _encoded(with_metadata(picture, None), form, None, None)
-    with drafted(path) as draft:
+    """Write an 8-bit sRGB libvips picture as `save_image` would write an image. Raises ImageFileError."""
+    form = find_format(path)
+    check_format_size((picture.height, picture.width), form)
+    with translate_libvips_errors(path, "cannot be written"):
+        data = _encode_picture(attach_metadata(picture, None), form, None, None)
+    with draft_picture(path) as draft:
         draft.write_bytes(data)
 
 
 def _check_image(image: Image, path: Path, form: Format) -> None:
+    """Raise ImageFileError for a batch, an empty image, one too large for the format, and NaN or infinite values."""
     batch, _, height, width = image.shape
     if batch != 1:
-        raise ImageFileError(f"{printable(path)} holds one picture; got a batch of {batch}")
+        raise ImageFileError(f"{escape_path(path)} holds one picture; got a batch of {batch}")
     if not height or not width:
-        raise ImageFileError(f"{printable(path)} cannot hold a picture of {width} x {height} pixels")
-    check_size((height, width), form)
+        raise ImageFileError(f"{escape_path(path)} cannot hold a picture of {width} x {height} pixels")
+    check_format_size((height, width), form)
     if not torch.isfinite(image).all():
-        raise ImageFileError(f"{printable(path)} is not written: the image holds values that are not numbers")
+        raise ImageFileError(f"{escape_path(path)} is not written: the image holds values that are not numbers")
 
 
-def check_size(size: tuple[int, int], form: Format) -> None:
-    """Raises ImageFileError for a picture (height, width) that a format cannot hold."""
-    if max(size) > form.longest:
+def check_format_size(size: tuple[int, int], form: Format) -> None:
+    """Raise ImageFileError for a size (height, width) that a format cannot hold."""
+    if max(size) > form.max_side:
         got = f"a picture of {size[1]} x {size[0]} does not fit {form.ending}"
-        raise ImageFileError(f"{got}, which holds at most {form.longest} a side; write .png or .tif")
+        raise ImageFileError(f"{got}, which holds at most {form.max_side} a side; write .png or .tif")
 
 
-def png_texts(packet: bytes | None, recipe: str | None) -> dict[str, str]:
-    """What a PNG holds as texts: the XMP packet, and the recipe where galleries look."""
+def collect_png_texts(packet: bytes | None, recipe: str | None) -> dict[str, str]:
+    """Return the text chunks of a PNG by keyword: the XMP packet, and the recipe where galleries look for it."""
     texts = {"XML:com.adobe.xmp": packet.decode() if packet else None, "parameters": recipe}
     return {key: text for key, text in texts.items() if text is not None}
 
 
-def packet_for(path: Path, form: Format, recipe: str | None, like: Photo | PhotoFile | None) -> bytes | None:
-    """The XMP packet of a file; raises ImageFileError where its format cannot hold it."""
-    packet = packet_with(recipe, like.xmp if like else None)
-    if packet and form is JPEG and len(packet) > _JPEG_XMP:
-        packet = packet_with(recipe)  # without the photograph's own
-        if packet and len(packet) > _JPEG_XMP:
-            raise ImageFileError(f"{printable(path)}: a JPEG holds no recipe of {len(packet) // 1000} kB; write .png")
+def build_format_packet(path: Path, form: Format, recipe: str | None, photo: Photo | PhotoFile | None) -> bytes | None:
+    """Build the XMP packet of an output file: the photograph's own with the recipe, or None if there is neither.
+
+    In a JPEG that cannot hold both, the photograph's own is dropped. Raises ImageFileError if the recipe alone does not
+    fit.
+    """
+    packet = build_xmp_packet(recipe, photo.xmp if photo else None)
+    if packet and form is JPEG and len(packet) > _MAX_JPEG_XMP_BYTES:
+        packet = build_xmp_packet(recipe)  # without the photograph's own
+        if packet and len(packet) > _MAX_JPEG_XMP_BYTES:
+            raise ImageFileError(f"{escape_path(path)}: a JPEG holds no recipe of {len(packet) // 1000} kB; write .png")
     return packet
 
 
-def _picture(image: Image, form: Format, like: Photo | None) -> pyvips.Image:
-    """The image, its alpha beside it, in the depth and the colors of the file."""
-    depth = like.depth if like and form.deep else 8
-    alpha = _alpha(image, like.alpha) if like and like.alpha is not None else None
+def _make_picture(image: Image, form: Format, photo: Photo | None) -> pyvips.Image:
+    """Convert an image to a libvips picture with the photograph's alpha, in the file's depth and color profile."""
+    depth = photo.depth if photo and form.high_depth else 8
+    alpha = _fit_alpha(image, photo.alpha) if photo and photo.alpha is not None else None
     if alpha is not None and not form.alpha:
-        image, alpha = image * alpha + (1 - alpha), None
-    profile = like.profile if like else None
+        image, alpha = image * alpha + (1 - alpha), None  # on white
+    profile = photo.profile if photo else None
     if profile is None or is_srgb(profile):
-        picture = _samples(image, depth)
-    else:
-        picture = from_srgb(_samples(image, 16), profile, depth)
+        picture = _quantize_samples(image, depth)
+    else:  # 16 bits until the conversion is done, whatever the depth of the file
+        picture = convert_from_srgb(_quantize_samples(image, 16), profile, depth)
     if alpha is not None:
-        picture = picture.bandjoin(_samples(alpha, depth))
-    return with_metadata(picture, like)
+        picture = picture.bandjoin(_quantize_samples(alpha, depth))
+    return attach_metadata(picture, photo)
 
 
-def with_metadata(picture: pyvips.Image, like: Photo | PhotoFile | None) -> pyvips.Image:
+def attach_metadata(picture: pyvips.Image, photo: Photo | PhotoFile | None) -> pyvips.Image:
+    """Return a copy of a picture with the photograph's ICC profile and EXIF and upright orientation."""
     picture = picture.copy()
-    picture.remove(FIELD)
-    for name, blob in ((FIELD, like and like.profile), ("exif-data", like and like.exif)):
+    picture.remove(PROFILE_FIELD)
+    for name, blob in ((PROFILE_FIELD, photo and photo.profile), ("exif-data", photo and photo.exif)):
         if blob:
             picture.set_type(pyvips.GValue.blob_type, name, blob)
     picture.set_type(pyvips.GValue.gint_type, "orientation", 1)
     return picture
 
 
-def _alpha(image: Image, alpha: Float[Tensor, "1 1 y x"]) -> Float[Tensor, "1 1 h w"]:
+def _fit_alpha(image: Image, alpha: Float[Tensor, "1 1 y x"]) -> Float[Tensor, "1 1 h w"]:
+    """Bring an alpha channel to an image's device and size."""
     alpha = alpha.to(image.device)
     if alpha.shape[2:] == image.shape[2:]:
         return alpha
     return torch.nn.functional.interpolate(alpha, image.shape[2:], mode="bilinear", antialias=True).clamp(0, 1)
 
 
-def _samples(tensor: Float[Tensor, "1 c h w"], depth: int) -> pyvips.Image:
-    """Rounded to the nearest step, so that what was read from a file of that depth is written as it was."""
+def _quantize_samples(tensor: Float[Tensor, "1 c h w"], depth: int) -> pyvips.Image:
+    """Convert a tensor 0..1 to a libvips picture of 8 or 16 bits, clamped and rounded to the nearest value.
+
+    So an image that was read from a file of that depth is written as it was.
+    """
     top, kind = (255, np.uint8) if depth == 8 else (65535, np.uint16)
     values = tensor.detach()[0].float().cpu()
-    samples = np.empty((*values.shape[1:], len(values)), kind)
-    for number, channel in enumerate(values):  # one at a time: the whole may be gigabytes
+    samples = np.empty((*values.shape[1:], len(values)), kind)  # (h, w, c)
+    for number, channel in enumerate(values):  # one at a time: temporary copies of the whole could be gigabytes
         samples[:, :, number] = (channel.clamp(0, 1) * top).round_().numpy()
     picture = pyvips.Image.new_from_array(samples)
     gray, rgb = ("b-w", "srgb") if depth == 8 else ("grey16", "rgb16")
     return picture.copy(interpretation=rgb if picture.bands == 3 else gray)
 
 
-def _encoded(picture: pyvips.Image, form: Format, quality: int | None, packet: bytes | None) -> bytes:
-    quiet()
+def _encode_picture(picture: pyvips.Image, form: Format, quality: int | None, packet: bytes | None) -> bytes:
+    """Encode a picture with an XMP packet in a file format."""
+    silence_libvips()
     if packet:
         picture.set_type(pyvips.GValue.blob_type, "xmp-data", packet)
-    data: bytes = picture.write_to_buffer(form.ending, **options_for(picture, form, quality))
+    data: bytes = picture.write_to_buffer(form.ending, **encoder_options(picture, form, quality))
     return data
 
 
-def options_for(picture: pyvips.Image, form: Format, quality: int | None) -> dict[str, object]:
-    """How libvips is told to write a picture."""
+def encoder_options(picture: pyvips.Image, form: Format, quality: int | None) -> dict[str, object]:
+    """Return libvips's options for writing a picture in a format; `quality` None is the format's default."""
     options: dict[str, object] = dict(form.options)
     if form.quality is not None:
         options["Q"] = quality or form.quality
@@ -164,13 +181,13 @@ def options_for(picture: pyvips.Image, form: Format, quality: int | None) -> dic
         options["bitdepth"] = 8 if picture.format == "uchar" else 10
     if form is TIFF:
         size = picture.width * picture.height * picture.bands * (1 if picture.format == "uchar" else 2)
-        options["bigtiff"] = size > 2**31  # offsets of 32 bits end at 4 GB, and noise deflates to more than itself
+        options["bigtiff"] = size > 2**31  # 32-bit offsets end at 4 GB, and deflated noise is larger than the samples
     return options
 
 
 @contextmanager
-def drafted(path: Path) -> Iterator[Path]:
-    """As `replace_file`; raises ImageFileError where the disk does not want it."""
+def draft_picture(path: Path) -> Iterator[Path]:
+    """Yield a temporary file that replaces `path` at the end, as `replace_file`; disk errors become ImageFileError."""
     try:
         with replace_file(path) as draft:
             yield draft
@@ -178,4 +195,4 @@ def drafted(path: Path) -> Iterator[Path]:
         raise
     except (OSError, ValueError, RuntimeError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise ImageFileError(f"{printable(path)} cannot be written: {reason}") from None
+        raise ImageFileError(f"{escape_path(path)} cannot be written: {reason}") from None

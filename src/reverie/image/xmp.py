@@ -1,6 +1,7 @@
-"""An XMP packet as a tree: read safely, searched and edited by full names, written back.
+"""Safe parsing, searching, editing and encoding of XMP metadata packets.
 
-Names are ElementTree's: "{namespace}name". In XMP a simple property is an element or an attribute, and means the same.
+Property names are written as ElementTree writes them, "{namespace}name". XMP allows a simple property to be an element
+or an attribute, with the same meaning; both are handled.
 """
 
 from __future__ import annotations
@@ -12,21 +13,22 @@ from collections.abc import Collection, Iterator, Mapping
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
-RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
-META = "adobe:ns:meta/"
+RDF_NAMESPACE = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+META_NAMESPACE = "adobe:ns:meta/"
 
-NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""A character that no XML can hold."""
+INVALID_XML_CHARACTER = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""A character that XML cannot hold (XML 1.0, 2.2)."""
 
-_DEEPEST = 100  # levels; XMP has about ten, and ElementTree writes recursively
-_SPARE = {"http://www.w3.org/XML/1998/namespace": "xml"}  # is bound without being declared
+_MAX_DEPTH = 100  # levels of elements; XMP has about ten, and ElementTree writes recursively
+_PREDECLARED_PREFIXES = {"http://www.w3.org/XML/1998/namespace": "xml"}  # XML binds this prefix itself
 
 
-class _Builder(ElementTree.TreeBuilder):
-    """Builds the tree and notes the prefixes. ValueError for a document type and for elements too deep.
+class _SafeTreeBuilder(ElementTree.TreeBuilder):
+    """A tree builder for untrusted XML, which also records the namespace prefixes.
 
-    Without a document type there are no entities: nothing grows, nothing is fetched. defusedxml would add no more than
-    that refusal, so it is no dependency.
+    Raises ValueError for a document type declaration and for elements nested too deeply. Without a document type there
+    are no entities, so none can expand exponentially or load a file. defusedxml would add no more than that refusal, so
+    it is no dependency.
     """
 
     def __init__(self) -> None:
@@ -38,13 +40,13 @@ class _Builder(ElementTree.TreeBuilder):
         raise ValueError("a document type")
 
     def start_ns(self, prefix: str, namespace: str) -> None:
-        if prefix:  # elements of a default namespace are given a prefix when they are written
+        if prefix:  # a default namespace gets a prefix when the packet is written
             self.namespaces.setdefault(prefix, namespace)
 
     def start(self, tag: str, attributes: dict[str, str], /) -> Element:
         self.depth += 1
-        if self.depth > _DEEPEST:
-            raise ValueError(f"more than {_DEEPEST} levels")
+        if self.depth > _MAX_DEPTH:
+            raise ValueError(f"more than {_MAX_DEPTH} levels")
         return super().start(tag, attributes)
 
     def end(self, tag: str, /) -> Element:
@@ -53,47 +55,47 @@ class _Builder(ElementTree.TreeBuilder):
 
 
 class Packet:
-    """A packet to search and to edit; a new one says nothing."""
+    """An XMP packet that can be searched and edited; a new one is empty."""
 
     def __init__(self) -> None:
-        self._root = Element(f"{{{META}}}xmpmeta")
-        self._rdf = ElementTree.SubElement(self._root, f"{{{RDF}}}RDF")
-        self._namespaces = {"x": META, "rdf": RDF}  # by prefix
+        self._root = Element(f"{{{META_NAMESPACE}}}xmpmeta")
+        self._rdf = ElementTree.SubElement(self._root, f"{{{RDF_NAMESPACE}}}RDF")
+        self._namespaces = {"x": META_NAMESPACE, "rdf": RDF_NAMESPACE}  # by prefix
 
     @classmethod
     def parse(cls, data: bytes | None) -> Packet | None:
-        """None for a packet that is damaged, and for what is none."""
+        """Parse the bytes of a packet; returns None for a damaged packet and for bytes that are none."""
         data = (data or b"").strip(b"\0 \r\n")
-        if b"\0" in data:  # UTF-16, which no program writes
+        if b"\0" in data:  # UTF-16 or UTF-32, which XMP allows and programs do not write
             return None
-        builder = _Builder()
+        builder = _SafeTreeBuilder()
         try:
             root = ElementTree.fromstring(data, ElementTree.XMLParser(target=builder))
         except (ElementTree.ParseError, ValueError, LookupError):
             return None
-        found = list(root.iter(f"{{{RDF}}}RDF"))
-        if not found:
+        rdf_elements = list(root.iter(f"{{{RDF_NAMESPACE}}}RDF"))
+        if not rdf_elements:
             return None
         packet = cls()
-        packet._root, packet._rdf, packet._namespaces = root, found[-1], builder.namespaces
+        packet._root, packet._rdf, packet._namespaces = root, rdf_elements[-1], builder.namespaces
         return packet
 
     def properties(self) -> Iterator[tuple[str, str]]:
-        """Every attribute and every element's text, by name."""
+        """Yield the name and the value of every attribute and of every element (its own text)."""
         for element in self._elements():
             yield from element.items()
             yield element.tag, element.text or ""
 
     def remove(self, names: Collection[str]) -> None:
-        """Takes properties away, and descriptions that hold nothing."""
+        """Remove properties by name, and then descriptions that are empty."""
         for element in list(self._elements()):
             element[:] = [child for child in element if child.tag not in names]
             for name in names:
                 element.attrib.pop(name, None)
-        self._rdf[:] = [child for child in self._rdf if not _says_nothing(child)]
+        self._rdf[:] = [child for child in self._rdf if not _is_empty_description(child)]
 
     def change(self, name: str, value: str) -> None:
-        """Gives a property another value wherever it is said."""
+        """Set a property to a value wherever it occurs; nothing is added."""
         for element in self._elements():
             if element.tag == name:
                 element.text = value
@@ -101,40 +103,43 @@ class Packet:
                 element.set(name, value)
 
     def add(self, properties: Mapping[str, str], namespaces: Mapping[str, str]) -> None:
-        """Puts properties into a description of their own at the end; `namespaces` are theirs by prefix."""
-        description = ElementTree.SubElement(self._rdf, f"{{{RDF}}}Description", {f"{{{RDF}}}about": ""})
+        """Append properties in a new description; `namespaces` maps the prefixes to use to their namespaces."""
+        description = ElementTree.SubElement(
+            self._rdf, f"{{{RDF_NAMESPACE}}}Description", {f"{{{RDF_NAMESPACE}}}about": ""}
+        )
         for name, value in properties.items():
             ElementTree.SubElement(description, name).text = value
-        self._namespaces = {**namespaces, **self._namespaces}
+        self._namespaces = {**namespaces, **self._namespaces}  # a prefix that the packet has already keeps its meaning
 
     def encode(self) -> bytes:
-        """The packet as UTF-8, in the frame by which programs find it in a file."""
+        """Encode the packet as UTF-8, between the processing instructions by which programs find it in a file."""
         root = copy.deepcopy(self._root)
         _write_prefixes(root, self._namespaces)
-        # ElementTree leaves carriage returns in texts as they are, and a reader would take them for newlines.
+        # ElementTree writes carriage returns in texts as they are, and a parser would turn them into newlines.
         text = ElementTree.tostring(root, "unicode").replace("\r", "&#13;")
         return f'<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>{text}<?xpacket end="w"?>'.encode()
 
     def _elements(self) -> Iterator[Element]:
-        """All but comments and processing instructions, whose tag is a function."""
+        """Yield all elements, without comments and processing instructions (their tag is a function)."""
         return (element for element in self._root.iter() if isinstance(element.tag, str))
 
 
-def _says_nothing(element: Element) -> bool:
-    about = {"about", f"{{{RDF}}}about"}
-    return element.tag == f"{{{RDF}}}Description" and not len(element) and about.issuperset(element.attrib)
+def _is_empty_description(element: Element) -> bool:
+    """Return whether an element is a description without any property."""
+    about = {"about", f"{{{RDF_NAMESPACE}}}about"}
+    return element.tag == f"{{{RDF_NAMESPACE}}}Description" and not len(element) and about.issuperset(element.attrib)
 
 
 def _write_prefixes(root: Element, namespaces: Mapping[str, str]) -> None:
-    """Puts "prefix:name" in the place of every "{namespace}name", and declares the prefixes at the root.
+    """Replace every "{namespace}name" by "prefix:name", and declare the prefixes at the root.
 
-    ElementTree would do it with prefixes that it keeps for the whole process, or numbers; readers of XMP that are no
-    readers of XML look for the usual ones.
+    ElementTree itself would use prefixes that are registered for the whole process, or numbered ones; some programs
+    read XMP without an XML parser and look for the usual prefixes.
     """
     unused = (prefix for prefix in map("ns{}".format, itertools.count(1)) if prefix not in namespaces)
-    prefixes = _SPARE | {namespace: prefix for prefix, namespace in namespaces.items()}
+    prefixes = _PREDECLARED_PREFIXES | {namespace: prefix for prefix, namespace in namespaces.items()}
 
-    def spelled(name: str) -> str:
+    def write_name(name: str) -> str:
         namespace, brace, local = name.removeprefix("{").rpartition("}")
         if not brace:
             return name
@@ -144,8 +149,8 @@ def _write_prefixes(root: Element, namespaces: Mapping[str, str]) -> None:
 
     for element in root.iter():
         if isinstance(element.tag, str):
-            element.tag = spelled(element.tag)
-            attributes = {spelled(name): value for name, value in element.items()}
+            element.tag = write_name(element.tag)
+            attributes = {write_name(name): value for name, value in element.items()}
             element.attrib.clear()
             element.attrib.update(attributes)
     declared = {prefix: namespace for namespace, prefix in prefixes.items()} | dict(namespaces)

@@ -25,6 +25,6 @@ MADE_HERE = '<meta name="generator" content="Reverie atlas">'
 """What tells our pages from others, which are not to be written over."""
 
 
-def page(title: str, entries: Sequence[Entry]) -> str:
+def draw_page(title: str, entries: Sequence[Entry]) -> str:
     """The page as text."""
     return render_page("reverie.jobs", "atlas.html.j2", {"title": title, "entries": entries, "made_here": MADE_HERE})

@@ -1,6 +1,6 @@
-"""Networks by name: `load` finds, loads and verifies one.
+"""Trained networks by name: `load` finds a network, verifies its weights and builds a `types.Model`.
 
-`torch_model` and `keras.model` run a network behind the one interface `types.Model`; `hooked` makes one of any torch
-module, `networks` are written here, `zoo` are those of torchvision and timm. `receptive_field` measures what a
-layer sees.
+`torch_model` and `keras.model` run a network behind that one interface; `hooked` wraps any torch module by forward
+hooks, `networks` holds the networks written here, `zoo` those of torchvision and timm. `receptive_field` measures the
+receptive fields of layers.
 """

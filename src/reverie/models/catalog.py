@@ -1,4 +1,4 @@
-"""The networks known by name."""
+"""The catalog of networks known by name; reading it needs no torch."""
 
 from __future__ import annotations
 
@@ -9,37 +9,39 @@ from reverie.errors import UnknownName
 
 
 @dataclass(frozen=True)
-class ModelSpec:
-    """A network known by name: where its code and weights are, and what it dreams of unless told."""
+class CatalogEntry:
+    """A network known by name: where its code and weights are, and its default objectives."""
 
     name: str
     about: str
+    """One line for the list of models."""
     objective: str
+    """The default objective, in the words of the parser."""
     network: str
     """Where its class is: "module:Class"."""
     file: str
-    """The weights' file: within the package's data, or in the cache once it is downloaded."""
+    """The name of the weights' file: within the package's data, or in the cache once it is downloaded."""
     digest: str
-    """The digest of that file: "sha256:..." or "md5:...", as its makers publish it."""
+    """The digest of that file: "sha256:..." or "md5:...", as its publisher gives it."""
     url: str = ""
     """Where the file is downloaded from; empty for one within the package."""
     guided: str = ""
-    """The objective whose layers look for a guide's features unless told; empty: that of every other dream."""
+    """The default objective of a dream with a guide image; empty: `objective`."""
 
 
-SPECS = {
+ENTRIES = {
     spec.name: spec
     for spec in [
-        ModelSpec(
+        CatalogEntry(
             name="squeezenet",
             about="SqueezeNet 1.1, ImageNet; 5 MB, comes with the package",
             objective="fire8^2",
-            guided="fire9",  # sees a whole flower where fire8 sees its round middle
+            guided="fire9",  # its receptive field holds a whole flower, that of fire8 only its round middle
             network="reverie.models.networks.squeezenet:SqueezeNet",
             file="squeezenet1_1.safetensors",
             digest="sha256:6f1d074c42b7077d2eb7a20bd586697bc12ca8cefeb8726f859ec517fb9c44f8",
         ),
-        ModelSpec(
+        CatalogEntry(
             name="inception_v3",
             about="the paper's: InceptionV3 without its top, ImageNet; 88 MB, Keras's own file",
             objective="mixed3 + mixed5",
@@ -52,16 +54,15 @@ SPECS = {
     ]
 }
 
-DEFAULT = "squeezenet"
+DEFAULT_MODEL = "squeezenet"
 
 LIBRARIES = {"torchvision": "reverie.models.zoo.torchvision", "timm": "reverie.models.zoo.timm"}
-"""Libraries whose networks are known as "library:network", and the modules that speak for them."""
+"""Libraries whose networks are known as "library:network", and our modules that load them (see `zoo.load.Library`)."""
 
 KERAS = "keras"
-"""The library whose networks, "keras:ResNet50", TensorFlow runs."""
+"""The library whose networks, such as "keras:ResNet50", TensorFlow runs."""
 
-
-ZOO = """\
+ZOO_HELP = """\
 Beside these, with the extra "zoo" (pip install 'reverie[zoo]'):
   torchvision:NAME   any classifier of torchvision, such as torchvision:googlenet
   timm:NAME          any network of timm, such as timm:convnext_tiny.fb_in22k
@@ -70,24 +71,25 @@ and with the extra "tensorflow":
 Unless told, they dream of the square of a block in their middle: see `reverie layers torchvision:googlenet`."""
 
 
-def spec_of(name: str) -> ModelSpec:
-    """The entry of a name; raises `UnknownName` with the nearest ones.
+def find_entry(name: str) -> CatalogEntry:
+    """Find the entry of a name; raises `UnknownName`, which names the nearest ones.
 
-    A network of another library has no objective of its own here: what it is built of tells, once it is loaded.
+    The entry of another library's network has no objective: `default_layer` chooses one, once the network is loaded.
     """
     if name.partition(":")[0] in (*LIBRARIES, KERAS) and ":" in name:
-        return ModelSpec(name, f"a network of {name.partition(':')[0]}", "", "", "", "")
-    if name not in SPECS:
-        raise UnknownName("model", name, [*SPECS, *(f"{library}:NAME" for library in (*LIBRARIES, KERAS))])
-    return SPECS[name]
+        return CatalogEntry(name, f"a network of {name.partition(':')[0]}", "", "", "", "")
+    if name not in ENTRIES:
+        raise UnknownName("model", name, [*ENTRIES, *(f"{library}:NAME" for library in (*LIBRARIES, KERAS))])
+    return ENTRIES[name]
 
 
 ENGINES = ("torch", "tensorflow")
+"""The frameworks that can run a network."""
+
+RANDOM_WEIGHTS = "random"
+"""What `weights` is for an untrained network."""
 
 
-RANDOM = "random"
-
-
-def untrained_digest(name: str, seed: int) -> str:
-    """What a recipe remembers an untrained network by: what it is made from."""
+def make_untrained_digest(name: str, seed: int) -> str:
+    """The digest that a recipe stores for an untrained network: a hash of its name and seed, in hexadecimal."""
     return hashlib.sha256(f"{name} untrained, seed {seed}".encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""What the classes of a classifier are called, and how likely it finds them."""
+"""The classes of a classifier: their names and their probabilities."""
 
 from __future__ import annotations
 
@@ -15,25 +15,31 @@ from reverie.errors import WordingError
 from reverie.types import Classifier, Image, Model
 
 
-def classifier_of(model: Model) -> Classifier:
-    """The model as a classifier; raises `WordingError` where it is none."""
+def require_classifier(model: Model) -> Classifier:
+    """The same model, typed as a classifier; raises `WordingError` where it has no classes."""
     if getattr(model, "classes", None) is None:
         raise WordingError(f"{model.name} has no classifier, so no classes: wish for a layer or one of its channels")
     return cast("Classifier", model)
 
 
-def names_of(model: Model) -> Sequence[str]:
-    """What its classes are called, each with its synonyms, separated by commas."""
-    return getattr(model, "class_names", None) or imagenet_names()
+def find_class_names(model: Model) -> Sequence[str]:
+    """The names of a model's classes in the order of its logits, each with its synonyms ("jay, blue jay").
+
+    ImageNet's names for a model that brings none of its own.
+    """
+    return getattr(model, "class_names", None) or read_imagenet_names()
 
 
 @lru_cache(1)
-def imagenet_names() -> tuple[str, ...]:
-    """ImageNet's 1000 classes, in the order every network has them."""
+def read_imagenet_names() -> tuple[str, ...]:
+    """The names of ImageNet's 1000 classes, in the order in which every network has them."""
     return tuple(resources.files("reverie").joinpath("data", "imagenet_classes.txt").read_text("utf-8").splitlines())
 
 
-def probabilities(model: Model, image: Image) -> Float[Tensor, "b n"]:
-    """How probable a classifier takes each of its classes to be; together 1."""
+def class_probabilities(model: Model, image: Image) -> Float[Tensor, "b n"]:
+    """The probability of each class by a classifier: the softmax of its logits, which sums to 1 for every image.
+
+    `image` (b, 3, h, w), 0..1. Raises `WordingError` for a model that is no classifier.
+    """
     with torch.no_grad():
-        return classifier_of(model).logits(image).float().softmax(1)
+        return require_classifier(model).logits(image).float().softmax(1)

@@ -1,41 +1,46 @@
-"""What a network's layers are."""
+"""Describes the layers of a network as a table: channels, stride, receptive field, parameters."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from reverie.models.hooked.network import Hooked
+from reverie.models.hooked.network import HookedNetwork
 from reverie.models.load import load_model
-from reverie.models.receptive_field import geometry
+from reverie.models.receptive_field import measure_geometry
 from reverie.types import Model
 
 
-def layer_rows(name: str, weights: str, engine: str) -> tuple[list[dict[str, Any]], dict[str, dict[str, int]]]:
-    """A row for each layer, lowest first, and the parameters of each block of the network."""
+def describe_layers(name: str, weights: str, engine: str) -> tuple[list[dict[str, Any]], dict[str, dict[str, int]]]:
+    """Load a network and describe it: a row for each layer, lowest first, and the parameters of each top-level block.
+
+    A row has "layer", "channels", "stride" and "receptive_field" in pixels ("all": the whole image), "parameters". The
+    parameters of a block are {"trainable": n, "non_trainable": n}. `name`, `weights` and `engine`, and the errors
+    raised, are those of `load_model`.
+    """
     model = load_model(name, weights=weights, engine=engine, device="cpu", precision="float32")
-    seen = geometry(model, model.layers)
+    fields = measure_geometry(model, model.layers)
     blocks = {block: {"trainable": own[0], "non_trainable": own[1]} for block, own in model.parameters.items()}
     rows = [
         {
             "layer": layer,
-            "channels": seen[layer].channels,
-            "stride": seen[layer].stride,
-            "receptive_field": seen[layer].receptive_field or "all",
-            "parameters": sum(blocks.get(layer, {}).values()) or within(model, layer),
+            "channels": fields[layer].channels,
+            "stride": fields[layer].stride,
+            "receptive_field": fields[layer].receptive_field or "all",
+            "parameters": sum(blocks.get(layer, {}).values()) or count_layer_parameters(model, layer),
         }
         for layer in model.layers
     ]
     return rows, blocks
 
 
-def within(model: Model, layer: str) -> int:
-    """The parameters of a layer that is no block of its own, where the network can tell."""
+def count_layer_parameters(model: Model, layer: str) -> int:
+    """Count the parameters of a layer within a block; 0 where the network does not tell."""
     network = getattr(model, "network", None)
-    return sum(network.layer_parameters(layer)) if isinstance(network, Hooked) else 0
+    return sum(network.layer_parameters(layer)) if isinstance(network, HookedNetwork) else 0
 
 
-def totals(blocks: dict[str, dict[str, int]]) -> dict[str, int]:
-    """The sums over all blocks."""
+def sum_parameters(blocks: dict[str, dict[str, int]]) -> dict[str, int]:
+    """Sum the parameters over all blocks: {"total": n, "trainable": n, "non_trainable": n}."""
     trainable = sum(each["trainable"] for each in blocks.values())
     non_trainable = sum(each["non_trainable"] for each in blocks.values())
     return {"total": trainable + non_trainable, "trainable": trainable, "non_trainable": non_trainable}

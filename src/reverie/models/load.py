@@ -1,4 +1,4 @@
-"""Networks by name. Torch comes with the first network, not before: the command line reads the catalog alone."""
+"""Loads networks by name. Torch is imported with the first network, so that `reverie --help` stays fast."""
 
 from __future__ import annotations
 
@@ -9,42 +9,50 @@ from typing import TYPE_CHECKING, Any
 
 from reverie.errors import SettingsError, UnknownName, WeightsError
 from reverie.models.catalog import (
-    DEFAULT,
+    DEFAULT_MODEL,
     ENGINES,
+    ENTRIES,
     KERAS,
     LIBRARIES,
-    RANDOM,
-    SPECS,
-    ModelSpec,
-    spec_of,
-    untrained_digest,
+    RANDOM_WEIGHTS,
+    CatalogEntry,
+    find_entry,
+    make_untrained_digest,
 )
+from reverie.models.spec import ModelSpec
 
 if TYPE_CHECKING:
     from reverie.types import Model
 
 
 def available_models() -> tuple[str, ...]:
-    """The names that `load_model` knows."""
-    return tuple(SPECS)
+    """The names of the cataloged networks; `load_model` knows those of other libraries too, as "library:network"."""
+    return tuple(ENTRIES)
 
 
 def load_model(
-    name: str = DEFAULT,
+    name: str | ModelSpec = DEFAULT_MODEL,
     *,
     weights: str | Path | None = None,
     seed: int = 0,
-    engine: str = "torch",
-    device: str = "auto",
-    precision: str = "auto",
+    engine: str = ModelSpec.engine,
+    device: str = ModelSpec.device,
+    precision: str = ModelSpec.precision,
 ) -> Model:
-    """A network by name; those of other libraries as "torchvision:googlenet" or "timm:convnext_tiny.fb_in22k".
+    """Load a network by name, such as "squeezenet", "torchvision:googlenet" or "timm:convnext_tiny.fb_in22k".
 
     `weights`: None for its own (which are verified, and downloaded once if they are not in the package), a file
-    (safetensors, Keras's .h5 or .weights.h5, a torch state dict), or "random" for an untrained network of `seed`.
-    `engine`: torch or tensorflow. `device`: auto, cpu, cuda or mps. `precision`: auto, float32 or bfloat16.
-    Raises `UnknownName`, `WeightsError`, `SettingsError`, `MissingExtra`.
+    (safetensors, Keras's .h5 or .weights.h5, a torch state dict), or "random" for an untrained network, drawn with
+    `seed`. `engine`: torch or tensorflow. `device`: auto, cpu, cuda or mps. `precision`: auto, float32 or bfloat16. A
+    `ModelSpec` says all of these at once.
+
+    Raises `UnknownName` for a network or engine that is not known, `WeightsError` for weights that cannot be had, read
+    or do not fit, `SettingsError` for a device or precision that is not there, and `MissingExtra` where the network
+    needs a library that is not installed.
     """
+    if isinstance(name, ModelSpec):
+        how = {"engine": name.engine, "device": name.device, "precision": name.precision}
+        return load_model(name.name, weights=name.weights, seed=seed, **how)
     if engine not in ENGINES:
         raise UnknownName("engine", engine, ENGINES)
     load = load_torch if engine == "torch" and not name.startswith(f"{KERAS}:") else load_tensorflow
@@ -52,58 +60,65 @@ def load_model(
 
 
 def load_torch(name: str, weights: str | Path | None, seed: int, device: str, precision: str) -> Model:
+    """Load a network that torch runs, see `load_model`."""
     from reverie.models.torch_model import TorchModel
 
-    spec = spec_of(name)
+    entry = find_entry(name)
     if ":" in name:
         from reverie.models.zoo import load as zoo
 
-        return zoo.load(name, weights, seed, device, precision)
-    module, _, class_name = spec.network.partition(":")
+        return zoo.load_from_library(name, weights, seed, device, precision)
+    module, _, class_name = entry.network.partition(":")
     network: Any = getattr(importlib.import_module(module), class_name)
-    if weights == RANDOM:
-        built, digest = network.random(seed), untrained_digest(spec.name, seed)
+    if weights == RANDOM_WEIGHTS:
+        built, digest = network.random(seed), make_untrained_digest(entry.name, seed)
     else:
-        tensors, digest = own_weights(spec) if weights is None else file_weights(Path(weights))
+        tensors, digest = read_catalog_weights(entry) if weights is None else read_file_weights(Path(weights))
         built = network.from_weights(tensors)
-    return TorchModel(built, spec.name, digest, parameters=built.block_parameters, device=device, precision=precision)
+    return TorchModel(built, entry.name, digest, parameters=built.block_parameters, device=device, precision=precision)
 
 
 def load_tensorflow(name: str, weights: str | Path | None, seed: int, device: str, precision: str) -> Model:
-    from reverie.models.keras import inception_weights as keras_weights
+    """Load a network that TensorFlow runs, see `load_model`; `device` and `precision` must be left to it."""
+    from reverie.models.keras.inception_weights import CONVERTIBLE_NETWORKS, build_inception
     from reverie.models.keras.model import KerasModel, load_keras
+    from reverie.models.networks.inception_weights import draw_random_weights
 
     if device not in ("auto", "cpu") or precision not in ("auto", "float32"):
         raise SettingsError("TensorFlow places its networks itself and computes in float32: leave device and precision")
-    if name in set(SPECS) - set(keras_weights.NETWORKS) or name.partition(":")[0] in LIBRARIES:
-        others = f"{', '.join(keras_weights.NETWORKS)} or {KERAS}:NAME"
+    if name in set(ENTRIES) - set(CONVERTIBLE_NETWORKS) or name.partition(":")[0] in LIBRARIES:
+        others = f"{', '.join(CONVERTIBLE_NETWORKS)} or {KERAS}:NAME"
         raise SettingsError(f"{name} is run by torch alone: leave out the engine, or take {others}")
-    if name not in keras_weights.NETWORKS:
+    if name not in CONVERTIBLE_NETWORKS:
         return load_keras(name, weights, seed)
-    spec = spec_of(name)
-    if weights == RANDOM:
-        tensors, digest = keras_weights.untrained(seed), untrained_digest(spec.name, seed)
+    entry = find_entry(name)
+    # The same files, and the same random weights, as torch runs: one recipe serves both engines.
+    if weights == RANDOM_WEIGHTS:
+        tensors, digest = draw_random_weights(seed), make_untrained_digest(entry.name, seed)
     else:
-        tensors, digest = own_weights(spec) if weights is None else file_weights(Path(weights))
-    return KerasModel(*keras_weights.filled(name, tensors), digest=digest)
+        tensors, digest = read_catalog_weights(entry) if weights is None else read_file_weights(Path(weights))
+    return KerasModel(*build_inception(name, tensors), digest=digest)
 
 
-def own_weights(spec: ModelSpec) -> tuple[dict[str, Any], str]:
-    """A network's own tensors, verified, and the SHA-256 of their file."""
+def read_catalog_weights(entry: CatalogEntry) -> tuple[dict[str, Any], str]:
+    """Read a network's published weights, verified: the tensors by name, and the SHA-256 of their file.
+
+    Downloads the file once if it is not in the package. Raises WeightsError.
+    """
     from reverie.models import weights
 
-    if not spec.url:
-        path = Path(str(resources.files("reverie").joinpath("data", spec.file)))
-        found = weights.digest(path)
-        if spec.digest != f"sha256:{found}":
-            raise WeightsError(f"the weights of {spec.name} are damaged ({path}): install reverie again")
+    if not entry.url:
+        path = Path(str(resources.files("reverie").joinpath("data", entry.file)))
+        found = weights.hash_weights_file(path)
+        if entry.digest != f"sha256:{found}":
+            raise WeightsError(f"the weights of {entry.name} are damaged ({path}): install reverie again")
         return weights.read_weights(path), found
-    path = weights.fetch(spec.url, spec.digest, spec.file, weights.told(spec.file))
-    return file_weights(path)
+    path = weights.fetch_weights(entry.url, entry.digest, entry.file, weights.make_progress_logger(entry.file))
+    return read_file_weights(path)
 
 
-def file_weights(path: Path) -> tuple[dict[str, Any], str]:
-    """The tensors of a file, and its SHA-256."""
+def read_file_weights(path: Path) -> tuple[dict[str, Any], str]:
+    """Read a file of weights: its tensors by name, and its SHA-256. Raises WeightsError."""
     from reverie.models import weights
 
-    return weights.read_weights(path), weights.digest(path)
+    return weights.read_weights(path), weights.hash_weights_file(path)

@@ -1,4 +1,4 @@
-"""What a network's layers see, found by asking the network: works for any network of any framework."""
+"""Measures the receptive fields of layers by experiment, so that it works for any network of any framework."""
 
 from __future__ import annotations
 
@@ -13,37 +13,43 @@ from reverie.errors import SizeRefused
 from reverie.types import Activations, Model
 
 
-def smallest_side(model: Model, layers: Collection[str], most: int = 4096) -> int | None:
-    """The smallest side in pixels of a square image for which the model answers with the layers; None above `most`."""
+def find_smallest_side(model: Model, layers: Collection[str], most: int = 4096) -> int | None:
+    """Find the smallest square image, by its side in pixels, for which every layer has activations.
+
+    None if there is none up to about `most` pixels. Raises `SizeRefused` for a network that takes images of one size
+    only.
+    """
     fails, works = 0, 1
-    while not answers(model, layers, works):
+    while not has_activations(model, layers, works):  # double until it works, then bisect
         fails, works = works, 2 * works
         if works > most:
             return None
     while works - fails > 1:
         middle = (fails + works) // 2
-        fails, works = (fails, middle) if answers(model, layers, middle) else (middle, works)
+        fails, works = (fails, middle) if has_activations(model, layers, middle) else (middle, works)
     return works
 
 
-def answers(model: Model, layers: Collection[str], side: int) -> bool:
-    """Whether the model has activations for a square image of that side. Raises `SizeRefused`."""
+def has_activations(model: Model, layers: Collection[str], side: int) -> bool:
+    """Whether every layer has activations for a square image of that side. Raises `SizeRefused`."""
     try:
         with torch.no_grad():
             found = model(torch.zeros(1, 3, side, side, device=model.device), layers)
         return all(each.numel() for each in found.values())
-    except SizeRefused:  # no other side would do
+    except SizeRefused:  # the network takes one size only: trying other sides is of no use
         raise
     except (RuntimeError, ValueError):
         return False
 
 
 @dataclass(frozen=True)
-class Geometry:
-    """Where the neurons of a layer look: neuron i sees the pixels `first + i * stride` and `receptive_field - 1` more.
+class LayerGeometry:
+    """The receptive fields of a layer's neurons along one axis, in pixels.
 
-    `receptive_field` and `first` are None where every neuron sees the whole picture, or no two see alike (windows,
-    as Swin's). `stride` is 0 for a grid of one place.
+    Neuron i sees `receptive_field` pixels, from `first + i * stride` on; `first` is negative where the layer pads.
+    `receptive_field` and `first` are None where every neuron sees the whole image, or where the fields differ from
+    neuron to neuron (attention within windows, as in Swin). `stride` is 0 for a layer with a single place. `channels`
+    is the number of the layer's channels.
     """
 
     channels: int
@@ -52,109 +58,131 @@ class Geometry:
     first: int | None
 
 
-def geometry(model: Model, layers: Collection[str]) -> dict[str, Geometry]:
-    """The geometry of layers, measured: a pixel that is no number makes every neuron that sees it no number either.
+def measure_geometry(model: Model, layers: Collection[str]) -> dict[str, LayerGeometry]:
+    """Measure stride and receptive field of layers: NaN propagates to every neuron whose field contains the pixel.
 
-    A strip of pixels is blotted out from both ends. Where one column more turns the outermost clean neuron, that column
-    is the edge of its receptive field. A network of one size only is taken to see all of it everywhere.
+    Columns of an image are set to NaN from both ends inward. Where one column more turns the outermost neuron without
+    NaN into NaN, that column is the edge of the neuron's receptive field. Two such edges in a row give the stride.
+    For a network that takes images of one size only, every neuron is assumed to see the whole image.
     """
     try:
-        return measured(model, layers)
+        return measure_with_probes(model, layers)
     except SizeRefused as error:
-        return spread(model, layers, error.size)
+        return estimate_geometry(model, layers, error.size)
 
 
-def measured(model: Model, layers: Collection[str]) -> dict[str, Geometry]:
-    height = max(smallest_side(model, layers) or 0, 16)
-    found: dict[str, Geometry] = {}
+def measure_with_probes(model: Model, layers: Collection[str]) -> dict[str, LayerGeometry]:
+    """Measure layers with `NanProbe` images, wider ones for the layers whose neurons see all of a narrower one."""
+    height = max(find_smallest_side(model, layers) or 0, 16)
+    found: dict[str, LayerGeometry] = {}
     for width in (1024, 2048, 4096):
         left = [name for name in layers if name not in found or found[name].receptive_field is None]
         if left:
-            found |= Strip(model, left, height, width).geometry()
+            found |= NanProbe(model, left, height, width).geometry()
     return {name: found[name] for name in layers}
 
 
-def spread(model: Model, layers: Collection[str], size: tuple[int, int]) -> dict[str, Geometry]:
-    """The geometry that the grids of a picture of that size (height, width) show."""
+def estimate_geometry(model: Model, layers: Collection[str], size: tuple[int, int]) -> dict[str, LayerGeometry]:
+    """Estimate strides from the layers' grids over an image of `size` (height, width); receptive fields stay None."""
     with torch.no_grad():
-        answer = model(torch.zeros(1, 3, *size, device=model.device), layers)
-    return {name: unseen(answer[name], size[1]) for name in layers}
+        activations = model(torch.zeros(1, 3, *size, device=model.device), layers)
+    return {name: geometry_from_shape(activations[name], size[1]) for name in layers}
 
 
-def unseen(activations: Tensor, width: int) -> Geometry:
-    """The geometry of a grid over pixels of that width, where nothing is known of what its neurons see."""
+def geometry_from_shape(activations: Tensor, width: int) -> LayerGeometry:
+    """The geometry of activations (b, c, h, w) of an image of `width` pixels, as far as their shape tells it."""
     channels, columns = activations.shape[1], activations.shape[3]
-    return Geometry(channels, round(width / columns) if columns > 1 else 0, None, None)
+    return LayerGeometry(channels, round(width / columns) if columns > 1 else 0, None, None)
 
 
-class Strip:
-    """A strip of pixels, blotted out from both ends by so many columns, and which neurons stay clean."""
+class NanProbe:
+    """An image (1, 3, height, width) of zeros, NaN in some columns at both ends, and the layers' response to it.
+
+    A column of neurons is *clean* while no NaN has reached it. Everything is measured along the width alone.
+    """
 
     def __init__(self, model: Model, layers: Collection[str], height: int, width: int) -> None:
         self.model, self.layers, self.height, self.width = model, tuple(layers), height, width
-        self.grids: dict[str, Geometry] = {}
-        self.seen: dict[int, dict[str, tuple[int, int]]] = {}
+        self.grids: dict[str, LayerGeometry] = {}
+        # By the number of NaN columns at either end: the first and last clean column of neurons of each layer.
+        self.cache: dict[int, dict[str, tuple[int, int]]] = {}
 
-    def geometry(self) -> dict[str, Geometry]:
-        return {name: self.geometry_of(name) for name in self.layers}
+    def geometry(self) -> dict[str, LayerGeometry]:
+        """Measure the geometry of each layer."""
+        return {name: self.measure_layer(name) for name in self.layers}
 
-    def geometry_of(self, layer: str) -> Geometry:
-        columns = self.turns(layer, side=0)
+    def measure_layer(self, layer: str) -> LayerGeometry:
+        """Measure the geometry of one layer; `receptive_field` is None where no edge of a field is found."""
+        edges = self.find_edges(layer, side=0)
         grid = self.grids[layer]
-        # Neurons that share windows turn clean a whole window at a time.
-        if len(columns) < 2 or round((columns[1] - columns[0]) / max(grid.stride, 1)) != 1:
+        # Neurons that share an attention window lose their clean state together, a whole window at a time.
+        if len(edges) < 2 or round((edges[1] - edges[0]) / max(grid.stride, 1)) != 1:
             return grid
-        stride = columns[1] - columns[0]
-        first = columns[0] - self.clean(columns[0])[layer][0] * stride
-        end = self.turns(layer, side=1)[0]
-        last = self.width - end - 1 - self.clean(end)[layer][1] * stride
-        return Geometry(grid.channels, stride, last - first + 1, first)
+        stride = edges[1] - edges[0]
+        # With `edges[0]` NaN columns, the field of the first clean neuron starts at that very pixel: back to neuron 0.
+        first = edges[0] - self.find_clean(edges[0])[layer][0] * stride
+        # The same from the right: the last clean neuron's field ends at the last pixel that is no NaN.
+        right_edge = self.find_edges(layer, side=1)[0]
+        last = self.width - right_edge - 1 - self.find_clean(right_edge)[layer][1] * stride  # of neuron 0's field
+        return LayerGeometry(grid.channels, stride, last - first + 1, first)
 
-    def turns(self, layer: str, side: int) -> list[int]:
-        """The two first numbers of blotted columns after which one more turns the outermost clean neuron of a side."""
+    def find_edges(self, layer: str, side: int) -> list[int]:
+        """Find the first two numbers of NaN columns after which one more reaches the outermost clean neuron.
+
+        `side` 0 looks at the first clean column of neurons, 1 at the last. Fewer than two if no column, or every
+        column, is reached: nothing is clean, or the field is wider than the image.
+        """
         found: list[int] = []
-        low = BLOTTED
+        low = INITIAL_NAN_COLUMNS
         while len(found) < 2:
-            before, high = self.clean(low)[layer][side], low + LARGEST_STRIDE
-            if before < 0 or self.clean(high)[layer][side] in (before, -1):
+            before, high = self.find_clean(low)[layer][side], low + LARGEST_STRIDE
+            if before < 0 or self.find_clean(high)[layer][side] in (before, -1):
                 break
-            while high - low > 1:
+            while high - low > 1:  # bisect: clean as before with `low` columns of NaN, no longer with `high`
                 middle = (low + high) // 2
-                low, high = (middle, high) if self.clean(middle)[layer][side] == before else (low, middle)
+                low, high = (middle, high) if self.find_clean(middle)[layer][side] == before else (low, middle)
             found.append(low)
             low = high
         return found
 
-    def clean(self, blotted: int) -> dict[str, tuple[int, int]]:
-        """The first and the last clean neuron of each layer, -1 where none is."""
-        if blotted not in self.seen:
-            answer = self.answers(blotted)
-            self.grids = {name: unseen(answer[name], self.width) for name in self.layers}
-            self.seen[blotted] = {name: ends(numbers(answer[name]) & ~self.blind[name]) for name in self.layers}
-        return self.seen[blotted]
+    def find_clean(self, columns: int) -> dict[str, tuple[int, int]]:
+        """The first and last clean column of neurons of each layer for so many NaN columns; -1 where none is clean."""
+        if columns not in self.cache:
+            activations = self.run_model(columns)
+            self.grids = {name: geometry_from_shape(activations[name], self.width) for name in self.layers}
+            self.cache[columns] = {
+                name: find_outermost(find_clean_columns(activations[name]) & ~self.padding_only[name])
+                for name in self.layers
+            }
+        return self.cache[columns]
 
-    def answers(self, blotted: int) -> Activations:
+    def run_model(self, columns: int) -> Activations:
+        """The layers' activations of the image with so many NaN columns at either end."""
         strip = torch.zeros(1, 3, self.height, self.width, device=self.model.device)
-        strip[..., :blotted] = strip[..., self.width - blotted :] = float("nan")
+        strip[..., :columns] = strip[..., self.width - columns :] = float("nan")
         with torch.no_grad():
             return self.model(strip, self.layers)
 
     @cached_property
-    def blind(self) -> dict[str, Tensor]:
-        """The columns of each layer that see no pixel at all: what a layer that pads has added."""
-        answer = self.answers(self.width)
-        return {name: numbers(answer[name]) for name in self.layers}
+    def padding_only(self) -> dict[str, Tensor]:
+        """The columns (w,) of each layer that see no pixel at all, but only padding: clean even if all is NaN."""
+        activations = self.run_model(self.width)
+        return {name: find_clean_columns(activations[name]) for name in self.layers}
 
 
-BLOTTED = 64
+INITIAL_NAN_COLUMNS = 64
+"""The number of NaN columns to start with: the fields of the neurons next to it lie within the image."""
+
 LARGEST_STRIDE = 64
+"""The largest stride in pixels that is looked for."""
 
 
-def numbers(activations: Tensor) -> Tensor:
-    """The columns (w,) where every activation of the first picture is a number."""
+def find_clean_columns(activations: Tensor) -> Tensor:
+    """The columns (w,) of activations (b, c, h, w) in which the first image has no NaN."""
     return ~activations.isnan().any(2).any(1)[0]
 
 
-def ends(columns: Tensor) -> tuple[int, int]:
+def find_outermost(columns: Tensor) -> tuple[int, int]:
+    """The first and last index at which a boolean tensor (w,) is true; (-1, -1) where it is nowhere."""
     clean = columns.nonzero().flatten().tolist()
     return (clean[0], clean[-1]) if clean else (-1, -1)

@@ -1,4 +1,4 @@
-"""A torch network as a `Model`: its preprocessing, precision and memory format are its own affair."""
+"""A torch network as a `Model`, which owns its preprocessing, precision and memory format."""
 
 from __future__ import annotations
 
@@ -19,22 +19,32 @@ PRECISIONS = ("auto", "float32", "bfloat16")
 
 
 @runtime_checkable
-class Network(Protocol):
-    """What a native network of ours answers to: normalised images in, activations by layer out."""
+class LayeredNetwork(Protocol):
+    """What `TorchModel` asks of a module: normalized images in, activations by layer out.
+
+    LAYERS are the names of its layers, lowest first; MEAN and STD (red, green, blue, on the scale 0..1) are those of
+    the images it was trained on. A network with a classifier may have CLASSES too, the layer whose channels are the
+    classes, CLASS_NAMES and CLASS_COUNT; OTHERS says of modules that are no layers why they are none.
+    """
 
     LAYERS: tuple[str, ...]
     MEAN: tuple[float, float, float]
     STD: tuple[float, float, float]
 
-    def forward(self, image: Tensor, layers: Collection[str]) -> dict[str, Tensor]: ...
+    def forward(self, image: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
+        """The activations of `layers`, for images (b, 3, h, w) that are normalized already."""
 
 
 class TorchModel:
-    """A `Model` around a `Network`. `image` is expected on `device`; activations come in the model's precision."""
+    """A `Model` around a `LayeredNetwork`: `model(image, layers) -> {layer: activations}`, see `types.Model`.
+
+    `image` is expected on `device`; activations come in the model's precision. The module is switched to eval mode, its
+    parameters are frozen, and it is moved in place.
+    """
 
     def __init__(
         self,
-        network: Network,
+        network: LayeredNetwork,
         name: str,
         digest: str,
         *,
@@ -42,15 +52,20 @@ class TorchModel:
         device: str = "auto",
         precision: str = "auto",
     ) -> None:
+        """`digest`: SHA-256 of the weights, in hexadecimal. `parameters`: counts to report instead of the module's own.
+
+        `device`: auto, cpu, cuda or mps. `precision`: auto, float32 or bfloat16. Raises SettingsError for others, and
+        for a device that is not there.
+        """
         module = cast(nn.Module, network)
         self.name, self.digest, self.layers = name, digest, network.LAYERS
-        self.device = chosen_device(device)
+        self.device = choose_device(device)
         if self.device.type == "cpu":
-            heap.keep()
-        self.dtype = chosen_precision(precision, self.device)
+            heap.keep_freed_memory()
+        self.dtype = choose_precision(precision, self.device)
         self.precision = str(self.dtype).removeprefix("torch.")
-        self.parameters = parameters or counted(module)
-        # channels_last is how convolutions are fastest on processors and tensor cores alike.
+        self.parameters = parameters or count_block_parameters(module)
+        # channels_last is the memory format in which convolutions are fastest, on CPUs and tensor cores alike.
         module = module.eval().requires_grad_(False).to(self.device, self.dtype)
         self.network = module.to(memory_format=torch.channels_last)
         # A network with a classifier says which layer's channels are the classes, and may say their names.
@@ -58,61 +73,72 @@ class TorchModel:
         self.class_names: Sequence[str] | None = getattr(network, "CLASS_NAMES", None)
         self.class_count: int | None = getattr(network, "CLASS_COUNT", None)
         self.other_layers: Mapping[str, str] = getattr(network, "OTHERS", {})
+        # (image - mean) / std as image * scale + shift: one fused multiply-add. Both (1, 3, 1, 1).
         self.scale = (1 / torch.tensor(network.STD)).view(1, 3, 1, 1).to(self.device)
         self.shift = (-torch.tensor(network.MEAN) / torch.tensor(network.STD)).view(1, 3, 1, 1).to(self.device)
 
     def __call__(self, image: Image, layers: Collection[str]) -> Activations:
+        """The activations (b, c, h', w') of `layers`, attached to the autograd graph of `image` (b, 3, h, w), 0..1.
+
+        Raises UnknownLayer.
+        """
         for layer in layers:
             if layer not in self.layers:
                 raise UnknownLayer(self, layer)
-        x = prepared(image, self.scale, self.shift, self.dtype)
-        return cast("Activations", self.network(x, frozenset(layers)))
+        normalized = normalize_image(image, self.scale, self.shift, self.dtype)
+        return cast("Activations", self.network(normalized, frozenset(layers)))
 
     def logits(self, image: Image) -> Float[Tensor, "b n"]:
-        """What every class scores: as the network says, else the mean over the places."""
+        """The logits of every class: as the network computes them, else the mean of the class layer over all places.
+
+        `image` (b, 3, h, w), 0..1. Raises WordingError where there is no classifier.
+        """
         if self.classes is None:
             raise WordingError(f"{self.name} has no classifier")
-        planes = self(image, [self.classes])[self.classes].float()
-        pooled: Tensor = getattr(self.network, "logits", mean_over_places)(planes)
-        return pooled
+        activations = self(image, [self.classes])[self.classes].float()
+        logits: Tensor = getattr(self.network, "logits", average_over_places)(activations)
+        return logits
 
     def __repr__(self) -> str:
         return f"<{self.name}: {len(self.layers)} layers, {self.precision}, {self.device}>"
 
 
-def prepared(image: Image, scale: Tensor, shift: Tensor, dtype: torch.dtype) -> Image:
-    """image * scale + shift, in the precision and with the memory format of the network."""
-    if native.takes_photograph(image, dtype):
-        planes: Tensor = _Prepare.apply(image, scale, shift, dtype)
-        return planes
+def normalize_image(image: Image, scale: Tensor, shift: Tensor, dtype: torch.dtype) -> Image:
+    """Normalize an image: image * scale + shift, in the network's dtype and memory format (channels_last)."""
+    if native.supports_preprocessing(image, dtype):
+        normalized: Tensor = _NormalizeFunction.apply(image, scale, shift, dtype)
+        return normalized
     return torch.addcmul(shift, image, scale).to(dtype, memory_format=torch.channels_last)
 
 
-class _Prepare(torch.autograd.Function):
+class _NormalizeFunction(torch.autograd.Function):
+    """The same in one pass over memory, by a native kernel, with its backward pass."""
+
     @staticmethod
     def forward(ctx: Any, image: Tensor, scale: Tensor, shift: Tensor, dtype: torch.dtype) -> Tensor:
         ctx.scale = scale
-        return native.to_places(image, scale, shift, dtype)
+        return native.preprocess_image(image, scale, shift, dtype)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:
-        return native.to_planes(grad, ctx.scale), None, None, None
+        return native.preprocess_image_backward(grad, ctx.scale), None, None, None
 
 
-def mean_over_places(planes: Float[Tensor, "b n h w"]) -> Float[Tensor, "b n"]:
-    return planes.mean((2, 3))
+def average_over_places(activations: Float[Tensor, "b n h w"]) -> Float[Tensor, "b n"]:
+    """The mean of each channel over all places."""
+    return activations.mean((2, 3))
 
 
-def counted(module: nn.Module) -> dict[str, tuple[int, int]]:
-    """The (trainable, non-trainable) numbers in each top-level block."""
+def count_block_parameters(module: nn.Module) -> dict[str, tuple[int, int]]:
+    """Count the (trainable, non-trainable) numbers of each top-level block: its parameters and its buffers."""
     return {
         name: (sum(each.numel() for each in block.parameters()), sum(each.numel() for each in block.buffers()))
         for name, block in module.named_children()
     }
 
 
-def chosen_device(device: str) -> torch.device:
+def choose_device(device: str) -> torch.device:
     """The device of a name; "auto" takes the fastest there is. Raises `SettingsError` for one that is not there."""
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if device == "auto":
@@ -124,17 +150,20 @@ def chosen_device(device: str) -> torch.device:
     return torch.device(device)
 
 
-def chosen_precision(precision: str, device: torch.device) -> torch.dtype:
-    """The type of a precision; "auto" is bfloat16 where the processor computes it natively, float32 elsewhere."""
+def choose_precision(precision: str, device: torch.device) -> torch.dtype:
+    """The dtype of a precision; "auto" is bfloat16 where the hardware computes it natively, float32 elsewhere.
+
+    Raises `SettingsError` for another name.
+    """
     if precision not in PRECISIONS:
         raise SettingsError(f"precision {precision!r}; expected one of {', '.join(PRECISIONS)}")
     if precision == "auto":
-        return torch.bfloat16 if native_bfloat16(device) else torch.float32
+        return torch.bfloat16 if has_native_bfloat16(device) else torch.float32
     return torch.float32 if precision == "float32" else torch.bfloat16
 
 
-def native_bfloat16(device: torch.device) -> bool:
-    """Whether bfloat16 is computed by the hardware itself, rather than by way of float32."""
+def has_native_bfloat16(device: torch.device) -> bool:
+    """Whether the device's hardware computes bfloat16 itself, rather than by conversion to float32."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":

@@ -1,6 +1,7 @@
-"""Weights brought here: downloaded once and verified, read without pickle, written whole.
+"""Downloads weights once and verifies them, reads them without unpickling, writes them whole or not at all.
 
-A file is read as {name: tensor}, in the file's own order where it has one (Keras's has, and means it).
+A file is read as {name: tensor}, in the file's own order where it has one (Keras's has one, and it matters: see
+`networks.inception_weights`).
 """
 
 from __future__ import annotations
@@ -26,36 +27,39 @@ from reverie.errors import WeightsError
 
 log = logging.getLogger("reverie")
 
-Progress = Callable[[int, int], None]
-CONNECT, READ = 1.5, 20.0  # seconds to wait for a server to be found, and for its next bytes
+DownloadProgress = Callable[[int, int], None]
+"""`progress(done, total)` in bytes; `total` is 0 where the server does not tell it."""
+
+CONNECT, READ = 1.5, 20.0  # seconds to wait for the server's name or a connection, and for its next bytes
 
 
 def cache_folder() -> Path:
-    """Where downloaded weights are kept: REVERIE_CACHE, else the user's cache folder."""
+    """The folder of downloaded weights: REVERIE_CACHE from the environment, else the user's cache folder."""
     import pooch
 
     return Path(os.environ.get("REVERIE_CACHE") or pooch.os_cache("reverie"))
 
 
-def fetch(url: str, known_hash: str, name: str, progress: Progress | None = None) -> Path:
-    """The file `name`, from the cache folder or, once, from `url`.
+def fetch_weights(url: str, known_hash: str, name: str, progress: DownloadProgress | None = None) -> Path:
+    """Get the file `name` from the cache folder; if it is not there, download it from `url` first.
 
-    `known_hash` is "md5:..." or "sha256:...", or how that begins (torch writes so much into a file's name);
-    `progress(done, total)` is told the bytes. WeightsError: no network, another digest, a folder that cannot be
-    written. A download cut off leaves nothing behind and starts anew next time.
+    `known_hash` is "md5:..." or "sha256:..." in hexadecimal, or a prefix of that (torch writes the first eight digits
+    into a file's name). `progress(done, total)` is called with the bytes. An interrupted download leaves nothing behind
+    and starts anew next time. Raises WeightsError: no network, another digest, a folder that cannot be written.
     """
     path = cache_folder() / name
     if path.exists():
-        _verify(path, known_hash, url)
+        _verify_digest(path, known_hash, url)
         return path
     _make_folder(path.parent)
-    _download(url, known_hash, path, progress)
+    _download_file(url, known_hash, path, progress)
     return path
 
 
-def _verify(path: Path, known_hash: str, url: str) -> None:
+def _verify_digest(path: Path, known_hash: str, url: str) -> None:
+    """Raise WeightsError unless a cached file's digest begins as `known_hash` says."""
     method, _, expected = known_hash.partition(":")
-    got = _hash(path, method)
+    got = _compute_digest(path, method)
     if not got.startswith(expected):
         raise WeightsError(
             f"{path} has {method} {got}, expected {expected}: delete it, or put the file from {url} there"
@@ -63,6 +67,7 @@ def _verify(path: Path, known_hash: str, url: str) -> None:
 
 
 def _make_folder(folder: Path) -> None:
+    """Make the folder, and raise WeightsError unless files can be written there: before the download, not after."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -73,93 +78,104 @@ def _make_folder(folder: Path) -> None:
         ) from error
 
 
-def _download(url: str, known_hash: str, path: Path, progress: Progress | None) -> None:
+def _download_file(url: str, known_hash: str, path: Path, progress: DownloadProgress | None) -> None:
+    """Download a file to `path`, whole or not at all. Raises WeightsError."""
     import pooch
     import requests
 
-    pooch.get_logger().setLevel("WARNING")  # it would tell of every download on the terminal
+    pooch.get_logger().setLevel("WARNING")  # by default it reports every download on the terminal
     try:
-        look_up(url)
-        pooch.retrieve(url, None, fname=path.name, path=path.parent, downloader=_downloader(known_hash, progress))
+        check_host_known(url)
+        pooch.retrieve(url, None, fname=path.name, path=path.parent, downloader=_make_downloader(known_hash, progress))
     except (requests.RequestException, OSError) as error:
-        raise out_of_reach(path, url, error) from error
-    except ValueError as error:  # another digest; pooch has thrown the file away
+        raise make_download_error(path, url, error) from error
+    except ValueError as error:  # another digest; pooch has deleted the file
         raise WeightsError(f"{url} gives another file than expected ({known_hash}); nothing was kept") from error
 
 
-def _downloader(known_hash: str, progress: Progress | None) -> Callable[[str, str, Any], None]:
-    """What pooch asks to put `url` into a temporary file of its own. ValueError for a file of another digest."""
+def _make_downloader(known_hash: str, progress: DownloadProgress | None) -> Callable[[str, str, Any], None]:
+    """Make the function that pooch calls to download `url` to a temporary file.
+
+    It raises ValueError for a file of another digest.
+    """
     import requests
 
     def download(url: str, target: str, _: Any) -> None:
-        with requests.get(url, stream=True, timeout=(CONNECT, READ)) as answer, Path(target).open("wb") as file:
-            answer.raise_for_status()
-            total = int(answer.headers.get("content-length", 0))
-            for piece in answer.iter_content(1 << 20):
-                file.write(piece)
+        with requests.get(url, stream=True, timeout=(CONNECT, READ)) as response, Path(target).open("wb") as file:
+            response.raise_for_status()
+            total = int(response.headers.get("content-length", 0))
+            for chunk in response.iter_content(1 << 20):
+                file.write(chunk)
                 if progress is not None:
                     progress(file.tell(), total)
         method, _, expected = known_hash.partition(":")
-        if not _hash(Path(target), method).startswith(expected):  # pooch would ask for the whole digest
+        if not _compute_digest(Path(target), method).startswith(expected):  # checked here: pooch wants the whole digest
             raise ValueError(known_hash)
 
     return download
 
 
-def told(name: str) -> Progress:
-    """Progress as words to the log: a line for each tenth of the file."""
-    tenths = [-1]
+def make_progress_logger(name: str) -> DownloadProgress:
+    """Make a progress callback that logs a line for each tenth of the file."""
+    logged = -1
 
-    def tell(done: int, total: int) -> None:
+    def log_tenth(done: int, total: int) -> None:
+        nonlocal logged
         tenth = 10 * done // max(total, done, 1)
-        if tenth > tenths[0]:
-            tenths[0] = tenth
+        if tenth > logged:
+            logged = tenth
             log.info("downloading %s: %.0f of %.0f MB", name, done / 1e6, max(total, done) / 1e6)
 
-    return tell
+    return log_tenth
 
 
-def look_up(url: str) -> None:
-    """Raise OSError unless the server's name is known within CONNECT seconds; requests would wait much longer."""
+def check_host_known(url: str) -> None:
+    """Raise OSError unless DNS knows the server's name within CONNECT seconds; requests would wait much longer."""
     if urllib.request.getproxies():
-        return  # the proxy looks it up
+        return  # the proxy resolves names itself
     parts = urlsplit(url)
     found: list[Any] = []
-    asking = threading.Thread(target=_ask, args=(parts.hostname, parts.port or parts.scheme, found), daemon=True)
-    asking.start()
-    asking.join(CONNECT)
+    # getaddrinfo has no timeout, so it runs in a thread that is left behind when time is up.
+    lookup = threading.Thread(
+        target=_resolve_host, args=(parts.hostname, parts.port or parts.scheme, found), daemon=True
+    )
+    lookup.start()
+    lookup.join(CONNECT)
     if not found:
         raise OSError(f"no network, or {parts.hostname} is unknown to it")
 
 
-def _ask(host: str, port: int | str, found: list[Any]) -> None:
+def _resolve_host(host: str, port: int | str, found: list[Any]) -> None:
+    """Append the addresses of a host to `found`; nothing if it is unknown."""
     try:
         found += socket.getaddrinfo(host, port)
     except OSError:
         return
 
 
-def out_of_reach(path: Path, url: str, error: Exception) -> WeightsError:
-    """What is said of a file that should come to `path` and cannot."""
+def make_download_error(path: Path, url: str, error: Exception) -> WeightsError:
+    """Make the error for a file that cannot be downloaded to `path`: it says how to put it there by hand."""
     return WeightsError(
-        f"{path.name} could not be downloaded ({reason(error)}): put it at {path} by hand, from {url}; "
-        "the bundled network squeezenet needs no download"
+        f"{path.name} could not be downloaded ({describe_download_failure(error)}): "
+        f"put it at {path} by hand, from {url}; the bundled network squeezenet needs no download"
     )
 
 
-def reason(error: Exception) -> str:
+def describe_download_failure(error: Exception) -> str:
+    """Say in a few words why a download failed."""
     response = getattr(error, "response", None)
     if response is not None:
         return f"the server answers {response.status_code}"
     return str(error) if type(error) is OSError else type(error).__name__
 
 
-def digest(path: str | Path) -> str:
-    """The SHA-256 of a file, in hexadecimal."""
-    return _hash(Path(path), "sha256")
+def hash_weights_file(path: str | Path) -> str:
+    """The SHA-256 of a weights file, in hexadecimal. Raises WeightsError if it cannot be read."""
+    return _compute_digest(Path(path), "sha256")
 
 
-def _hash(path: Path, method: str) -> str:
+def _compute_digest(path: Path, method: str) -> str:
+    """The digest of a file by "sha256" or "md5", in hexadecimal. Raises WeightsError if it cannot be read."""
     try:
         return hash_file(path, method)
     except OSError as error:
@@ -167,7 +183,7 @@ def _hash(path: Path, method: str) -> str:
 
 
 def save_weights(tensors: Mapping[str, Tensor], path: str | Path) -> None:
-    """Write tensors as safetensors, whole or not at all. Raises WeightsError if the place cannot be written."""
+    """Write tensors by name as safetensors, whole or not at all. Raises WeightsError if `path` cannot be written."""
     from safetensors.torch import save
 
     path = Path(path)
@@ -179,16 +195,17 @@ def save_weights(tensors: Mapping[str, Tensor], path: str | Path) -> None:
 
 
 def read_weights(path: str | Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file, a Keras `.h5` or `.weights.h5`, or a torch state dict (`.pt`, `.pth`).
+    """Read the tensors of a safetensors file, a Keras `.h5` or `.weights.h5`, or a torch state dict (`.pt`, `.pth`).
 
-    Keras's names are "layer/weight", or "layer/0", "layer/1", ... where it gives numbers only, in Keras's order.
-    What a file is shows in its first bytes, not in its name. Nothing is unpickled. Raises WeightsError.
+    Keras's tensors are named "layer/weight", or "layer/0", "layer/1", ... where the file only numbers them, and come in
+    Keras's order. The format is told from the first bytes, not from the name. Nothing is unpickled.
+    Raises WeightsError for a file that cannot be read, is damaged, or has another format.
     """
     path = Path(path)
     try:
         with path.open("rb") as file:
             start = file.read(9)
-        return _reader(start, path)(path)
+        return _choose_reader(start, path)(path)
     except WeightsError:
         raise
     except pickle.UnpicklingError as error:
@@ -199,14 +216,15 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
         raise WeightsError(
             f"cannot read weights from {path}: {error.strerror or 'it is damaged or cut off'}"
         ) from error
-    except Exception as error:  # each reader has its own words for a file that is cut off or changed
+    except Exception as error:  # each library raises errors of its own for a file that is cut off or changed
         raise WeightsError(f"cannot read weights from {path}: it is damaged or cut off") from error
 
 
-def _reader(start: bytes, path: Path) -> Callable[[Path], dict[str, Tensor]]:
+def _choose_reader(start: bytes, path: Path) -> Callable[[Path], dict[str, Tensor]]:
+    """Choose the reader for a file that begins with `start` (9 bytes). Raises WeightsError for another format."""
     if start.startswith(b"\x89HDF\r\n\x1a\n"):
         return _read_keras
-    if start[8:] == b"{":
+    if start[8:] == b"{":  # safetensors: eight bytes for the length of the header, then the header, a JSON object
         return _read_safetensors
     if path.suffix in (".pt", ".pth"):
         return _read_state_dict
@@ -221,15 +239,15 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 def _read_state_dict(path: Path) -> dict[str, Tensor]:
     tensors = torch.load(path, map_location="cpu", weights_only=True)
-    if isinstance(tensors, dict):  # a checkpoint of a training keeps them beside the epoch and the like
-        tensors = next((tensors[each] for each in KEPT_AS if isinstance(tensors.get(each), dict)), tensors)
+    if isinstance(tensors, dict):  # a training checkpoint holds the state dict beside the epoch and the like
+        tensors = next((tensors[each] for each in CHECKPOINT_KEYS if isinstance(tensors.get(each), dict)), tensors)
     if not isinstance(tensors, dict) or not all(isinstance(tensor, Tensor) for tensor in tensors.values()):
         raise WeightsError(f"{path} holds no state dict: expected tensors by name")
     return tensors
 
 
-KEPT_AS = ("state_dict", "model_state_dict", "model")
-"""What trainings call the state dict within their checkpoints."""
+CHECKPOINT_KEYS = ("state_dict", "model_state_dict", "model")
+"""The keys under which training checkpoints hold the state dict."""
 
 
 def _read_keras(path: Path) -> dict[str, Tensor]:
@@ -238,33 +256,40 @@ def _read_keras(path: Path) -> dict[str, Tensor]:
     with h5py.File(path, "r") as file:
         root = file.get("model_weights", file)
         legacy = any(name.startswith("layer_names") for name in root.attrs)
-        found = _legacy(root) if legacy else _numbered(root)
+        found = _iterate_keras2(root) if legacy else _iterate_keras3(root)
         tensors = {name: torch.from_numpy(data[()]) for name, data in found}
     if not tensors:
         raise WeightsError(f"{path} holds no weights of a Keras network")
     return tensors
 
 
-def _legacy(root: Any) -> Iterator[tuple[str, Any]]:
-    """A group per layer; attributes say the order of layers and, in each, of weights."""
-    for layer in _names(root, "layer_names"):
-        for weight in _names(root[layer], "weight_names"):
+def _iterate_keras2(root: Any) -> Iterator[tuple[str, Any]]:
+    """Iterate over the (name, dataset) pairs of Keras 2's layout.
+
+    It has a group per layer; attributes hold the order of the layers and, within each, of its weights.
+    """
+    for layer in _read_name_list(root, "layer_names"):
+        for weight in _read_name_list(root[layer], "weight_names"):
             yield f"{layer}/{weight.removeprefix(layer + '/')}", root[layer][weight]
 
 
-def _names(group: Any, attribute: str) -> list[str]:
-    """A list of names; Keras cuts one that is too long for HDF5 into names0, names1, ..."""
-    pieces = sorted((name for name in group.attrs if name.rstrip("0123456789") == attribute), key=_natural)
-    return [name.decode() if isinstance(name, bytes) else str(name) for piece in pieces for name in group.attrs[piece]]
+def _read_name_list(group: Any, attribute: str) -> list[str]:
+    """Read a list of names from an attribute; Keras splits one too long for HDF5 into names0, names1, ..."""
+    parts = sorted((name for name in group.attrs if name.rstrip("0123456789") == attribute), key=_natural_sort_key)
+    return [name.decode() if isinstance(name, bytes) else str(name) for part in parts for name in group.attrs[part]]
 
 
-def _numbered(root: Any) -> Iterator[tuple[str, Any]]:
-    """Keras 3: "layers/conv2d_7/vars/0"; layers of one kind are numbered in their order, the first has no number."""
+def _iterate_keras3(root: Any) -> Iterator[tuple[str, Any]]:
+    """Iterate over the (name, dataset) pairs of Keras 3's layout, such as "layers/conv2d_7/vars/0".
+
+    Layers of one kind are numbered in their order, the first without a number: a natural sort restores it.
+    """
     found: dict[str, Any] = {}
     root.visititems(lambda name, item: found.update({name: item}) if "/vars/" in name else None)
-    for name in sorted(found, key=_natural):
+    for name in sorted(found, key=_natural_sort_key):
         yield re.sub(r"^(layers|_layer_checkpoint_dependencies)/|(?<=/)vars/", "", name), found[name]
 
 
-def _natural(name: str) -> list[str | int]:
+def _natural_sort_key(name: str) -> list[str | int]:
+    """The key of a natural sort, in which "conv2d_2" comes before "conv2d_10"."""
     return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]

@@ -1,4 +1,5 @@
-"""What a dream excites, as values: `base` has the arithmetic, `parser` reads them from words.
+"""Objectives: what gradient ascent maximizes, as frozen values that can be added and weighted.
 
-`directions`, `guides`, `classes`, `penalties`, `masks` and `batch` are kinds of wishes.
+`base` has the terms of layers and the arithmetic, `parser` reads objectives from words. `directions`, `guides`,
+`classes` and `penalties` have further terms, `masks` an objective for each region, `batch` one for each image.
 """

@@ -1,13 +1,12 @@
-"""What a dream wishes for, as values.
+"""The objective that gradient ascent maximizes: a weighted sum of terms, each a function of one layer's activations.
 
-An `Objective` is a weighted sum of terms. Each term reads one layer and gives one score per image; the sum is always
-climbed, never descended, so a penalty is an objective subtracted. `+`, `-` and `*` return new objectives:
+The score is always maximized, so that a penalty is an objective subtracted. `+`, `-` and `*` return new objectives:
 
-    wish = layer("fire8", power=2) + 0.5 * channel("fire5", 12) - 0.1 * total_variation()
-    score = wish(model(image, wish.layers))
+    wanted = layer("fire8", power=2) + 0.5 * channel("fire5", 12) - 0.1 * total_variation()
+    score = wanted(model(image, wanted.layers))  # (b,)
 
-`str(wish)` puts it in the words that `reverie.objectives.parser` reads. What only a network can say (which channel a
-class is) is left open until `wish.resolved(model)`.
+`str(wanted)` gives the words that `reverie.objectives.parser` reads. What depends on the network, such as the channel
+of a class, is looked up by `wanted.resolved(model)`.
 """
 
 from __future__ import annotations
@@ -25,37 +24,47 @@ from torch import Tensor
 from reverie.errors import ImageTooSmall, SettingsError, WordingError
 from reverie.types import Model, Score
 
-POWERS = range(1, 9)
-PLAIN_NAME = re.compile(r"[A-Za-z_][\w./]*")
-"""A layer's name that the wording reads without quotes."""
+ALLOWED_POWERS = range(1, 9)
+"""The exponents that activations can be raised to."""
+
+UNQUOTED_NAME = re.compile(r"[A-Za-z_][\w./]*")
+"""A layer's name that needs no quotes in words."""
 
 
 @dataclass(frozen=True)
 class Term:
-    """One wish at one layer: how excited each place of its grid is, and what share each place has in the score."""
+    """One summand of an objective: a score per image, computed from the activations of one layer.
+
+    A subclass defines `excitement`, a value for each place of the layer's grid, and the score is the mean over the
+    places; it may override `share`, the weight of each place, or be called for the score itself (`additive` is False).
+    """
 
     layer: str
     additive: ClassVar[bool] = True
-    """Whether the score is the sum of `excitement * share` over the places; else it needs the whole grid at once."""
+    """Whether the score is the sum of `excitement * share` over the places, and so can be computed in tiles."""
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The files that it needs, by the names they were given."""
+        """The files that the term reads, as their paths were given."""
         return ()
 
     def resolved(self, model: Model) -> Objective:
-        """What it comes to for one network: terms that read layers, and nothing else."""
-        return single(self)
+        """The term for one network, as an objective whose terms need nothing but activations.
+
+        A class is replaced by its channel, a guide's file by the features of its picture.
+        """
+        return make_term_objective(self)
 
     def excitement(self, activations: Float[Tensor, "b c h w"]) -> Float[Tensor, "b h w"]:
-        """How much of what is wished for each place has. Reads no place but its own, or its next neighbor."""
+        """The value of each place of the grid; it depends on the activations there and at direct neighbors alone."""
         raise NotImplementedError
 
     def share(self, grid: tuple[int, int]) -> Float[Tensor, "h w"]:
-        """What each place of the whole picture's grid (height, width) counts: the same for all, 1 together."""
-        return torch.full((1, 1), 1 / (grid[0] * grid[1])).expand(grid)
+        """The weight of each place in the score, for the grid (height, width) of the whole image; here 1 / (h * w)."""
+        return torch.full((1, 1), 1 / (grid[0] * grid[1])).expand(grid)  # one number in memory, whatever the grid
 
     def __call__(self, activations: Float[Tensor, "b c h w"]) -> Score:
+        """The score of each image, (b,)."""
         share = self.share((activations.shape[2], activations.shape[3])).to(activations.device)
         return (self.excitement(activations) * share).sum((1, 2))
 
@@ -67,16 +76,17 @@ class LayerTerm(Term):
     power: int = 1
 
     def excitement(self, activations: Float[Tensor, "b c h w"]) -> Float[Tensor, "b h w"]:
-        in_memory_order = activations.permute(0, 2, 3, 1)  # channels last: else the way back reads across it
-        return raised(in_memory_order, self.power).mean(3)
+        # (b, h, w, c), the order in memory: with the channels elsewhere the backward pass would read across it.
+        in_memory_order = activations.permute(0, 2, 3, 1)
+        return raise_to_power(in_memory_order, self.power).mean(3)
 
     def __str__(self) -> str:
-        return quoted(self.layer) + power_word(self.power)
+        return quote_name(self.layer) + format_power(self.power)
 
 
 @dataclass(frozen=True)
 class ChannelTerm(Term):
-    """The mean of one channel: one feature, everywhere."""
+    """The mean of one channel to a power: one feature, everywhere in the image."""
 
     channel: int = 0
     power: int = 1
@@ -84,15 +94,15 @@ class ChannelTerm(Term):
     def excitement(self, activations: Float[Tensor, "b c h w"]) -> Float[Tensor, "b h w"]:
         if not 0 <= self.channel < activations.shape[1]:
             raise WordingError(f"{self}: {self.layer} has the channels 0 to {activations.shape[1] - 1}")
-        return raised(activations[:, self.channel], self.power)
+        return raise_to_power(activations[:, self.channel], self.power)
 
     def __str__(self) -> str:
-        return f"{quoted(self.layer)}:{self.channel}{power_word(self.power)}"
+        return f"{quote_name(self.layer)}:{self.channel}{format_power(self.power)}"
 
 
 @dataclass(frozen=True)
 class NeuronTerm(ChannelTerm):
-    """One channel at one place of the layer's grid (row y, column x), or in its middle."""
+    """One neuron: a channel at one place of the layer's grid (row y, column x), or in its middle."""
 
     place: tuple[int, int] | None = None
 
@@ -108,26 +118,26 @@ class NeuronTerm(ChannelTerm):
 
     def __str__(self) -> str:
         place = "" if self.place is None else f"{self.place[0]},{self.place[1]}"
-        return f"{quoted(self.layer)}:{self.channel}@{place}{power_word(self.power)}"
+        return f"{quote_name(self.layer)}:{self.channel}@{place}{format_power(self.power)}"
 
 
 @runtime_checkable
-class Wish(Protocol):
-    """What the pictures of a batch can be scored by: an `Objective` for all of them, or one for each (`PerImage`).
+class Scorer(Protocol):
+    """A function that scores each image of a batch by its activations: an `Objective`, or one per image (`PerImage`).
 
-    The `Regions` of a picture are none: they share `resolved`, but each has a gradient, and so a score, of its own.
+    `Regions` are no scorer, although they have `resolved`: each region has a gradient, and so a score, of its own.
     """
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """The layers it reads, each once."""
+        """The layers that are read, pseudo-layers included, each once."""
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The files that it needs, each once, by the names they were given."""
+        """The files that are read, each once, as their paths were given."""
 
-    def resolved(self, model: Model) -> Wish:
-        """The same in layers of one network."""
+    def resolved(self, model: Model) -> Scorer:
+        """The same scorer for one network, its classes and guides looked up."""
 
     def __call__(self, activations: Mapping[str, Tensor]) -> Score:
         """One score per image (b,), float32; differentiable."""
@@ -135,40 +145,50 @@ class Wish(Protocol):
 
 @dataclass(frozen=True)
 class Objective:
-    """A weighted sum of terms. Frozen; arithmetic returns new ones."""
+    """A weighted sum of terms: what gradient ascent maximizes.
+
+    Objectives are frozen values. `a + b`, `a - b`, `-a` and `2 * a` return new ones, and score as arithmetic says;
+    `str(a)` is text that `reverie.objective` reads back.
+    """
 
     terms: tuple[tuple[float, Term], ...]
+    """Each term with its weight."""
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """The layers it reads, each once."""
+        """The layers that are read, pseudo-layers included, each once."""
         return tuple(dict.fromkeys(term.layer for _, term in self.terms))
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The files that it needs, each once, by the names they were given."""
+        """The files that are read, each once, as their paths were given."""
         return tuple(dict.fromkeys(file for _, term in self.terms for file in term.files))
 
     def resolved(self, model: Model) -> Objective:
-        """The same wish in layers of one network; raises `UnknownName` for a class or a layer that it does not have."""
+        """The same objective for one network, its classes and guides looked up.
+
+        Raises `UnknownName` for a class that the network does not have, `WordingError` for one that it cannot have,
+        `ImageFileError` and `ImageTooSmall` for a guide that cannot be used.
+        """
         return Objective(
             tuple((weight * own, found) for weight, term in self.terms for own, found in term.resolved(model).terms)
         )
 
     @property
     def objective(self) -> Objective:
-        """Itself: what the wishes of several regions come to as well."""
+        """The objective itself; `Regions` has the same property, the sum of its objectives."""
         return self
 
     def without(self, layer: str) -> Objective:
-        """Without the terms that read a layer."""
+        """The objective without the terms that read a layer; it may have none left."""
         return Objective(tuple((weight, term) for weight, term in self.terms if term.layer != layer))
 
     def __call__(self, activations: Mapping[str, Tensor]) -> Score:
-        """One score per image (b,), float32; differentiable."""
-        read = {name: activations[name].float() for name in self.layers}
-        scores = [weight * term(read[term.layer]) for weight, term in self.terms]
-        return torch.stack(scores).sum(0)
+        """One score per image (b,), float32; differentiable. `activations`: {layer: (b, c, h, w)}."""
+        # In float32 whatever the network's precision: bfloat16 has too few digits for the mean of a whole layer.
+        single_precision = {name: activations[name].float() for name in self.layers}
+        scores = [weight * term(single_precision[term.layer]) for weight, term in self.terms]
+        return torch.stack(scores).sum(0)  # (b,)
 
     def __add__(self, other: Objective) -> Objective:
         if not isinstance(other, Objective):
@@ -193,62 +213,79 @@ class Objective:
 
     def __str__(self) -> str:
         words = "".join(
-            f"{' - ' if weight < 0 else ' + '}{weight_word(abs(weight))}{term}" for weight, term in self.terms
+            f"{' - ' if weight < 0 else ' + '}{format_weight(abs(weight))}{term}" for weight, term in self.terms
         )
         return words.removeprefix(" + ") if not words.startswith(" - ") else "-" + words[3:]
 
 
 def layer(name: str, power: int = 1) -> Objective:
-    """The mean over a layer of its activations to the `power`: 1 as the paper, 2 as Google's notebook."""
-    return single(LayerTerm(name, checked_power(power)))
+    """The mean of a layer's activations to the `power`: 1 as in the paper, 2 as in Google's notebook of 2015.
+
+    `power`: 1 to 8, else `SettingsError`. Whether the layer exists is seen only when a model is given.
+    """
+    return make_term_objective(LayerTerm(name, check_power(power)))
 
 
 def channel(name: str, number: int, power: int = 1) -> Objective:
-    """The mean of channel `number` of a layer."""
-    return single(ChannelTerm(name, checked_place("channel", number), checked_power(power)))
+    """The mean of channel `number` (from 0) of a layer to the `power`: one feature, everywhere in the image.
+
+    Raises `SettingsError` for a negative number, or a power other than 1 to 8.
+    """
+    return make_term_objective(ChannelTerm(name, check_index("channel", number), check_power(power)))
 
 
 def neuron(name: str, number: int, place: tuple[int, int] | None = None, power: int = 1) -> Objective:
-    """Channel `number` of a layer at one place (y, x) of its grid; in the middle unless told."""
-    number = checked_place("channel", number)
+    """One neuron: channel `number` of a layer at the place (y, x) of its grid, in the middle by default.
+
+    The place is in neurons, not in pixels. Raises `SettingsError` as `channel` does; the score raises `ImageTooSmall`
+    where the grid has no such place.
+    """
+    number = check_index("channel", number)
     if place is not None:
-        place = (checked_place("row", place[0]), checked_place("column", place[1]))
-    return single(NeuronTerm(name, number, checked_power(power), place))
+        place = (check_index("row", place[0]), check_index("column", place[1]))
+    return make_term_objective(NeuronTerm(name, number, check_power(power), place))
 
 
-def single(term: Term) -> Objective:
-    """The objective that is one term."""
+def make_term_objective(term: Term) -> Objective:
+    """The objective that consists of one term, with the weight 1."""
     return Objective(((1.0, term),))
 
 
-def raised(activations: Tensor, power: int) -> Tensor:
+def raise_to_power(activations: Tensor, power: int) -> Tensor:
+    """The activations to the power; for the power 1 no copy is made, nor saved for the backward pass."""
     return activations if power == 1 else activations.pow(power)
 
 
-def checked_power(power: Any) -> int:
-    if not isinstance(power, int) or power not in POWERS:
-        raise SettingsError(f"a power of {power!r}; expected a whole number from {POWERS[0]} to {POWERS[-1]}")
+def check_power(power: Any) -> int:
+    """The power; raises `SettingsError` for one that is not allowed."""
+    if not isinstance(power, int) or power not in ALLOWED_POWERS:
+        raise SettingsError(
+            f"a power of {power!r}; expected a whole number from {ALLOWED_POWERS[0]} to {ALLOWED_POWERS[-1]}"
+        )
     return power
 
 
-def checked_place(what: str, number: Any) -> int:
+def check_index(what: str, number: Any) -> int:
+    """The index of a channel, row or column (`what`); raises `SettingsError` for one that is no whole number from 0."""
     if not isinstance(number, int) or number < 0:
         raise SettingsError(f"the {what} {number!r}; expected a whole number from 0 up")
     return number
 
 
-def power_word(power: int) -> str:
+def format_power(power: int) -> str:
+    """A power in words: nothing for 1, "^2" for 2."""
     return "" if power == 1 else f"^{power}"
 
 
-def weight_word(weight: float) -> str:
+def format_weight(weight: float) -> str:
+    """A weight in words: nothing for 1, "2*" for 2.0."""
     return "" if weight == 1 else f"{weight!r}*".replace(".0*", "*")
 
 
-WORDS = ("tv", "l1", "l2", "keep", "class", "logit", "guide", "guide_mean", "diversity", "cos", "dot")
-"""What the wording takes for itself; a layer called so is put in quotes."""
+RESERVED_WORDS = ("tv", "l1", "l2", "keep", "class", "logit", "guide", "guide_mean", "diversity", "cos", "dot")
+"""Names with a meaning of their own in words; a layer called so is put in quotes."""
 
 
-def quoted(name: str) -> str:
-    """A layer's name as the wording reads it: in quotes where it would be taken for a number or a word of its own."""
-    return name if PLAIN_NAME.fullmatch(name) and name not in WORDS else f'"{name}"'
+def quote_name(name: str) -> str:
+    """A layer's name as the parser reads it: in quotes if it is no plain name, or a reserved word."""
+    return name if UNQUOTED_NAME.fullmatch(name) and name not in RESERVED_WORDS else f'"{name}"'

@@ -1,15 +1,15 @@
-"""What a network dreams of unless told."""
+"""The objective used where the user gives none."""
 
 from __future__ import annotations
 
-from reverie.models.catalog import SPECS
-from reverie.models.default_layer import middle_layer
-from reverie.objectives.base import quoted
+from reverie.models.catalog import ENTRIES
+from reverie.models.default_layer import choose_middle_layer
+from reverie.objectives.base import quote_name
 from reverie.types import Model
 
 
 def default_objective(model: Model) -> str:
-    """What a network dreams of unless told: the catalog's word for it, or a block in its middle, squared."""
-    if model.name in SPECS:
-        return SPECS[model.name].objective
-    return f"{quoted(middle_layer(model))}^2"
+    """The default objective of a network, in words: the catalog's, or else the mean square of a block in its middle."""
+    if model.name in ENTRIES:
+        return ENTRIES[model.name].objective
+    return f"{quote_name(choose_middle_layer(model))}^2"

@@ -1,4 +1,4 @@
-"""Wishes for many channels at once: directions of a layer, and the features of guide pictures."""
+"""Objectives for a direction of a layer: a vector over its channels."""
 
 from __future__ import annotations
 
@@ -10,19 +10,17 @@ from jaxtyping import Float
 from torch import Tensor
 
 from reverie.errors import SettingsError, WordingError
-from reverie.objectives.base import ChannelTerm, Objective, Term, single
+from reverie.objectives.base import ChannelTerm, Objective, Term, make_term_objective
 
 
 @dataclass(frozen=True)
 class DirectionTerm(Term):
-    """A direction of a layer: the channels (number, weight) that it is made of; the others weigh nothing.
-
-    Its excitement is the dot product with the activations of a place, which grows with them, or with `cosine` the
-    cosine of the angle to them, which does not.
-    """
+    """The projection of each place's activations on a direction, a sparse vector over the channels."""
 
     parts: tuple[tuple[int, float], ...] = ()
+    """The channels with a weight (number, weight); all others have the weight 0."""
     cosine: bool = False
+    """Whether to score the cosine of the angle to the activations, not the dot product, which grows with them."""
 
     def excitement(self, activations: Float[Tensor, "b c h w"]) -> Float[Tensor, "b h w"]:
         numbers = [number for number, _ in self.parts]
@@ -32,27 +30,37 @@ class DirectionTerm(Term):
         dot: Tensor = torch.einsum("bchw,c->bhw", activations[:, numbers], weights)
         if not self.cosine:
             return dot
-        # Where nothing is excited there is no angle; the small number keeps its slope finite.
-        lengths: Tensor = (activations.square().sum(1) + TINY).sqrt() * weights.norm()
+        # Activations of zero have no angle, and the square root no slope at 0: the small number keeps both finite.
+        lengths: Tensor = (activations.square().sum(1) + MIN_SQUARED_LENGTH).sqrt() * weights.norm()  # (b, h, w)
         return dot / lengths
 
     def __str__(self) -> str:
-        channels = sum((weight * single(ChannelTerm(self.layer, number)) for number, weight in self.parts), NOTHING)
+        channels = sum(
+            (weight * make_term_objective(ChannelTerm(self.layer, number)) for number, weight in self.parts),
+            EMPTY_OBJECTIVE,
+        )
         return f"{'cos' if self.cosine else 'dot'}({channels})"
 
 
-TINY = 1e-6
-NOTHING = Objective(())
+MIN_SQUARED_LENGTH = 1e-6
+"""What is added to the squared length of the activations."""
+
+EMPTY_OBJECTIVE = Objective(())
+"""The objective without terms, to which others are added."""
 
 
 def direction(name: str, vector: Sequence[float] | Tensor, cosine: bool = False) -> Objective:
-    """A direction of a layer, `vector` (c,) one weight for each of its channels: its dot product, or its cosine."""
+    """A direction of a layer: the mean dot product of `vector` with the activations, or with `cosine` the mean cosine.
+
+    `vector` (c,) has one weight for each channel of the layer. Raises `SettingsError` if all are zero; the score raises
+    `WordingError` if the layer has fewer channels.
+    """
     weights = torch.as_tensor(vector).double().tolist()
-    return along(name, [(number, weight) for number, weight in enumerate(weights) if weight], cosine)
+    return make_direction(name, [(number, weight) for number, weight in enumerate(weights) if weight], cosine)
 
 
-def along(name: str, parts: Sequence[tuple[int, float]], cosine: bool) -> Objective:
-    """The direction of some channels (number, weight) of a layer."""
+def make_direction(name: str, parts: Sequence[tuple[int, float]], cosine: bool) -> Objective:
+    """The direction given by some channels (number, weight) of a layer; raises `SettingsError` for none."""
     if not parts:
         raise SettingsError(f"the direction of {name} is zero: give a channel a weight")
-    return single(DirectionTerm(name, tuple(parts), cosine))
+    return make_term_objective(DirectionTerm(name, tuple(parts), cosine))

@@ -1,4 +1,4 @@
-"""Guide pictures: their features, looked for in ours (Google's guided dream)."""
+"""Guided dreams, as in Google's notebook of 2015: the image is given features that a guide picture has."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from torch import Tensor
 
 from reverie.errors import ImageTooSmall, WordingError
 from reverie.image.reading import read_photo
-from reverie.image.resample import at_own_size, within
-from reverie.models.receptive_field import smallest_side
-from reverie.objectives.base import LayerTerm, Objective, Term, quoted, single
+from reverie.image.resample import call_at_accepted_size, limit_longest_side
+from reverie.models.receptive_field import find_smallest_side
+from reverie.objectives.base import LayerTerm, Objective, Term, make_term_objective, quote_name
 from reverie.types import Image, Model
 
 GUIDE_SIDE = 384
-"""The longest side that a guide is looked at with, in pixels: near what networks are trained on, so that it has their
-features; larger ones have only more of its texture."""
+"""The longest side, in pixels, to which a guide is reduced.
 
-MOST_FEATURES = 4096
-"""How many places of a guide are looked for; low layers have more, and neighbors there are alike."""
+It is near the size that networks are trained at, so that its objects are found; a larger one gives more texture only.
+"""
+
+MAX_GUIDE_FEATURES = 4096
+"""The most places of a guide whose features are used; low layers have more, and there neighbors are alike."""
 
 
 @dataclass(frozen=True)
 class GuideTerm(Term):
-    """The features that a guide picture has at a layer, not yet seen by a network.
-
-    `mean`: only which channels the whole guide has more of than of others, instead of the best match for every place.
-    Calmer.
-    """
+    """The features of a guide picture at a layer, not yet computed by a network."""
 
     picture: str = ""
+    """The path of the guide's file."""
     mean: bool = False
+    """Whether to match the guide's mean feature everywhere, which is calmer, not the best match for each place."""
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -42,60 +42,74 @@ class GuideTerm(Term):
 
     def resolved(self, model: Model) -> Objective:
         image = read_photo(self.picture).image
-        return seen_guide(image, self.layer, model, self.mean, str(self))
+        return make_guide_objective(image, self.layer, model, self.mean, str(self))
 
     def __str__(self) -> str:
-        return f'{"guide_mean" if self.mean else "guide"}:"{self.picture}"@{quoted(self.layer)}'
+        return f'{"guide_mean" if self.mean else "guide"}:"{self.picture}"@{quote_name(self.layer)}'
 
 
 def guide(picture: str | Path, layer: str, mean: bool = False) -> Objective:
-    """The features of a guide picture at a layer: for each place the best match by dot product, or their mean."""
+    """The dot product of each place's activations with the guide's feature that matches best, as in Google's notebook.
+
+    `picture`: a file, which is read when the objective is resolved for a model. `mean`: match the mean of the guide's
+    features instead. Raises `WordingError` for a file name that cannot be put in quotes; `Objective.resolved` raises
+    `ImageFileError` and `ImageTooSmall`.
+    """
     if '"' in str(picture):
         raise WordingError(f"the guide {str(picture)!r} has a quotation mark in its name: rename it")
-    return single(GuideTerm(layer, str(picture), mean))
+    return make_term_objective(GuideTerm(layer, str(picture), mean))
 
 
-def seen_guide(image: Image, layer: str, model: Model, mean: bool = False, words: str = "guide") -> Objective:
-    """The same for a picture in memory, seen by a network already."""
-    features = guide_features(image.to(model.device), layer, model, words)
-    return single(MatchTerm(layer, shared(features) if mean else features, words))
+def make_guide_objective(image: Image, layer: str, model: Model, mean: bool = False, words: str = "guide") -> Objective:
+    """The objective of `guide` for an image (1, 3, h, w) in memory and one model, whose features are computed here.
+
+    `words` is what `str` gives for it. Raises `ImageTooSmall`.
+    """
+    features = extract_guide_features(image.to(model.device), layer, model, words)
+    return make_term_objective(MatchTerm(layer, compute_centered_mean(features) if mean else features, words))
 
 
-def shared(features: Float[Tensor, "n c"]) -> Float[Tensor, "1 c"]:
-    """The mean of the features, less what it has of every channel alike.
+def compute_centered_mean(features: Float[Tensor, "n c"]) -> Float[Tensor, "1 c"]:
+    """The mean of the features over the places, minus its own mean over the channels.
 
-    No channel is ever negative, so that most of a mean says only: more of anything. Climbed, that grows the eyes and
-    dogs that excite everything; without it the dot product is the covariance with the guide over the channels.
+    Activations after a ReLU are never negative, so that most of the mean feature asks for more of every channel alike.
+    Maximized, that grows the eyes and dogs that excite all channels. Centered, the dot product is the covariance with
+    the guide over the channels.
     """
     return features.mean(0, keepdim=True) - features.mean()
 
 
-def guide_features(image: Image, layer: str, model: Model, words: str) -> Float[Tensor, "n c"]:
-    """The activations of a guide at the places of a layer. Raises `ImageTooSmall` where it has none."""
-    small = within(image, GUIDE_SIDE)
+def extract_guide_features(image: Image, layer: str, model: Model, words: str) -> Float[Tensor, "n c"]:
+    """The activations of a guide (1, 3, h, w) at `MAX_GUIDE_FEATURES` or fewer places of a layer.
 
-    def looked(picture: Image) -> Tensor:
+    Raises `ImageTooSmall`, beginning with `words`, for a guide too small for the layer.
+    """
+    small = limit_longest_side(image, GUIDE_SIDE)
+
+    def read_layer(picture: Image) -> Tensor:
         with torch.no_grad():
             return model(picture, [layer])[layer].float()
 
     try:
-        activations = at_own_size(looked, small)
+        activations = call_at_accepted_size(read_layer, small)
     except (RuntimeError, ValueError):
         height, width = small.shape[-2:]
-        least = smallest_side(model, [layer])
+        least = find_smallest_side(model, [layer])
         if least is None or min(height, width) >= least:
             raise
         raise ImageTooSmall(
             f"{words} is too small: {width} x {height} pixels, and {layer} of {model.name} needs sides of {least}"
         ) from None
-    features = activations[0].flatten(1).T
-    return features[:: -(-len(features) // MOST_FEATURES)].contiguous()
+    features = activations[0].flatten(1).T  # (h * w, c)
+    return features[:: -(-len(features) // MAX_GUIDE_FEATURES)].contiguous()  # every k-th, k rounded up
 
 
-def guided(objective: Objective, pictures: Sequence[tuple[float, str]], mean: bool = False) -> Objective:
-    """The objective with every layer's wish become one for the guides' features there; all else in it stays.
+def replace_layers_by_guides(
+    objective: Objective, pictures: Sequence[tuple[float, str]], mean: bool = False
+) -> Objective:
+    """The objective with every term of a whole layer replaced by the guides at that layer; other terms stay.
 
-    `pictures`: each guide's weight and file.
+    `pictures`: the weight and the file of each guide. Raises `WordingError` where no term is of a whole layer.
     """
     terms: list[tuple[float, Term]] = []
     for weight, term in objective.terms:
@@ -109,8 +123,8 @@ def guided(objective: Objective, pictures: Sequence[tuple[float, str]], mean: bo
     return Objective(tuple(terms))
 
 
-def moved(objective: Objective, places: Mapping[str, str]) -> Objective:
-    """The objective with its guides read from other places."""
+def relocate_guides(objective: Objective, places: Mapping[str, str]) -> Objective:
+    """The objective with its guides read from other files: `places` maps the paths that were given to those to read."""
     return Objective(
         tuple(
             (
@@ -124,30 +138,32 @@ def moved(objective: Objective, places: Mapping[str, str]) -> Objective:
 
 @dataclass(frozen=True, eq=False)
 class MatchTerm(Term):
-    """For each place, the guide's feature that fits it best: the largest dot product with any of `features` (n, c).
+    """The dot product of each place's activations with the feature of the guide that gives the largest one.
 
-    Google's guided dream (`objective_guide` of the 2015 notebook), averaged over the channels so that it weighs
-    something beside the mean square of the same layer. `words` is what was wished for.
+    Google's `objective_guide` of 2015, but divided by the number of channels, so that it is of the order of the mean
+    square of the same layer, and the two can be added.
     """
 
     features: Float[Tensor, "n c"]
-    words: str
+    wording: str
+    """The term as it was asked for, for `str`."""
 
     def excitement(self, activations: Float[Tensor, "b c h w"]) -> Float[Tensor, "b h w"]:
-        found = self.features[best_matches(activations.detach(), self.features)]
+        # As in the notebook, the choice of the match is not differentiated.
+        found = self.features[find_best_matches(activations.detach(), self.features)]  # (b, h, w, c)
         return (activations * found.permute(0, 3, 1, 2)).mean(1)
 
     def __str__(self) -> str:
-        return self.words
+        return self.wording
 
 
-PRODUCTS = 1 << 22
-"""How many dot products are held at once: 16 MB."""
+MAX_DOT_PRODUCTS = 1 << 22
+"""The most dot products held at once: 16 MB in float32."""
 
 
-def best_matches(activations: Float[Tensor, "b c h w"], features: Float[Tensor, "n c"]) -> Tensor:
-    """For each place the number (b, h, w) of the feature with the largest dot product."""
-    places = activations.permute(0, 2, 3, 1).flatten(0, 2)
-    pieces = torch.split(places, max(1, PRODUCTS // len(features)))
-    best = [(piece @ features.T).argmax(1) for piece in pieces]
+def find_best_matches(activations: Float[Tensor, "b c h w"], features: Float[Tensor, "n c"]) -> Tensor:
+    """The index (b, h, w) of the feature with the largest dot product with the activations of each place."""
+    places = activations.permute(0, 2, 3, 1).flatten(0, 2)  # (b * h * w, c)
+    pieces = torch.split(places, max(1, MAX_DOT_PRODUCTS // len(features)))
+    best = [(piece @ features.T).argmax(1) for piece in pieces]  # each (p, n) -> (p,)
     return torch.cat(best).view(activations.shape[0], *activations.shape[2:])

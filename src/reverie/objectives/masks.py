@@ -1,10 +1,10 @@
-"""A wish for each region of the picture: masks.
+"""An objective for each region of the image, given by masks.
 
-    wishes = masked("fire8^2", sky) + masked("class:jellyfish", sea)
+    regions = masked("fire8^2", sky) + masked("class:jellyfish", sea)
 
-Every region has a gradient of its own, through its own jitter and bands. They meet outside of all that, where the mask
-lies still on the picture: each grad is measured within its mask, so that a small or quiet region dreams as strongly as
-any, and weighs nothing outside of it. What no mask covers stays as it is.
+Every region has a gradient of its own, with its own jitter and Laplacian normalization. The masks are applied outside
+of those, where the image does not move under them. Each grad is normalized by its strength inside the mask, so that
+small and calm regions dream as strongly as others, and is zero outside. What no mask covers stays as it is.
 """
 
 from __future__ import annotations
@@ -26,24 +26,25 @@ from reverie.types import Image, Model
 log = logging.getLogger("reverie")
 
 Mask: TypeAlias = Float[Tensor, "1 1 h w"]
-"""How much each place of a picture belongs to a region, 0..1; of any size."""
+"""How much each pixel belongs to a region, 0..1; of any size, it is resized to the image."""
 
-LUMA = (0.2126, 0.7152, 0.0722)  # of sRGB, Rec. 709
+LUMA_WEIGHTS = (0.2126, 0.7152, 0.0722)
+"""The weights of red, green and blue in the luma of sRGB (Rec. 709)."""
 
 
 @dataclass(frozen=True, eq=False)
 class Regions:
-    """What to dream of, region by region; `+` puts regions together."""
+    """Objectives, each with the mask of its region; `+` joins the regions of two."""
 
     regions: tuple[tuple[Objective, Mask], ...]
 
     @property
     def objective(self) -> Objective:
-        """All their wishes as one, for the whole picture: what a dream of regions is scored by."""
+        """The sum of all objectives, without masks: the score reported for the whole image."""
         return Objective(tuple(term for objective, _ in self.regions for term in objective.terms))
 
     def resolved(self, model: Model) -> Regions:
-        """The same in layers of one network."""
+        """The same for one network, classes and guides looked up; raises what `Objective.resolved` raises."""
         return Regions(tuple((objective.resolved(model), mask) for objective, mask in self.regions))
 
     def __add__(self, other: Regions) -> Regions:
@@ -51,8 +52,12 @@ class Regions:
 
 
 def masked(objective: Objective | str, mask: Tensor) -> Regions:
-    """The wish for a region alone. `mask`: 0..1, (h, w) or with leading ones, of any size; raises `SettingsError`."""
-    wish = objective_in_words(objective) if isinstance(objective, str) else objective
+    """An objective for one region of the image; `+` joins it with those for other regions.
+
+    `mask`: (h, w) or (1, 1, h, w), of any size, 0 outside of the region to 1 inside. Raises `SettingsError` for a mask
+    of another shape, with other values, or without a region, and `WordingError` for words that cannot be parsed.
+    """
+    parsed = objective_in_words(objective) if isinstance(objective, str) else objective
     if mask.ndim < 2 or mask.numel() != mask.shape[-1] * mask.shape[-2] or not mask.numel():
         raise SettingsError(f"a mask of the shape {tuple(mask.shape)}; expected (height, width)")
     weights = mask.detach().float().reshape(1, 1, *mask.shape[-2:])
@@ -60,24 +65,27 @@ def masked(objective: Objective | str, mask: Tensor) -> Regions:
         raise SettingsError("a mask with values outside of 0..1")
     if float(weights.max()) == 0:
         raise SettingsError("the mask is empty: it is black everywhere")
-    return Regions(((wish, weights),))
+    return Regions(((parsed, weights),))
 
 
-def mask_of(photo: Photo) -> Mask:
-    """A picture as a mask: what is opaque, or in a picture without anything clear, what is light."""
+def extract_mask(photo: Photo) -> Mask:
+    """The mask in a picture: its alpha channel, or if all of it is opaque, its brightness."""
     if photo.alpha is not None and float(photo.alpha.min()) < 1:
         return photo.alpha
-    return light(photo.image)
+    return compute_luma(photo.image)
 
 
-def light(image: Image) -> Float[Tensor, "b 1 h w"]:
-    """How light each place of an image is, 0..1."""
-    weights = torch.tensor(LUMA).view(1, 3, 1, 1)
+def compute_luma(image: Image) -> Float[Tensor, "b 1 h w"]:
+    """The luma of each pixel, 0..1."""
+    weights = torch.tensor(LUMA_WEIGHTS).view(1, 3, 1, 1)
     return (image * weights).sum(1, keepdim=True).clamp(0, 1)
 
 
-def check_shape(mask: tuple[int, int], size: tuple[int, int]) -> None:
-    """A word to the log where a mask (height, width) is not of the picture's shape, and so is stretched."""
+def warn_if_stretched(mask: tuple[int, int], size: tuple[int, int]) -> None:
+    """Logs a warning if a mask (height, width) has another aspect ratio than the picture, `size` (height, width).
+
+    Up to 2 % are taken for the rounding of a resized picture.
+    """
     (height, width), (own_height, own_width) = size, mask
     if abs(own_width * height / (own_height * width) - 1) > 0.02:
         log.warning(

@@ -1,4 +1,4 @@
-"""Wishes about nearness and distance: to the photograph, to plain gray, of the pictures of a batch to each other."""
+"""Penalties on the pixels: distance to the photograph, contrast, total variation."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from jaxtyping import Float
 from torch import Tensor
 
 from reverie.errors import SettingsError
-from reverie.objectives.base import Objective, Term, single
-from reverie.types import CHANGE, IMAGE
+from reverie.objectives.base import Objective, Term, make_term_objective
+from reverie.types import CHANGE_LAYER, IMAGE_LAYER
 
 
 @dataclass(frozen=True)
 class KeepTerm(Term):
-    """How near the picture is to the photograph: minus the mean square of what they differ by, in shades of 0..255."""
+    """Minus the mean squared difference between image and photograph, in shades of 0..255."""
 
-    layer: str = CHANGE
+    layer: str = CHANGE_LAYER
 
     def excitement(self, activations: Float[Tensor, "b c h w"]) -> Float[Tensor, "b h w"]:
         return -(255 * activations).square().mean(1)
@@ -28,9 +28,9 @@ class KeepTerm(Term):
 
 @dataclass(frozen=True)
 class ContrastTerm(Term):
-    """How far the pixels are from middle gray: the mean of their distance or of its square, in shades of 0..255."""
+    """The mean distance of the pixels from middle gray, or of its square, in shades of 0..255."""
 
-    layer: str = IMAGE
+    layer: str = IMAGE_LAYER
     power: int = 2
 
     def excitement(self, activations: Float[Tensor, "b c h w"]) -> Float[Tensor, "b h w"]:
@@ -41,32 +41,40 @@ class ContrastTerm(Term):
 
 
 def keep() -> Objective:
-    """Nearness to the photograph. Add it: `layer("fire8", 2) + 0.2 * keep()`; how `kept` weighs it is said there."""
-    return single(KeepTerm())
+    """Nearness to the photograph: minus the mean squared difference. Add it: `layer("fire8", 2) + 0.2 * keep()`.
+
+    Its gradient is not that of the sum: the wrapper `kept` adds it to the normalized grad of the other terms, so that
+    a weight means the same for all layers and networks.
+    """
+    return make_term_objective(KeepTerm())
 
 
-def weight_of_keep(objective: Objective) -> float:
-    """The weight that nearness to the photograph has in a wish."""
+def sum_keep_weights(objective: Objective) -> float:
+    """The weight of `keep` in an objective, 0 if it is not in it."""
     return sum(weight for weight, term in objective.terms if isinstance(term, KeepTerm))
 
 
 def contrast(power: int = 2) -> Objective:
-    """The mean distance of the pixels from middle gray, to the power 1 or 2 (the L1 and L2 penalties). Subtract it."""
+    """The mean distance of the pixels from middle gray to the power 1 or 2, in shades of 0..255. Subtract it.
+
+    These are the L1 and L2 penalties, `l1` and `l2` in words. Raises `SettingsError` for another power.
+    """
     if power not in (1, 2):
         raise SettingsError(f"a contrast to the power {power!r}; expected 1 or 2")
-    return single(ContrastTerm(power=power))
+    return make_term_objective(ContrastTerm(power=power))
 
 
 @dataclass(frozen=True)
 class TotalVariationTerm(Term):
-    """How rough the picture is: what neighboring pixels differ by, in shades of 0..255, summed over the colors.
+    """Anisotropic total variation: absolute differences between neighboring pixels, summed over the colors.
 
-    In shades, as the 2015 tools count, so that `0.1*tv` weighs something beside the square of a deep layer.
+    In shades of 0..255, as in the tools of 2015, so that `0.1*tv` is of the order of the mean square of a deep layer.
     """
 
-    layer: str = IMAGE
+    layer: str = IMAGE_LAYER
 
     def excitement(self, activations: Float[Tensor, "b c h w"]) -> Float[Tensor, "b h w"]:
+        # Padded with zeros: the last row and column have no neighbor, and the grid keeps the image's size.
         down = torch.nn.functional.pad(activations.diff(dim=2), (0, 0, 0, 1))
         right = torch.nn.functional.pad(activations.diff(dim=3), (0, 1))
         return 255 * (down.abs() + right.abs()).sum(1)
@@ -76,5 +84,5 @@ class TotalVariationTerm(Term):
 
 
 def total_variation() -> Objective:
-    """Roughness: the mean absolute difference of neighboring pixels, in shades of 0..255. Subtract it."""
-    return single(TotalVariationTerm())
+    """Total variation: the mean absolute difference between neighboring pixels, in shades of 0..255. Subtract it."""
+    return make_term_objective(TotalVariationTerm())

@@ -1,4 +1,4 @@
-"""What a recipe names, found again: its photograph, guides, masks and network."""
+"""What a recipe names, found again and checked: its photograph, guides and masks."""
 
 from __future__ import annotations
 
@@ -6,91 +6,53 @@ from collections.abc import Callable
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from reverie.errors import ImageFileError, RecipeError, SettingsError
 from reverie.image.reading import Photo, PhotoFile, read_header, read_photo
-from reverie.models.load import load_model
 from reverie.objectives.base import Objective
-from reverie.objectives.guides import moved
-from reverie.objectives.masks import Regions, mask_of, masked
-from reverie.objectives.parser import objective as objective_in_words
-from reverie.recipe.recipe import Recipe, RegionWish
+from reverie.objectives.guides import relocate_guides
+from reverie.objectives.masks import Regions, extract_mask, masked
+from reverie.objectives.parser import objective as parse_objective
+from reverie.recipe.recipe import Recipe, RegionWish, as_text
 from reverie.types import Model
 
 EXAMPLE = "example:astronaut"
 """The input's name where it is the photograph that comes with the package."""
 
+ELSEWHERE = ", or say where it is with --input"
 
-def wish_of(recipe: Recipe) -> Objective | Regions:
-    """What a recipe dreams of, its guides and masks found unchanged; raises `RecipeError` where they are not."""
-    check_guides(recipe)
-    return regions_of(recipe) if recipe.masks else objective_in_words(recipe.objective)
+AnyPhoto = TypeVar("AnyPhoto", Photo, PhotoFile)
 
 
-def regions_of(recipe: Recipe) -> Regions:
-    """The regions of a recipe, their masks read; none where it has no masks."""
-    return Regions(tuple(region for each in recipe.masks for region in region_of(each).regions))
+def input_path(name: str) -> Path:
+    """Where an input is; the name of the bundled example stands for the file within the package."""
+    if name == EXAMPLE:
+        return Path(str(resources.files("reverie").joinpath("data", "astronaut.jpg")))
+    return Path(name)
 
 
-def check_guides(recipe: Recipe) -> None:
-    """Raises `RecipeError` where a guide of a recipe is gone or another."""
-    for name, digest in recipe.guides.items():
-        unchanged("guide", name, Path(name), digest, "", read_photo)
-
-
-def region_of(wish: RegionWish) -> Regions:
-    """A mask, read, and the objective there."""
-    try:
-        photo = unchanged("mask", wish.file, Path(wish.file), wish.sha256, "", read_photo)
-        return masked(wish.objective, mask_of(photo))
-    except SettingsError as error:
-        raise ImageFileError(f"{wish.file}: {error}") from None
-
-
-def located(recipe: Recipe, beside: Path) -> Recipe:
-    """The recipe with its guides and masks where they are now: where they were, or beside the picture that holds it."""
-    places = {
-        name: str(found(name, beside) or name) for name in [*recipe.guides, *(each.file for each in recipe.masks)]
-    }
-
-    def in_place(words: str) -> str:
-        return str(moved(objective_in_words(words), places)) if words and recipe.guides else words
-
-    return replace(
-        recipe,
-        objective=in_place(recipe.objective),
-        guides={places[name]: digest for name, digest in recipe.guides.items()},
-        masks=tuple(replace(each, file=places[each.file], objective=in_place(each.objective)) for each in recipe.masks),
-    )
-
-
-def photo_of(recipe: Recipe, beside: Path | None = None) -> Photo:
-    """The recipe's input: where it was, or beside the picture that holds the recipe. Its digest is checked."""
-    return unchanged("input", recipe.input, found(recipe.input, beside), recipe.input_sha256, ELSEWHERE, read_photo)
-
-
-def header_of(recipe: Recipe, beside: Path | None = None) -> PhotoFile:
-    """The same of an input that does not fit into memory: what its file says, no pixels."""
-    return unchanged("input", recipe.input, found(recipe.input, beside), recipe.input_sha256, ELSEWHERE, read_header)
-
-
-def found(name: str, beside: Path | None = None) -> Path | None:
-    """Where a file of a recipe is now, None if it is gone."""
-    places = [path_of(name)]
+def find_file(name: str, beside: Path | None = None) -> Path | None:
+    """Where a file of a recipe is now: where it was, or beside the picture that holds it. None if it is gone."""
+    places = [input_path(name)]
     if beside is not None:
         places += [beside.parent / name, beside.parent / Path(name).name]
     return next((place for place in places if place.is_file()), None)
 
 
-ELSEWHERE = ", or say where it is with --input"
+def open_input(recipe: Recipe, read: Callable[[Path], AnyPhoto], beside: Path | None = None) -> AnyPhoto:
+    """The recipe's photograph, by `read_photo` or `read_header`; raises `RecipeError` where it is gone or another."""
+    path = find_file(recipe.input, beside)
+    if not recipe.input_sha256:  # not yet written down: a missing file is told as any other
+        return read(path or input_path(recipe.input))
+    return read_unchanged("input", path, (recipe.input, recipe.input_sha256), read, ELSEWHERE)
 
 
-Read = TypeVar("Read", Photo, PhotoFile)
-
-
-def unchanged(what: str, name: str, path: Path | None, digest: str, or_else: str, read: Callable[[Path], Read]) -> Read:
-    """The picture at a path, of that digest; raises `RecipeError` where it is gone or another."""
+def read_unchanged(
+    what: str, path: Path | None, known: tuple[str, str], read: Callable[[Path], AnyPhoto], or_else: str = ""
+) -> AnyPhoto:
+    """The picture at a path, whose (name, SHA-256) are known; raises `RecipeError` where it is gone or another."""
+    name, digest = known
     if path is None or not path.is_file():
         raise RecipeError(f"the {what} {name} is gone: put it back{or_else}")
     photo = read(path)
@@ -102,21 +64,62 @@ def unchanged(what: str, name: str, path: Path | None, digest: str, or_else: str
     return photo
 
 
-def model_of(recipe: Recipe) -> Model:
-    """The recipe's network, its weights those of the recipe."""
-    how: dict[str, Any] = {"weights": recipe.weights, "engine": recipe.engine, "precision": recipe.precision}
-    return same_weights(load_model(recipe.model, seed=recipe.settings.seed, **how), recipe.model_sha256)
+def relocate_files(recipe: Recipe, beside: Path) -> Recipe:
+    """The recipe with its guides and masks where they are now: where they were, or beside the picture that holds it."""
+    places = {name: str(find_file(name, beside) or name) for name in recipe.files}
+
+    def in_place(words: str) -> str:
+        return str(relocate_guides(parse_objective(words), places)) if words and recipe.guides else words
+
+    return replace(
+        recipe,
+        objective=in_place(recipe.objective),
+        guides={places[name]: digest for name, digest in recipe.guides.items()},
+        masks=tuple(replace(each, file=places[each.file], objective=in_place(each.objective)) for each in recipe.masks),
+    )
 
 
-def same_weights(model: Model, digest: str) -> Model:
-    """The model; raises `RecipeError` where its weights are not those of a recipe."""
-    if model.digest != digest:
+def fill_digests(recipe: Recipe) -> Recipe:
+    """The recipe with the SHA-256 of every guide and mask whose it does not say yet."""
+    guides = {as_text(name): digest or read_photo(name).digest for name, digest in recipe.guides.items()}
+    masks = tuple(
+        replace(each, file=as_text(each.file), sha256=each.sha256 or read_header(each.file).digest)
+        for each in recipe.masks
+    )
+    return replace(recipe, guides=guides, masks=masks)
+
+
+def check_guides(recipe: Recipe) -> None:
+    """Raises `RecipeError` where a guide of a recipe is gone or another."""
+    for name, digest in recipe.guides.items():
+        read_unchanged("guide", Path(name), (name, digest), read_photo)
+
+
+def read_wish(recipe: Recipe) -> Objective | Regions:
+    """What a recipe dreams of, its guides and masks found unchanged; raises `RecipeError` where they are not."""
+    check_guides(recipe)
+    if not recipe.masks:
+        return parse_objective(recipe.objective)
+    return Regions(tuple(region for each in recipe.masks for region in read_region(each).regions))
+
+
+def read_region(wish: RegionWish) -> Regions:
+    """A mask, read, and the objective there."""
+    mask = extract_mask(read_unchanged("mask", Path(wish.file), (wish.file, wish.sha256), read_photo))
+    try:
+        return masked(wish.objective, mask)
+    except SettingsError as error:
+        raise ImageFileError(f"{wish.file}: {error}") from None
+
+
+def whole_objective(recipe: Recipe) -> Objective:
+    """All that a recipe wishes for anywhere, as one: what the memory must hold, and what its score adds up."""
+    words = [each.objective for each in recipe.masks] or [recipe.objective]
+    return Objective(tuple(term for each in words for term in parse_objective(each).terms))
+
+
+def check_weights(model: Model, digest: str) -> Model:
+    """The model; raises `RecipeError` where its weights are not those of a recipe. An empty digest takes any."""
+    if digest and model.digest != digest:
         raise RecipeError(f"the weights of {model.name} are not those of the recipe (sha256 {digest[:12]}...)")
     return model
-
-
-def path_of(name: str) -> Path:
-    """Where an input is; the name of the bundled example stands for the file within the package."""
-    if name == EXAMPLE:
-        return Path(str(resources.files("reverie").joinpath("data", "astronaut.jpg")))
-    return Path(name)

@@ -1,10 +1,10 @@
-"""Known ways to dream, as data: what the field's own programs do, in the units of `Settings`.
+"""The settings of well-known DeepDream programs, as data in the units of `Settings`.
 
-Step sizes are on our scale of 0..1: Google's 1.5 of 255 shades, and 0.01 of the tutorials' -1..1, halved. All of them
-keep the photograph's own detail from octave to octave as Google's notebook does; the TensorFlow tutorial loses it.
+Step sizes are converted to pixels of 0..1: Google's is 1.5 of 255, the tutorials' 0.01 of a range of 2 is halved. All
+presets carry the detail from octave to octave as Google's notebook does, although the TensorFlow tutorial loses it.
 
-Where a program wishes for layers of a network that few have here, the bundled one is given its nearest: the same
-depth by receptive field, looked at. Numbers alike otherwise; what has no counterpart in `Settings` is said in its note.
+Where a program reads layers of a network that must be downloaded, the preset also names layers of the bundled network:
+those with the nearest receptive field, compared by eye. What has no counterpart in `Settings` is said in its note.
 """
 
 from __future__ import annotations
@@ -15,29 +15,34 @@ from typing import Any
 
 from reverie.errors import SettingsError, UnknownName
 
-PLAIN = {"color_correlation": 0.0, "laplacian_levels": 0}
+PLAIN_STYLE = {"color_correlation": 0.0, "laplacian_levels": 0}
+"""Neither color correlation nor Laplacian normalization: most programs have none."""
 
 
 @dataclass(frozen=True)
 class Preset:
-    """Settings by name, and what each network it is for should dream of. No objectives: any network's own.
-
-    `note`: where its numbers and layers come from, as far as `about` does not say it.
-    """
+    """Settings under a name, and the objectives of the networks that they are meant for."""
 
     name: str
     about: str
+    """One line for a user."""
     settings: Mapping[str, Any] = field(default_factory=dict)
+    """The fields of `Settings` that differ from the defaults."""
     objectives: Mapping[str, str] = field(default_factory=dict)
+    """The objective in words for each network, the original program's first; empty: for any network its default."""
     note: str = ""
+    """Where the numbers and layers come from, as far as `about` does not say it."""
 
     def objective(self, model: str) -> str | None:
-        """What this network should dream of; None: its own wish. `SettingsError` if the preset names other layers."""
+        """The objective of the preset for a network, in words; None: the network's default.
+
+        Raises `SettingsError` if the preset has objectives, but none for this network.
+        """
         if not self.objectives or model in self.objectives:
             return self.objectives.get(model)
-        needed, wish = next(iter(self.objectives.items()))
+        needed, objective = next(iter(self.objectives.items()))
         raise SettingsError(
-            f"the preset {self.name} wishes for {wish}, layers of {needed}: "
+            f"the preset {self.name} wishes for {objective}, layers of {needed}: "
             f"add --model {needed}, or say what {model} shall dream of with --objective"
         )
 
@@ -60,7 +65,7 @@ PRESETS = {
         Preset(
             "paper",
             "InceptionV3's mixed3 + mixed5, 400 steps at each of five sizes",
-            {"octaves": 5, "larger_octaves": 2, "steps": 400, "step_size": 0.005, "jitter": 512, **PLAIN},
+            {"octaves": 5, "larger_octaves": 2, "steps": 400, "step_size": 0.005, "jitter": 512, **PLAIN_STYLE},
             {"inception_v3": "mixed3 + mixed5"},
         ),
         Preset(
@@ -72,7 +77,7 @@ PRESETS = {
                 "steps": 10,
                 "step_size": 1.5 / 255,
                 "normalization": "mean-abs",
-                **PLAIN,
+                **PLAIN_STYLE,
             },
             {"torchvision:googlenet": "inception4c^2", "squeezenet": "fire8^2"},
             "The notebook's own layer, and the one of the bundled network that looks most like it.",
@@ -80,7 +85,7 @@ PRESETS = {
         Preset(
             "tf-tutorial",
             "TensorFlow's tutorial: five octaves about the picture's size, 100 steps",
-            {"octaves": 5, "larger_octaves": 2, "steps": 100, "step_size": 0.005, "jitter": 512, **PLAIN},
+            {"octaves": 5, "larger_octaves": 2, "steps": 100, "step_size": 0.005, "jitter": 512, **PLAIN_STYLE},
             {"inception_v3": "mixed3 + mixed5", "squeezenet": "fire6 + fire8"},
         ),
         Preset(
@@ -94,7 +99,7 @@ PRESETS = {
                 "jitter": 0,
                 "normalization": "mean-abs",
                 "max_score": 15.0,
-                **PLAIN,
+                **PLAIN_STYLE,
             },
             {
                 "inception_v3": "mixed4^2 + 1.5*mixed5^2 + 2*mixed6^2 + 2.5*mixed7^2",
@@ -113,7 +118,7 @@ PRESETS = {
                 "step_size": 1.5 / 255,
                 "jitter": 512,
                 "normalization": "mean-abs",
-                **PLAIN,
+                **PLAIN_STYLE,
             },
             {"torchvision:googlenet": "inception4d.branch2.0.bn:139", "squeezenet": "fire8:200"},
             "Its tiles are rolled by up to their own side, 512 pixels. Channel 139 of mixed4d_3x3_bottleneck_pre_relu "
@@ -146,7 +151,7 @@ PRESETS = {
                 "steps": 10,
                 "step_size": 0.09 * 0.225,
                 "smoothing": 1.0,
-                **PLAIN,
+                **PLAIN_STYLE,
             },
             {"torchvision:vgg16": "features.22^2", "squeezenet": "fire5^2"},
             "Its step is 0.09 of colors divided by ImageNet's deviation, about 0.225. It adds three blurs, of half, "
@@ -161,7 +166,7 @@ PRESETS = {
                 "steps": 50,
                 "step_size": 1.5 / 255,
                 "normalization": "mean-abs",
-                **PLAIN,
+                **PLAIN_STYLE,
             },
             {"torchvision:googlenet": "inception4d.branch2.0", "squeezenet": "fire7"},
             "Adam moves every pixel by about its rate, 1.5 of 255: the mean absolute value comes nearest. It goes up "
@@ -175,7 +180,7 @@ PRESETS = {
                 "steps": 10,
                 "step_size": 1 / 255,
                 "normalization": "mean-abs",
-                **PLAIN,
+                **PLAIN_STYLE,
             },
             {"torchvision:googlenet": "inception3b^2 + inception4c^2", "squeezenet": "0.1*fire4^2 + fire8^2"},
             "Its smallest octave is of 128 pixels; ours, unless their number is told, of about 150. The layers and "
@@ -191,7 +196,7 @@ PRESETS = {
                 "step_size": 3 / 255,
                 "jitter": 400,
                 "smoothing": 1.0,
-                **PLAIN,
+                **PLAIN_STYLE,
             },
             {"torchvision:googlenet": "inception4a^2", "squeezenet": "fire6^2"},
             "Its tiles lie elsewhere in each step, and are of 400 pixels a side. Three blurs are added, of half, once "
@@ -206,7 +211,7 @@ PRESETS = {
                 "steps": 16,
                 "step_size": 1.5 / 255,
                 "normalization": "mean-abs",
-                **PLAIN,
+                **PLAIN_STYLE,
             },
             {"torchvision:googlenet": "inception4d.branch4.0^2", "squeezenet": "fire8^2"},
         ),
@@ -214,8 +219,8 @@ PRESETS = {
 }
 
 
-def preset_of(name: str) -> Preset:
-    """The preset of a name; raises `UnknownName` with the nearest ones."""
+def find_preset(name: str) -> Preset:
+    """The preset with a name; raises `UnknownName` that suggests similar names."""
     if name not in PRESETS:
         raise UnknownName("preset", name, PRESETS)
     return PRESETS[name]

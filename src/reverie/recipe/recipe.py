@@ -1,25 +1,28 @@
-"""A whole run as a value: what is needed to dream the same picture again, pixel for pixel.
+"""A whole run as a value: what is needed to make the same picture again, pixel for pixel.
 
 It is written into every picture as a TOML text and read back by `reverie run`.
 """
 
 from __future__ import annotations
 
+import shlex
 import tomllib
-from collections.abc import Sequence
-from dataclasses import MISSING, asdict, dataclass, field, fields, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
+import msgspec
 import tomli_w
 
-from reverie.errors import RecipeError, ReverieError, nearest
-from reverie.image.embedding import read_recipe
-from reverie.image.panorama import settled
-from reverie.image.reading import Photo, PhotoFile, read_header, read_photo
+from reverie.errors import RecipeError, ReverieError, suggest_names
+from reverie.image.embedding import read_recipe_text
+from reverie.image.reading import Photo, PhotoFile
+from reverie.models.catalog import DEFAULT_MODEL
+from reverie.models.spec import ModelSpec
 from reverie.objectives.base import Objective
-from reverie.recipe.versions import implied_settings, own_version, settings_to_write
-from reverie.settings import Settings
+from reverie.recipe.versions import drop_implied_settings, implied_settings, installed_version
+from reverie.settings import Settings, VisualSettings
 from reverie.types import Model
 
 UNREADABLE = "the recipe cannot be read"
@@ -27,7 +30,10 @@ UNREADABLE = "the recipe cannot be read"
 
 @dataclass(frozen=True)
 class RegionWish:
-    """What to dream of where a mask is: a picture whose opaque, or light, places are the region."""
+    """What to dream of where a mask is: a picture whose opaque, or light, places are the region.
+
+    An empty `sha256` is filled in when the mask is read.
+    """
 
     file: str
     sha256: str
@@ -36,19 +42,25 @@ class RegionWish:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything a dream is made of. The digests are SHA-256 in hexadecimal."""
+    """Everything a dream is made of. The digests are SHA-256 in hexadecimal.
+
+    What is left empty (digests, the objective, the precision) is decided when a run is prepared, and written down in
+    that run's own recipe. A recipe that is read from a file says all of it.
+    """
 
     input: str
-    input_sha256: str
-    model: str
-    model_sha256: str
-    objective: str
-    precision: str
-    engine: str = "torch"
+    """The photograph's file, or "example:astronaut" for the one within the package."""
+    input_sha256: str = ""
+    model: str = DEFAULT_MODEL
+    model_sha256: str = ""
+    objective: str = ""
+    """In words, such as "fire8^2 - 0.1*tv". Empty where masks have each their own; else the network's default."""
+    precision: str = ModelSpec.precision
+    engine: str = ModelSpec.engine
     weights: str | None = None
     """The file of the weights, or "random"; None for the network's own."""
     settings: Settings = field(default_factory=Settings)
-    version: str = field(default_factory=own_version)
+    version: str = field(default_factory=installed_version)
     tile: int | None = None
     """The side of the windows it was computed in, in pixels; unset: all at once."""
     block: int | None = None
@@ -60,100 +72,186 @@ class Recipe:
     masks: tuple[RegionWish, ...] = ()
     """A wish for each region; `objective` is empty then."""
 
-    @classmethod
-    def of(
-        cls,
-        photo: Photo | PhotoFile,
-        name: str,
-        model: Model,
-        wish: Objective | Sequence[tuple[str, Objective]],
-        settings: Settings,
-    ) -> Recipe:
-        """The recipe of what is about to be dreamed; `name` is what the photo was called.
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The names of the files that it reads beside the photograph: guides and masks."""
+        return (*self.guides, *(each.file for each in self.masks))
 
-        `wish`: an objective, or for each mask its file and the objective there.
+    @property
+    def wishes(self) -> str | dict[str, str]:
+        """What it dreams of, in words: of the whole picture, or mask by mask."""
+        return self.objective or {each.file: each.objective for each in self.masks}
+
+    def model_spec(self, device: str = ModelSpec.device) -> ModelSpec:
+        """Its network, to be run on a device: where a dream is computed is no part of what it is."""
+        return ModelSpec(self.model, self.weights, self.engine, device, self.precision)
+
+    @classmethod
+    def of(cls, photo: Photo | PhotoFile, name: str, model: Model, wish: Objective, settings: Settings) -> Recipe:
+        """The recipe of what is about to be dreamed of an open photograph, which was called `name`.
+
+        The digests of guides, and whether it is a panorama, are filled in when a run is prepared.
         """
-        regions = [] if isinstance(wish, Objective) else wish
-        objectives = [wish] if isinstance(wish, Objective) else [objective for _, objective in regions]
-        words = "" if regions else str(wish)
-        recipe = cls(plain(name), photo.digest, model.name, model.digest, words, model.precision)
-        masks = [RegionWish(plain(file), read_header(file).digest, str(objective)) for file, objective in regions]
-        guides = {file: read_photo(file).digest for objective in objectives for file in objective.files}
-        return replace(recipe, guides=guides, masks=tuple(masks), settings=settled(settings, photo))
+        return cls(
+            as_text(name),
+            photo.digest,
+            model.name,
+            model.digest,
+            str(wish),
+            model.precision,
+            settings=settings,
+            guides=dict.fromkeys(wish.files, ""),
+        )
 
     def to_toml(self) -> str:
         """The recipe as text."""
         values = {each.name: getattr(self, each.name) for each in fields(self)}
-        settings = settings_to_write(self.settings, self.version)
+        settings = drop_implied_settings(self.settings, self.version)
         values |= {"masks": [asdict(each) for each in self.masks], "settings": settings}
         return tomli_w.dumps({name: value for name, value in values.items() if value not in (None, {}, [])})
 
     @classmethod
     def from_toml(cls, text: str) -> Recipe:
-        """The recipe that a text says; raises `RecipeError` where it says none."""
-        try:
-            table = tomllib.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise RecipeError(f"{UNREADABLE}: {error}") from None
-        if "visualize" in table:
-            raise RecipeError("it began as noise, not as a photo; make it again with `reverie run`")
-        return cls(**checked(table))
+        """The recipe that a text says; raises `RecipeError` where it says none, or a visualization's."""
+        return require_kind(Recipe, parse_recipe(text))
 
     @classmethod
     def from_file(cls, path: str | Path) -> Recipe:
         """The recipe within a picture, or in a TOML file."""
-        return cls.from_toml(text_of(path))
+        return cls.from_toml(read_text(path))
 
 
-def text_of(path: str | Path) -> str:
+@dataclass(frozen=True)
+class VisualRecipe:
+    """Everything that a picture from noise is made of: `visualize` is what it shows, an objective in words."""
+
+    visualize: str
+    model: str = DEFAULT_MODEL
+    model_sha256: str = ""
+    precision: str = ModelSpec.precision
+    engine: str = ModelSpec.engine
+    weights: str | None = None
+    settings: VisualSettings = field(default_factory=VisualSettings)
+    version: str = field(default_factory=installed_version)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """It reads no file that it names: what a guide shows is part of the objective's words."""
+        return ()
+
+    @property
+    def wishes(self) -> str:
+        """What it shows, in words."""
+        return self.visualize
+
+    def model_spec(self, device: str = ModelSpec.device) -> ModelSpec:
+        """Its network, to be run on a device."""
+        return ModelSpec(self.model, self.weights, self.engine, device, self.precision)
+
+    @property
+    def command(self) -> str:
+        """The command line that shows the same. Settings that are as they are unless told are left out."""
+        usual = VisualSettings().as_dict() | {"model": DEFAULT_MODEL, **asdict(ModelSpec())}
+        said = {"model": self.model, "weights": self.weights, "engine": self.engine, "precision": self.precision}
+        flags = [
+            f"--{name.replace('_', '-')} {shlex.quote(str(value))}"
+            for name, value in {**said, **self.settings.as_dict()}.items()
+            if value is not None and usual.get(name) != value
+        ]
+        return " ".join(["reverie visualize", shlex.quote(self.visualize), *flags])
+
+    def to_toml(self) -> str:
+        """The recipe as text; `command` is written for people, and not read back."""
+        table: dict[str, Any] = {"visualize": self.visualize, "command": self.command}
+        table |= {each.name: getattr(self, each.name) for each in fields(self)[1:]}
+        table["settings"] = self.settings.as_dict()
+        return tomli_w.dumps({name: value for name, value in table.items() if value is not None})
+
+    @classmethod
+    def from_toml(cls, text: str) -> VisualRecipe:
+        """The recipe that a text says; raises `RecipeError` where it says none, or a dream's."""
+        return require_kind(VisualRecipe, parse_recipe(text))
+
+
+AnyRecipe: TypeAlias = Recipe | VisualRecipe
+Made = TypeVar("Made", Recipe, VisualRecipe)
+
+REQUIRED: dict[type, tuple[str, ...]] = {
+    Recipe: ("input", "input_sha256", "model", "model_sha256", "objective", "precision"),
+    VisualRecipe: ("visualize", "model", "model_sha256"),
+}
+"""What a written recipe must say: without it the pixels would not be certain."""
+
+
+def read_recipe(path: str | Path) -> AnyRecipe:
+    """The recipe within a picture, or in a TOML file. Raises `RecipeError`."""
+    return parse_recipe(read_text(path))
+
+
+def read_text(path: str | Path) -> str:
     """The text of a recipe within a picture, or in a TOML file."""
     path = Path(path)
     if path.suffix != ".toml" or not path.is_file():
-        return read_recipe(path)
+        return read_recipe_text(path)
     try:
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(f"the recipe {path} cannot be read: {error}") from None
 
 
-def checked(table: dict[str, Any]) -> dict[str, Any]:
-    """The fields of a recipe; raises `RecipeError` for one that is missing, unknown or of another type."""
-    known = {each.name: each for each in fields(Recipe)}
-    for name, value in table.items():
-        if name not in known:
-            raise RecipeError(f"{UNREADABLE}: no part of one is called {name!r}{nearest(name, known)}")
-        wanted = {"settings": "dict", "guides": "dict", "masks": "list"}.get(name, str(known[name].type).split(" ")[0])
-        if type(value).__name__ != wanted or (isinstance(value, int) and value < 0):
-            raise RecipeError(f"{UNREADABLE}: {name} is {value!r}")
-    for name, each in known.items():
-        if name not in table and each.default is MISSING and each.default_factory is MISSING:
-            raise RecipeError(f"{UNREADABLE}: it does not say {name}")
+def parse_recipe(text: str) -> AnyRecipe:
+    """The recipe that a TOML text says; raises `RecipeError` for a part that is missing, unknown or of another type."""
     try:
-        masks = tuple(RegionWish(**each) for each in table.get("masks", []))
-        texts = [text for each in masks for text in asdict(each).values()] + list(table.get("guides", {}).values())
-        if not all(isinstance(text, str) for text in texts):
-            raise RecipeError("guides and masks are texts")
-        settings = Settings.of({**implied_settings(table.get("version", "")), **table.get("settings", {})})
-        return {**table, "masks": masks, "settings": settings}
-    except (TypeError, ReverieError) as error:
+        table = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise RecipeError(f"{UNREADABLE}: {error}") from None
+    if "visualize" not in table:
+        return check_counts(build_recipe(Recipe, table))
+    return build_recipe(VisualRecipe, table)
+
+
+def build_recipe(kind: type[Made], table: Mapping[str, Any]) -> Made:
+    """A recipe of some kind from a TOML table."""
+    known = [each.name for each in fields(kind)] + (["command"] if kind is VisualRecipe else [])
+    for name in REQUIRED[kind]:
+        if name not in table:
+            raise RecipeError(f"{UNREADABLE}: it does not say {name}")
+    for name in table:
+        if name not in known:
+            raise RecipeError(f"{UNREADABLE}: no part of one is called {name!r}{suggest_names(name, known)}")
+    settings = table.get("settings", {})
+    if not isinstance(settings, dict):
+        raise RecipeError(f"{UNREADABLE}: settings is {settings!r}")
+    own = {name: value for name, value in table.items() if name not in ("settings", "command")}
+    try:
+        made = msgspec.convert(own, kind)
+        if isinstance(made, Recipe):
+            return replace(made, settings=Settings.of({**implied_settings(table.get("version", "")), **settings}))
+        return replace(made, settings=VisualSettings.of(settings))
+    except msgspec.ValidationError as error:
+        name = str(error).rpartition("$.")[2].partition("[")[0].partition(".")[0].strip("`")
+        raise RecipeError(f"{UNREADABLE}: {name} is {table.get(name)!r}") from None
+    except ReverieError as error:
         raise RecipeError(f"{UNREADABLE}: {error}") from None
 
 
-def shown(path: str | Path) -> str:
-    """What made a picture, as it is written in it: the recipe of a dream, or of a wish that was visualized."""
-    text = text_of(path)
-    return text if visualized(text) else Recipe.from_toml(text).to_toml()
+def check_counts(recipe: Recipe) -> Recipe:
+    """The recipe; raises `RecipeError` for a negative number of pixels or steps."""
+    for name in ("tile", "block", "only_steps"):
+        if (getattr(recipe, name) or 0) < 0:
+            raise RecipeError(f"{UNREADABLE}: {name} is {getattr(recipe, name)!r}")
+    return recipe
 
 
-def visualized(text: str) -> dict[str, Any] | None:
-    """The recipe of a picture that began as noise, as a table; None in that of a dream."""
-    try:
-        table = tomllib.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return table if "visualize" in table else None
+def require_kind(kind: type[Made], recipe: AnyRecipe) -> Made:
+    """The recipe; raises `RecipeError` where it is of the other kind."""
+    if isinstance(recipe, kind):
+        return recipe
+    if kind is Recipe:
+        raise RecipeError("it began as noise, not as a photo; make it again with `reverie run`")
+    raise RecipeError("it is a dream of a photo, not a picture from noise; make it again with `reverie run`")
 
 
-def plain(name: str) -> str:
+def as_text(name: str) -> str:
     """A file's name as text: it may hold bytes that are none."""
     return name.encode("utf-8", "backslashreplace").decode()

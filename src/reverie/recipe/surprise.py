@@ -1,6 +1,6 @@
-"""Dreams drawn by chance: another wish and other settings each, within ranges that look good.
+"""Random objectives and settings for `reverie surprise`, drawn from ranges that look good.
 
-What is drawn depends on the seed and its number alone: twenty-four begin with the same twelve.
+A draw depends on the seed and its number only, so that the first twelve of twenty-four are the same as twelve.
 """
 
 from __future__ import annotations
@@ -11,79 +11,87 @@ from dataclasses import dataclass
 from typing import Any
 
 from reverie.errors import SettingsError
-from reverie.models.receptive_field import Geometry
-from reverie.objectives.base import quoted
+from reverie.models.receptive_field import LayerGeometry
+from reverie.objectives.base import quote_name
 
 
 @dataclass(frozen=True)
 class Surprise:
-    """A wish in words, and the settings, by name, that it is dreamed with."""
+    """An objective in words, and the settings by name to dream it with."""
 
     objective: str
     settings: Mapping[str, Any]
 
 
-MOST = 999
-FIELD = range(30, 600)
-"""The receptive fields, in pixels, of layers worth it: smaller ones know edges only, larger ones need larger photos."""
+MAX_SURPRISES = 999
+"""The largest number of surprises at once."""
 
-TRIES = 50
-"""Draws of a wish that is not there yet; a network of few layers may have no more."""
+USABLE_RECEPTIVE_FIELDS = range(30, 600)
+"""Receptive fields of usable layers, in pixels: smaller ones see edges only, larger ones need larger photos."""
+
+MAX_DRAWS = 50
+"""How often a duplicate is drawn again; a network of few layers may have no other objective."""
 
 
-def surprises(layers: Mapping[str, Geometry], seed: int, count: int) -> list[Surprise]:
-    """`count` (1 to 999) different surprises for a network of these layers, the same ones for the same seed.
+def draw_surprises(layers: Mapping[str, LayerGeometry], seed: int, count: int) -> list[Surprise]:
+    """Draws `count` (1 to 999) surprises for a network, the same for the same seed.
 
-    Raises `SettingsError` for another count, or where no layer is fit.
+    `layers`: the geometry of each layer by name. Raises `SettingsError` for another count, or if no layer is usable.
     """
-    if not 1 <= count <= MOST:
-        raise SettingsError(f"surprise is {count}; expected 1 to {MOST}")
-    fit = {name: seen.channels for name, seen in layers.items() if (seen.receptive_field or 0) in FIELD}
-    if not fit:
+    if not 1 <= count <= MAX_SURPRISES:
+        raise SettingsError(f"surprise is {count}; expected 1 to {MAX_SURPRISES}")
+    usable = {
+        name: each.channels for name, each in layers.items() if (each.receptive_field or 0) in USABLE_RECEPTIVE_FIELDS
+    }
+    if not usable:
         raise SettingsError("the network has no layer to be surprised by: say what it shall dream of with --objective")
     drawn: list[Surprise] = []
     for number in range(count):
-        chance = random.Random(f"{seed} {number}")
+        chance = random.Random(f"{seed} {number}")  # of its own: earlier draws may take any count of random numbers
         known = {each.objective for each in drawn}
-        wish = wish_by(chance, fit)
-        for _ in range(TRIES):
-            if wish not in known:
+        objective = draw_objective(chance, usable)
+        for _ in range(MAX_DRAWS):
+            if objective not in known:
                 break
-            wish = wish_by(chance, fit)
-        drawn.append(Surprise(wish, settings_by(chance)))
+            objective = draw_objective(chance, usable)
+        drawn.append(Surprise(objective, draw_settings(chance)))
     return drawn
 
 
-def wish_by(chance: random.Random, layers: Mapping[str, int]) -> str:
-    """A layer, two layers, or a few channels of one. `layers`: how many channels each has."""
-    kind, name = chance.random(), one_of(chance, list(layers))
+def draw_objective(chance: random.Random, layers: Mapping[str, int]) -> str:
+    """Draws an objective in words: a layer, two layers, or up to five channels of one.
+
+    `layers`: the number of channels of each usable layer.
+    """
+    kind, name = chance.random(), draw_item(chance, list(layers))
     if kind < 0.4:
-        return f"{quoted(name)}{one_of(chance, ['', '^2', '^2', '^3'])}"
+        return f"{quote_name(name)}{draw_item(chance, ['', '^2', '^2', '^3'])}"
     if kind < 0.65:
-        other = one_of(chance, [each for each in layers if each != name] or [name])
-        return f"{quoted(name)}^2 + {between(chance, 0.1, 1.5)}*{quoted(other)}^2"
-    channels = sorted({int(chance.random() * layers[name]) for _ in range(one_of(chance, [1, 2, 3, 5]))})
-    return " + ".join(f"{quoted(name)}:{channel}" for channel in channels)
+        other = draw_item(chance, [each for each in layers if each != name] or [name])
+        return f"{quote_name(name)}^2 + {draw_number(chance, 0.1, 1.5)}*{quote_name(other)}^2"
+    channels = sorted({int(chance.random() * layers[name]) for _ in range(draw_item(chance, [1, 2, 3, 5]))})
+    return " + ".join(f"{quote_name(name)}:{channel}" for channel in channels)
 
 
-def settings_by(chance: random.Random) -> dict[str, Any]:
-    """Numbers to dream with. Few steps are larger ones, so that all dreams go about as far."""
-    steps = round(between(chance, 10, 24))
+def draw_settings(chance: random.Random) -> dict[str, Any]:
+    """Draws settings by name. Fewer steps are larger ones, so that all dreams change the photo about as much."""
+    steps = round(draw_number(chance, 10, 24))
     return {
-        "octave_scale": between(chance, 1.2, 1.6),
+        "octave_scale": draw_number(chance, 1.2, 1.6),
         "steps": steps,
-        "step_size": round(between(chance, 0.12, 0.24) / steps, 4),
-        "jitter": one_of(chance, [8, 16, 32, 64]),
-        "color_correlation": between(chance, 0.3, 0.9),  # of less, low layers are neon
-        "laplacian_strength": between(chance, 0.2, 0.8),
+        "step_size": round(draw_number(chance, 0.12, 0.24) / steps, 4),
+        "jitter": draw_item(chance, [8, 16, 32, 64]),
+        "color_correlation": draw_number(chance, 0.3, 0.9),  # with less, the colors of low layers are neon
+        "laplacian_strength": draw_number(chance, 0.2, 0.8),
     }
 
 
-def one_of(chance: random.Random, things: list[Any]) -> Any:
-    # Python promises the same numbers from `random` in every version, and from `choice` not.
+def draw_item(chance: random.Random, things: list[Any]) -> Any:
+    """Draws one of the things, each as likely as any other."""
+    # Python promises the same numbers in every version from `random.random`, but not from `random.choice`.
     return things[int(chance.random() * len(things))]
 
 
-def between(chance: random.Random, least: float, most: float) -> float:
-    """A number within the bounds, short enough to be read."""
+def draw_number(chance: random.Random, least: float, most: float) -> float:
+    """Draws a number between the bounds, rounded to two digits to be readable in a recipe."""
     return round(least + chance.random() * (most - least), 2)

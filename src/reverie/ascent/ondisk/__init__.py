@@ -1,1 +1,1 @@
-"""Pictures that do not fit into memory: dreamed block by block, read from and written to disk."""
+"""DeepDream on pictures that do not fit into memory: computed block by block, read from and written to disk."""

@@ -1,4 +1,4 @@
-"""A dream on disk as a value, and what it takes."""
+"""A dream on disk as a value: what decides its pixels, and the memory and disk space it takes."""
 
 from __future__ import annotations
 
@@ -9,33 +9,43 @@ from typing import Any
 
 from reverie._native.files import hash_file
 from reverie.ascent.octaves import octave_sizes
-from reverie.ascent.ondisk.masks import RegionFiles, SoftMask, all_of, mask_at, mask_bytes, mask_raster, soft_mask
-from reverie.ascent.ondisk.window_gradient import refuse_uneven
-from reverie.ascent.ondisk.workspace import Work
+from reverie.ascent.ondisk.masks import (
+    RegionFiles,
+    SoftMask,
+    build_soft_mask,
+    estimate_mask_bytes,
+    open_mask_raster,
+    read_whole_raster,
+    resize_mask_raster,
+)
+from reverie.ascent.ondisk.window_gradient import refuse_position_dependent
+from reverie.ascent.ondisk.workspace import Workspace
 from reverie.errors import SettingsError
-from reverie.gradient.memory import IMAGE_BYTES, step_bytes_per_pixel
+from reverie.gradient.memory import IMAGE_BYTES_PER_PIXEL, step_bytes_per_pixel
 from reverie.image.reading import PhotoFile
-from reverie.image.resample import size_with
-from reverie.image.streaming import check_streamed
+from reverie.image.resample import scale_size
+from reverie.image.streaming import check_streamed_size
 from reverie.objectives.base import Objective
 from reverie.objectives.masks import Regions
 from reverie.settings import Settings
-from reverie.types import CHANGE, Model
+from reverie.types import CHANGE_LAYER, Model
 
-LEAST_BLOCK = 384
-"""The smallest side of a block worth computing: below it the margins are most of it."""
+MIN_BLOCK = 384
+"""The smallest block side worth computing, in pixels: below it a block is mostly margin."""
 
 FIXED_BYTES = 300_000_000
-"""What does not grow with a block, measured: the network, code that oneDNN makes for it, rows decoded and encoded."""
+"""Memory that does not grow with the block, measured: weights, oneDNN's compiled kernels, rows of the two files."""
 
 
 @dataclass(frozen=True)
-class Job:
-    """A dream on disk: the photograph, where the dream goes, the network, what it shall dream of, and how.
+class DiskDream:
+    """A dream from file to file, too large for memory.
 
-    `block` is the side of the blocks in pixels, their margins included; with the rest it decides every pixel. `within`
-    chooses it.
-    `recipe` is the text to be embedded in the output.
+    photo: the photograph's file, of which only the header is read yet.
+    target: the file to write.
+    objective: one for the whole picture, or one for each region.
+    block: side of the blocks in pixels, margins included; chosen by `within`. Like all the rest, it decides the pixels.
+    recipe: the text to embed in the output.
     """
 
     photo: PhotoFile
@@ -48,22 +58,23 @@ class Job:
 
     @property
     def size(self) -> tuple[int, int]:
-        """The output's (height, width)."""
-        return size_with((self.photo.height, self.photo.width), self.settings.size)
+        """The (height, width) of the output."""
+        return scale_size((self.photo.height, self.photo.width), self.settings.size)
 
     @property
     def octaves(self) -> list[tuple[int, int]]:
-        """The sizes of the octaves, smallest first."""
+        """The sizes (height, width) of the octaves, smallest first."""
         settings = self.settings
         return octave_sizes(self.size, settings.octaves, settings.octave_scale, settings.larger_octaves)
 
     @property
     def masks(self) -> list[PhotoFile]:
-        """The masks of its regions."""
+        """The mask files of its regions; none where there are no regions."""
         return self.objective.masks if isinstance(self.objective, RegionFiles) else []
 
     @property
-    def work(self) -> Work:
+    def work(self) -> Workspace:
+        """Its work folder, named by the target and identified by everything that decides the pixels."""
         dream: dict[str, Any] = {
             "photo": self.photo.digest,
             "model": [self.model.name, self.model.digest, self.model.precision],
@@ -71,58 +82,61 @@ class Job:
             "settings": self.settings.as_dict(),
             "files": {name: hash_file(Path(name)) for name in self.objective.objective.files},
         }
-        return Work.beside(self.target, dream, self.block)
+        return Workspace.beside(self.target, dream, self.block)
 
-    def within(self, memory: int) -> Job:
-        """The job with the largest blocks that so many bytes allow, or those with which it was begun.
+    def within(self, memory: int) -> DiskDream:
+        """The same dream in the largest blocks that fit into `memory` bytes, or in the blocks with which it was begun.
 
-        Raises `SettingsError` with the least budget that works, `ImageFileError` where the output's format cannot be
-        written in rows.
+        Raises `SettingsError` for a panorama, for an objective that looks at one place only, and for less memory than
+        the smallest block needs (the message says how much); `ImageFileError` where the output's format cannot be
+        written row by row.
         """
-        check_streamed(self.target, self.size, memory)
+        check_streamed_size(self.target, self.size, memory)
         if self.settings.around:
             raise SettingsError(
                 "a panorama larger than memory cannot be dreamed around: give it more --memory, or --size"
             )
-        wish = self.objective.objective.resolved(self.model)
-        refuse_uneven(wish)
-        each = step_bytes_per_pixel(self.model, wish.without(CHANGE)) + IMAGE_BYTES
-        side = int(math.sqrt(max(0, memory - FIXED_BYTES) / each))
-        if side < LEAST_BLOCK:
-            least = math.ceil((FIXED_BYTES + each * LEAST_BLOCK**2) / 1e6)
+        objective = self.objective.objective.resolved(self.model)
+        refuse_position_dependent(objective)
+        bytes_per_pixel = step_bytes_per_pixel(self.model, objective.without(CHANGE_LAYER)) + IMAGE_BYTES_PER_PIXEL
+        side = int(math.sqrt(max(0, memory - FIXED_BYTES) / bytes_per_pixel))
+        if side < MIN_BLOCK:
+            least = math.ceil((FIXED_BYTES + bytes_per_pixel * MIN_BLOCK**2) / 1e6)
             raise SettingsError(f"memory is {memory / 1e6:.0f} MB; these layers need at least {least} MB")
         return replace(self, block=replace(self, block=side).work.block)
 
 
-def disk_needed(job: Job) -> int:
-    """The bytes of temporary files at their most, and of the output, which is counted as not compressed."""
+def estimate_disk_bytes(job: DiskDream) -> int:
+    """The most bytes on disk that the temporary files and the output take, the output counted as uncompressed."""
     photo, height, width = job.photo, *job.size
     samples = (3 if photo.opaque else 4) * photo.depth // 8
     source = photo.height * photo.width * samples * (2 if job.settings.size else 1)
     largest = math.prod(job.octaves[-1])
-    return source + mask_bytes(job.masks, largest) + 20 * largest + (height * width * samples * 4) // 3
+    return source + estimate_mask_bytes(job.masks, largest) + 20 * largest + (height * width * samples * 4) // 3
 
 
-def small_wish(job: Job, size: tuple[int, int]) -> Objective | Regions:
-    """What is dreamed of in a picture of a size that fits into memory."""
+def build_small_objective(job: DiskDream, size: tuple[int, int]) -> Objective | Regions:
+    """The objective for octaves that fit into memory, its masks (if any) read at `size` (height, width)."""
     if isinstance(job.objective, Objective):
         return job.objective
     regions = []
     for number, (objective, mask) in enumerate(job.objective.regions):
-        raster = mask_at(mask_raster(mask, number, job.work), size, job.work, f"mask-{number:02d}-small.raw")
-        regions.append((objective, all_of(raster)))
+        raster = resize_mask_raster(
+            open_mask_raster(mask, number, job.work), size, job.work, f"mask-{number:02d}-small.raw"
+        )
+        regions.append((objective, read_whole_raster(raster)))
     return Regions(tuple(regions))
 
 
-def wishes_at(job: Job, octave: int) -> list[tuple[Objective, SoftMask | None]]:
-    """What is dreamed of at an octave, in layers of the network, and where; None: everywhere."""
+def build_octave_objectives(job: DiskDream, octave: int) -> list[tuple[Objective, SoftMask | None]]:
+    """The objectives of an octave, resolved to the model's layers, each with its mask; None: everywhere."""
     if isinstance(job.objective, Objective):
         return [(job.objective.resolved(job.model), None)]
-    masks = masks_at(job, octave, job.octaves[octave])
-    return [(wish.resolved(job.model), mask) for (wish, _), mask in zip(job.objective.regions, masks, strict=True)]
+    masks = build_octave_masks(job, octave, job.octaves[octave])
+    return [(each.resolved(job.model), mask) for (each, _), mask in zip(job.objective.regions, masks, strict=True)]
 
 
-def masks_at(job: Job, octave: int, size: tuple[int, int]) -> list[SoftMask]:
-    """The masks of the regions at an octave's size (height, width), as soft as the settings say."""
+def build_octave_masks(job: DiskDream, octave: int, size: tuple[int, int]) -> list[SoftMask]:
+    """The masks of the regions for an octave of `size` (height, width), feathered as the settings say."""
     feather = job.settings.feather
-    return [soft_mask(mask, number, job.work, (octave, size), feather) for number, mask in enumerate(job.masks)]
+    return [build_soft_mask(mask, number, job.work, (octave, size), feather) for number, mask in enumerate(job.masks)]

@@ -17,27 +17,34 @@ import logging
 import math
 from collections import deque
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
-from reverie._native.malloc import give_back
+from reverie._native.malloc import release_freed_memory
 from reverie.ascent.octaves import dream_steps
-from reverie.ascent.ondisk.disk_dream import Job, disk_needed, masks_at, small_wish, wishes_at
-from reverie.ascent.ondisk.masks import SoftMask, mask_raster
-from reverie.ascent.ondisk.passes import PASSES, Pass, Stage
-from reverie.ascent.ondisk.raster import Raster, Span, drafted, rectangles
-from reverie.ascent.ondisk.regions import fixed
-from reverie.ascent.ondisk.resampling import resized, window
+from reverie.ascent.ondisk.disk_dream import (
+    DiskDream,
+    build_octave_masks,
+    build_octave_objectives,
+    build_small_objective,
+    estimate_disk_bytes,
+)
+from reverie.ascent.ondisk.masks import SoftMask, open_mask_raster
+from reverie.ascent.ondisk.passes import PASSES_PER_OCTAVE, Pass, Stage
+from reverie.ascent.ondisk.raster import Raster, Span, draft_raster, split_into_rectangles
+from reverie.ascent.ondisk.regions import constant_weights
+from reverie.ascent.ondisk.resampling import read_resized, write_resized
 from reverie.ascent.ondisk.scoring import score_on_disk
-from reverie.ascent.ondisk.source import pictured
-from reverie.ascent.ondisk.workspace import Work, told
+from reverie.ascent.ondisk.source import open_photo_raster
+from reverie.ascent.ondisk.workspace import Workspace, report_disk_errors
 from reverie.errors import ImageFileError, ImageTooSmall
-from reverie.gradient.compose import dream_gradient, finish_of
-from reverie.image.streaming import Output, save_rows
-from reverie.objectives.masks import check_shape
+from reverie.gradient.compose import dream_gradient, make_finish
+from reverie.image.streaming import StreamedOutput, save_rows
+from reverie.objectives.masks import warn_if_stretched
 from reverie.settings import Settings
 from reverie.types import Image
 
@@ -45,7 +52,7 @@ log = logging.getLogger("reverie")
 
 
 @dataclass(frozen=True)
-class Progress:
+class BlockProgress:
     """How far a dream on disk is: blocks of a pass over an octave, and the share of all the work, 0..1.
 
     `done` is 0 while a pass is prepared. `octave` and `part` count from 0. The last one, when the picture is written,
@@ -62,42 +69,71 @@ class Progress:
     scores: tuple[float | None, float | None] | None = None
 
 
-def dream_file(job: Job) -> Iterator[Progress]:
+def dream_file(job: DiskDream) -> Iterator[BlockProgress]:
     """Dreams a photograph from file to file; yields after every block. To stop is not to ask for the next.
 
     What was finished stays in a folder beside the output until the output is written; the same job goes on from there,
     and gives the same pixels as one that was never interrupted.
     Raises `ImageFileError` for a full disk, and for files that change or vanish meanwhile.
     """
-    work = job.work
-    with told(work.folder), work.held():
-        work.open(disk_needed(job))
-        read_masks(job, work)
-        picture = pictured(job.photo, job.size, work)
-        sizes = job.octaves
-        first = first_stage(job, work)
-        detail = detail_of(job, work, first.number - 1) if first.number else None
-        if detail is not None and not detail.there:
-            dream_small(job, picture, detail, sizes[: first.octave])
-        for number in range(first.number, len(sizes) * PASSES):
-            stage = Stage(number)
-            if not stage.steps(job.settings.steps):
-                continue
-            one = pass_of(job, picture, detail, stage)
-            for progress in blocks_of(one, len(sizes)):
-                yield replace(progress, share=share_of(stage, progress.share, sizes))
-            detail = detail_of(job, work, number)
-            one.assemble(detail)  # from here on nothing else of the pass is needed
-            forget(work, stage)
-        dreamed = Dreamed(picture, detail, masks_at(job, len(sizes), job.size), job.settings)
-        scores = scores_of(job, dreamed)
-        write(job, dreamed)
-        work.close()
-    yield Progress(len(sizes) - 1, len(sizes), PASSES - 1, PASSES, 0, 0, 1, scores)
+    sizes = job.octaves
+    with work_on(job):
+        for one in prepare_passes(job):
+            for progress in dream_blocks(one, len(sizes)):
+                yield replace(progress, share=share_of_work(one.stage, progress.share, sizes))
+        scores = write_dream(job)
+    yield BlockProgress(len(sizes) - 1, len(sizes), PASSES_PER_OCTAVE - 1, PASSES_PER_OCTAVE, 0, 0, 1, scores)
+
+
+@contextmanager
+def work_on(job: DiskDream) -> Iterator[None]:
+    """The job's work folder, opened and kept from every other dream meanwhile, its masks read.
+
+    Raises `ImageFileError` where another dream is at work in it, or the disk has too little room.
+    """
+    with report_disk_errors(job.work.folder), job.work.held():
+        job.work.open(estimate_disk_bytes(job))
+        prepare_masks(job, job.work)
+        yield
+
+
+def prepare_passes(job: DiskDream) -> Iterator[Pass]:
+    """The passes that are still to be made, each ready to be dreamed block by block, in any order, by anyone.
+
+    When the next is asked for, all blocks of the one before must be there: they are faded into its detail. The octaves
+    that fit into one block need no pass, and are dreamed first.
+    """
+    work, sizes = job.work, job.octaves
+    picture = open_photo_raster(job.photo, job.size, work)
+    first = find_first_stage(job, work)
+    detail = locate_detail(job, work, first.number - 1) if first.number else None
+    if detail is not None and not detail.there:
+        dream_small_octaves(job, picture, detail, sizes[: first.octave])
+    for number in range(first.number, len(sizes) * PASSES_PER_OCTAVE):
+        stage = Stage(number)
+        if not stage.steps(job.settings.steps):
+            continue
+        one = prepare_pass(job, picture, detail, stage)
+        yield one
+        detail = locate_detail(job, work, number)
+        one.assemble(detail)  # from here on nothing else of the pass is needed
+        drop_stage_files(work, stage)
+
+
+def write_dream(job: DiskDream) -> tuple[float | None, float | None]:
+    """Writes the output once every pass is made, and empties the work folder; returns the scores before and after."""
+    last = find_first_stage(job, job.work).number - 1
+    detail = locate_detail(job, job.work, last) if last >= 0 else None
+    picture = open_photo_raster(job.photo, job.size, job.work)
+    dreamed = FinishedDream(picture, detail, build_octave_masks(job, len(job.octaves), job.size), job.settings)
+    scores = score_before_and_after(job, dreamed)
+    write_output(job, dreamed)
+    job.work.close()
+    return scores
 
 
 @dataclass(frozen=True)
-class Dreamed:
+class FinishedDream:
     """The finished picture, any rectangle of it: the photograph, what was dreamed, and where."""
 
     picture: Raster
@@ -111,13 +147,13 @@ class Dreamed:
         values = self.picture.read(rows, columns)
         if self.detail is not None:
             photo = values[:, :3].clone()
-            values[:, :3] += window(self.detail, self.picture.size, rows, columns)
-            finish = finish_of([fixed(mask.read(rows, columns)) for mask in self.masks], self.settings)
+            values[:, :3] += read_resized(self.detail, self.picture.size, rows, columns)
+            finish = make_finish([constant_weights(mask.read(rows, columns)) for mask in self.masks], self.settings)
             values[:, :3] = finish(values[:, :3].clamp(0, 1), photo)
         return values.clamp_(0, 1)
 
 
-def scores_of(job: Job, dream: Dreamed) -> tuple[float | None, float | None]:
+def score_before_and_after(job: DiskDream, dream: FinishedDream) -> tuple[float | None, float | None]:
     """What the photograph and the dream score."""
 
     def photo(rows: Span, columns: Span) -> Image:
@@ -129,96 +165,102 @@ def scores_of(job: Job, dream: Dreamed) -> tuple[float | None, float | None]:
     return score_on_disk(job, photo, photo), score_on_disk(job, dreamed, photo)
 
 
-def read_masks(job: Job, work: Work) -> None:
+def prepare_masks(job: DiskDream, work: Workspace) -> None:
     """The masks onto the disk; one that is empty is told before anything else is begun, and leaves nothing there."""
     try:
         for number, mask in enumerate(job.masks):
-            mask_raster(mask, number, work)
-            check_shape(mask.size, job.size)
+            open_mask_raster(mask, number, work)
+            warn_if_stretched(mask.size, job.size)
     except ImageFileError:
         work.close()
         raise
 
 
-def blocks_of(one: Pass, octaves: int) -> Iterator[Progress]:
-    """The blocks of a pass, one after the other."""
-    start = Progress(one.stage.octave, octaves, one.stage.part, PASSES, 0, len(one.windows), 0)
+def dream_blocks(one: Pass, octaves: int) -> Iterator[BlockProgress]:
+    """Dreams the blocks of a pass, one after the other."""
+    start = BlockProgress(one.stage.octave, octaves, one.stage.part, PASSES_PER_OCTAVE, 0, len(one.windows), 0)
     yield start
     last = None
     # What blocks of one size have freed fits the next of them, and nothing else.
     for done, place in enumerate(sorted(one.places(), key=lambda place: one.block(*place).size), 1):
         if (size := one.block(*place).size) != last:
-            give_back()
+            release_freed_memory()
         last = size
         one.dream(*place)
         yield replace(start, done=done, share=done / start.blocks)
 
 
-def share_of(stage: Stage, share: float, sizes: list[tuple[int, int]]) -> float:
+def share_of_work(stage: Stage, share: float, sizes: list[tuple[int, int]]) -> float:
     """What share of all the work is done, so much of a pass being done."""
     areas = [math.prod(size) for size in sizes]
-    return (sum(areas[: stage.octave]) + areas[stage.octave] * (stage.part + share) / PASSES) / sum(areas)
+    return (sum(areas[: stage.octave]) + areas[stage.octave] * (stage.part + share) / PASSES_PER_OCTAVE) / sum(areas)
 
 
-def first_stage(job: Job, work: Work) -> Stage:
+def find_first_stage(job: DiskDream, work: Workspace) -> Stage:
     """The first pass that is still to be made; the octaves that fit into one block need none."""
-    fit = sum(math.prod(size) <= job.block**2 for size in job.octaves) * PASSES
-    finished = [number for number in range(fit, len(job.octaves) * PASSES) if detail_of(job, work, number).there]
+    fit = sum(math.prod(size) <= job.block**2 for size in job.octaves) * PASSES_PER_OCTAVE
+    finished = [
+        number for number in range(fit, len(job.octaves) * PASSES_PER_OCTAVE) if locate_detail(job, work, number).there
+    ]
     return Stage(max([fit, *(number + 1 for number in finished)]))
 
 
-def detail_of(job: Job, work: Work, number: int) -> Raster:
+def locate_detail(job: DiskDream, work: Workspace, number: int) -> Raster:
     """Where is kept what was dreamed up to a pass."""
     stage = Stage(number)
     return Raster(work.path(f"{stage.prefix}detail.raw"), *job.octaves[stage.octave], 3, "int16")
 
 
-def dream_small(job: Job, picture: Raster, detail: Raster, sizes: list[tuple[int, int]]) -> None:
+def dream_small_octaves(job: DiskDream, picture: Raster, detail: Raster, sizes: list[tuple[int, int]]) -> None:
     """The octaves that fit into one block, as any picture is dreamed, into the detail of the last of them."""
-    reduced = at_size(picture, detail.size, len(sizes) - 1)
+    reduced = resize_to_octave(picture, detail.size, len(sizes) - 1)
     base = reduced.read((0, detail.height), (0, detail.width))[:, :3].to(job.model.device)
     settings = replace(job.settings, octaves=len(sizes), larger_octaves=0, size=None)
-    steps = dream_steps(base, dream_gradient(job.model, small_wish(job, detail.size), settings, photo=base), settings)
+    steps = dream_steps(
+        base, dream_gradient(job.model, build_small_objective(job, detail.size), settings, photo=base), settings
+    )
     dreamed = base
     try:
         dreamed = deque(steps, maxlen=1)[0].image
     except ImageTooSmall as error:
         log.warning("%d small octaves skipped: %s", len(sizes), error)
-    with drafted(detail) as draft:
+    with draft_raster(detail) as draft:
         draft.write((0, detail.height), (0, detail.width), dreamed - base)
-    forget(job.work, Stage(len(sizes) * PASSES - 1))
+    drop_stage_files(job.work, Stage(len(sizes) * PASSES_PER_OCTAVE - 1))
 
 
-def pass_of(job: Job, picture: Raster, before: Raster | None, stage: Stage) -> Pass:
+def prepare_pass(job: DiskDream, picture: Raster, before: Raster | None, stage: Stage) -> Pass:
     """A pass ready to be made in blocks, the photograph on disk at the size of its octave."""
-    base = at_size(picture, job.octaves[stage.octave], stage.octave)
-    return Pass.of(stage, (base, before), job.work, (job.model, wishes_at(job, stage.octave)), job.settings)
+    base = resize_to_octave(picture, job.octaves[stage.octave], stage.octave)
+    return Pass.of(
+        stage, (base, before), job.work, (job.model, build_octave_objectives(job, stage.octave)), job.settings
+    )
 
 
-def at_size(picture: Raster, size: tuple[int, int], octave: int) -> Raster:
+def resize_to_octave(picture: Raster, size: tuple[int, int], octave: int) -> Raster:
     """The photograph at the size of an octave, on disk."""
     if size == picture.size:
         return picture
-    return resized(picture, Raster(picture.path.with_name(f"base-{octave:02d}.raw"), *size))
+    return write_resized(picture, Raster(picture.path.with_name(f"base-{octave:02d}.raw"), *size))
 
 
-def forget(work: Work, stage: Stage) -> None:
+def drop_stage_files(work: Workspace, stage: Stage) -> None:
     """Deletes what a pass needed, once its detail is there."""
     work.drop(f"{stage.prefix}block*", f"{stage.prefix}scales*")
     for number in range(stage.number):
         work.drop(f"{Stage(number).prefix}detail*")
-    if stage.part == PASSES - 1:
+    if stage.part == PASSES_PER_OCTAVE - 1:
         work.drop(f"base-{stage.octave:02d}*", f"mask-*-at-{stage.octave:02d}*")
 
 
-def write(job: Job, dreamed: Dreamed) -> None:
+def write_output(job: DiskDream, dreamed: FinishedDream) -> None:
     """The photograph plus what was dreamed, row by row into the output."""
-    output = Output(job.target, *job.size, job.photo, job.recipe)
+    output = StreamedOutput(job.target, *job.size, job.photo, job.recipe)
     top, kind = (255, np.uint8) if output.depth == 8 else (65535, np.uint16)
 
     def rows(start: int, behind: int) -> np.ndarray:
         strip = np.empty((behind - start, output.width, dreamed.picture.channels), kind)
-        for _, columns in rectangles((1, output.width), 1024):
+        for _, columns in split_into_rectangles((1, output.width), 1024):
             part = dreamed.read((start, behind), columns)[0]
             strip[:, slice(*columns)] = (part * top).round_().permute(1, 2, 0).numpy()
         return strip

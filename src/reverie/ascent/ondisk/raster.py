@@ -1,7 +1,7 @@
-"""A picture on disk, of which only rectangles are ever in memory.
+"""A raw picture file on disk, of which only rectangles are read into memory.
 
-Read and written through the file, not through a mapping of it: mapped pages would count as memory, and a mapped file
-that is cut short ends the process.
+Read and written by seek and read, not by mmap: mapped pages would count as resident memory, and reading a mapped file
+that was truncated kills the process (SIGBUS).
 """
 
 from __future__ import annotations
@@ -19,98 +19,102 @@ from torch import Tensor
 
 from reverie._native.files import replace_file
 from reverie.errors import ImageFileError
-from reverie.image.opening import printable
+from reverie.image.opening import escape_path
 
 Span = tuple[int, int]
-"""A range of pixels along one side: the first, and the one behind the last."""
+"""A range of pixels along one side: the first, and the one after the last."""
 
 
 @dataclass(frozen=True)
 class Raster:
-    """Samples of one kind in rows, the channels of a pixel together, nothing else in the file.
+    """A file of raw samples (height, width, channels) of one NumPy dtype, row by row, without a header.
 
-    Values are -1..1 for int16, 0..1 for uint8 and uint16.
+    As floats they are -1..1 for int16 (a detail), 0..1 for uint8 and uint16 (pictures, masks).
     """
 
     path: Path
     height: int
     width: int
     channels: int = 3
-    kind: str = "uint16"
+    dtype: str = "uint16"
 
     @property
     def size(self) -> tuple[int, int]:
         return self.height, self.width
 
     @property
-    def stored(self) -> int:
-        """Its length in bytes."""
-        return self.height * self.width * self.pixel
+    def byte_count(self) -> int:
+        """The length of the complete file, in bytes."""
+        return self.height * self.width * self.bytes_per_pixel
 
     @property
-    def pixel(self) -> int:
-        return self.channels * np.dtype(self.kind).itemsize
+    def bytes_per_pixel(self) -> int:
+        """Bytes of all channels of a pixel."""
+        return self.channels * np.dtype(self.dtype).itemsize
 
     @property
     def there(self) -> bool:
-        """Whether it was written to its end."""
-        return self.path.is_file() and self.path.stat().st_size == self.stored
+        """Whether the file exists at its full length; until it is complete, it is a draft of another name."""
+        return self.path.is_file() and self.path.stat().st_size == self.byte_count
 
     def read(self, rows: Span, columns: Span) -> Float[Tensor, "1 c h w"]:
-        """A rectangle; raises `ImageFileError` where the file was cut short or taken away."""
-        samples = self.samples(rows, columns)
+        """A rectangle as floats; raises `ImageFileError` where the file was truncated or deleted meanwhile."""
+        samples = self.read_samples(rows, columns)
         values = torch.from_numpy(samples.astype(np.float32)).permute(2, 0, 1).contiguous()
-        return values.div_(np.iinfo(self.kind).max)[None]
+        return values.div_(np.iinfo(self.dtype).max)[None]
 
-    def samples(self, rows: Span, columns: Span) -> np.ndarray:
-        """The same, as it is stored: (height, width, channels)."""
-        samples = np.empty((rows[1] - rows[0], columns[1] - columns[0], self.channels), self.kind)
+    def read_samples(self, rows: Span, columns: Span) -> np.ndarray:
+        """A rectangle as it is stored, (height, width, channels); raises as `read` does."""
+        samples = np.empty((rows[1] - rows[0], columns[1] - columns[0], self.channels), self.dtype)
         try:
             with self.path.open("rb", buffering=0) as file:
-                for place, line in self.runs(rows, columns, samples):
+                for place, line in self._pieces(rows, columns, samples):
                     file.seek(place)
                     if file.readinto(line) != len(line):
-                        raise ImageFileError(f"{printable(self.path)} was cut short meanwhile: start again")
+                        raise ImageFileError(f"{escape_path(self.path)} was cut short meanwhile: start again")
         except FileNotFoundError:
-            raise ImageFileError(f"{printable(self.path)} was taken away meanwhile: start again") from None
+            raise ImageFileError(f"{escape_path(self.path)} was taken away meanwhile: start again") from None
         return samples
 
     def write(self, rows: Span, columns: Span, values: Float[Tensor, "1 c h w"]) -> None:
-        """Puts a rectangle into its place, rounded to the nearest step."""
-        top = np.iinfo(self.kind).max
-        least = -top if self.kind == "int16" else 0
+        """Writes a rectangle of floats to its place, rounded to the nearest level and clamped."""
+        top = np.iinfo(self.dtype).max
+        least = -top if self.dtype == "int16" else 0
         samples = (values[0].float().cpu() * top).round_().clamp_(least, top).permute(1, 2, 0)
-        self.put(rows, columns, np.ascontiguousarray(samples.numpy().astype(self.kind)))
+        self.write_samples(rows, columns, np.ascontiguousarray(samples.numpy().astype(self.dtype)))
 
-    def put(self, rows: Span, columns: Span, samples: np.ndarray) -> None:
-        """The same for samples as they are stored."""
+    def write_samples(self, rows: Span, columns: Span, samples: np.ndarray) -> None:
+        """Writes a rectangle of stored samples (height, width, channels) to its place."""
         with self.path.open("r+b", buffering=0) as file:
-            for place, line in self.runs(rows, columns, samples):
+            for place, line in self._pieces(rows, columns, samples):
                 file.seek(place)
-                while line:  # a nearly full disk takes a part
+                while line:  # a nearly full disk may write only a part of it
                     line = line[file.write(line) :]
 
-    def runs(self, rows: Span, columns: Span, samples: np.ndarray) -> Iterator[tuple[int, memoryview]]:
-        """Where each piece of a rectangle lies in the file, and in its samples: rows, or all where they are whole."""
+    def _pieces(self, rows: Span, columns: Span, samples: np.ndarray) -> Iterator[tuple[int, memoryview]]:
+        """The contiguous pieces of a rectangle: each one's offset in the file, and its bytes in `samples`.
+
+        A piece is a row, or the whole rectangle where its rows are complete.
+        """
         flat = samples.reshape(-1).data.cast("B")
-        length = (columns[1] - columns[0]) * self.pixel
+        length = (columns[1] - columns[0]) * self.bytes_per_pixel
         if columns == (0, self.width):
             length *= rows[1] - rows[0]
             rows = (rows[0], rows[0] + 1)
         for number, row in enumerate(range(*rows)):
-            yield (row * self.width + columns[0]) * self.pixel, flat[number * length : (number + 1) * length]
+            yield (row * self.width + columns[0]) * self.bytes_per_pixel, flat[number * length : (number + 1) * length]
 
 
 @contextmanager
-def drafted(raster: Raster) -> Iterator[Raster]:
-    """A new raster to write into, which takes its name only when it is complete."""
+def draft_raster(raster: Raster) -> Iterator[Raster]:
+    """Yields a draft to write the raster into; the file is renamed to the raster's path when the block ends well."""
     with replace_file(raster.path, draft=f"{raster.path.name}.part") as draft:
-        os.truncate(draft, raster.stored)
+        os.truncate(draft, raster.byte_count)
         yield replace(raster, path=draft)
 
 
-def rectangles(size: tuple[int, int], side: int) -> Iterator[tuple[Span, Span]]:
-    """The rows and columns of squares of at most `side` pixels that cover a picture, row by row."""
+def split_into_rectangles(size: tuple[int, int], side: int) -> Iterator[tuple[Span, Span]]:
+    """Covers a picture of `size` (height, width) by squares of at most `side` pixels: rows and columns of each."""
     for top in range(0, size[0], side):
         for left in range(0, size[1], side):
             yield (top, min(size[0], top + side)), (left, min(size[1], left + side))

@@ -1,4 +1,4 @@
-"""What a picture on disk scores: the sum of what each window contributes, every neuron counted once."""
+"""The score of a picture on disk: the sum over its windows, every neuron counted once."""
 
 from __future__ import annotations
 
@@ -8,39 +8,45 @@ from collections.abc import Callable
 
 import torch
 
-from reverie.ascent.ondisk.disk_dream import Job
+from reverie.ascent.ondisk.disk_dream import DiskDream
 from reverie.ascent.ondisk.raster import Span
-from reverie.gradient.base import score_of
-from reverie.gradient.tiling import Plan, Window
+from reverie.gradient.base import make_score_function
+from reverie.gradient.tiling import TilePlan, Window
 from reverie.objectives.base import Objective
-from reverie.objectives.penalties import KeepTerm, weight_of_keep
-from reverie.types import CHANGE, Image
+from reverie.objectives.penalties import KeepTerm, sum_keep_weights
+from reverie.types import CHANGE_LAYER, Image
 
-Read = Callable[[Span, Span], Image]
-"""A rectangle of a picture."""
+ReadRectangle = Callable[[Span, Span], Image]
+"""read(rows, columns) -> a rectangle of a picture, (1, 3, h, w)."""
 
 
-def score_on_disk(job: Job, read: Read, photo: Read) -> float | None:
-    """The score of a picture of the job's size, in windows no larger than its blocks; None where it is no number.
+def score_on_disk(job: DiskDream, read: ReadRectangle, photo: ReadRectangle) -> float | None:
+    """The score of a picture of the job's size, computed in windows no larger than its blocks; None if NaN or inf.
 
-    `photo` is what `keep` keeps near to. It is that of the whole picture if a quarter of a block shows all that a
-    neuron sees.
+    read: the picture whose score it is.
+    photo: the photograph, which the penalty `keep` compares it with.
+
+    It equals the score of the whole picture if a receptive field reaches no farther than a quarter of a block to
+    either side.
     """
-    wish = job.objective.objective.resolved(job.model)
-    plan = Plan.of(job.model, wish.without(CHANGE), job.block, job.block // 4)
-    grids, keep, total = plan.grids(job.model, *job.size), weight_of_keep(wish), 0.0
+    objective = job.objective.objective.resolved(job.model)
+    plan = TilePlan.of(job.model, objective.without(CHANGE_LAYER), job.block, job.block // 4)
+    grids, keep, total = plan.grids(job.model, *job.size), sum_keep_weights(objective), 0.0
     for row, column in itertools.product(*map(plan.windows, job.size)):
-        own = Objective(tuple(plan.shares(wish.without(CHANGE), grids, row, column)))
-        if own.terms:
+        owned_terms = Objective(tuple(plan.shares(objective.without(CHANGE_LAYER), grids, row, column)))
+        if owned_terms.terms:
             with torch.no_grad():
-                total += float(score_of(job.model, own)(read(row.seen, column.seen).to(job.model.device)))
+                total += float(
+                    make_score_function(job.model, owned_terms)(read(row.seen, column.seen).to(job.model.device))
+                )
         if keep:
-            place = owned(row), owned(column)
+            place = clip_owned_span(row), clip_owned_span(column)
             change = read(*place) - photo(*place)
+            # its share of the mean over the picture
             total += keep * float(KeepTerm()(change)) * change[0, 0].numel() / math.prod(job.size)
     return total if math.isfinite(total) else None
 
 
-def owned(window: Window) -> Span:
-    """The pixels that a window owns, without those beyond the picture's end."""
+def clip_owned_span(window: Window) -> Span:
+    """The pixels that a window owns, clipped to the picture: the last window may own a length beyond its end."""
     return window.owned[0], min(window.owned[1], window.side)

@@ -1,4 +1,4 @@
-"""The photograph as a raster on disk: decoded once, upright, at the size of the dream."""
+"""The photograph as a raster on disk: decoded once, upright by its EXIF orientation, at the size of the dream."""
 
 from __future__ import annotations
 
@@ -7,53 +7,56 @@ from pathlib import Path
 
 import numpy as np
 
-from reverie.ascent.ondisk.raster import Raster, Span, drafted, rectangles
-from reverie.ascent.ondisk.resampling import resized
-from reverie.ascent.ondisk.workspace import Work
+from reverie.ascent.ondisk.raster import Raster, Span, draft_raster, split_into_rectangles
+from reverie.ascent.ondisk.resampling import write_resized
+from reverie.ascent.ondisk.workspace import Workspace
 from reverie.image.reading import PhotoFile
-from reverie.image.streaming import transcribe
+from reverie.image.streaming import write_raw_samples
 
 
-def pictured(photo: PhotoFile, size: tuple[int, int], work: Work) -> Raster:
-    """The photograph's raster at a size (height, width), three channels or four; made unless it is there."""
-    source = decoded(photo, work.path("source.raw"))
+def open_photo_raster(photo: PhotoFile, size: tuple[int, int], work: Workspace) -> Raster:
+    """The photograph at a size (height, width), three channels or four (alpha); written unless the file exists."""
+    source = open_decoded_raster(photo, work.path("source.raw"))
     if size == source.size:
         return source
-    return resized(source, Raster(work.path("picture.raw"), *size, source.channels, "uint16"))
+    return write_resized(source, Raster(work.path("picture.raw"), *size, source.channels, "uint16"))
 
 
-def decoded(photo: PhotoFile, path: Path) -> Raster:
-    """The photograph's raster at its own size; made unless it is there."""
-    kind, bands = "uint8" if photo.depth == 8 else "uint16", 3 if photo.opaque else 4
-    raster = Raster(path, photo.height, photo.width, bands, kind)
+def open_decoded_raster(photo: PhotoFile, path: Path) -> Raster:
+    """The photograph at its own size, as a raster of its own bit depth; written to `path` unless it exists."""
+    dtype, bands = "uint8" if photo.depth == 8 else "uint16", 3 if photo.opaque else 4
+    raster = Raster(path, photo.height, photo.width, bands, dtype)
     if not raster.there:
-        decode(photo, raster)
+        decode_photo(photo, raster)
     return raster
 
 
-def decode(photo: PhotoFile, upright: Raster) -> None:
-    """Fills the raster from the photograph's file."""
-    lying = replace(upright, path=upright.path.with_name("lying.raw"))
-    orientation = transcribe(photo, lying.path)
+def decode_photo(photo: PhotoFile, upright: Raster) -> None:
+    """Writes the photograph's samples into the raster `upright`, rotated as its EXIF orientation says.
+
+    It is decoded row by row, as it is stored; rotating needs random access, and so a second file on disk.
+    """
+    stored = replace(upright, path=upright.path.with_name("lying.raw"))
+    orientation = write_raw_samples(photo, stored.path)
     if orientation == 1:
-        lying.path.replace(upright.path)
+        stored.path.replace(upright.path)
         return
-    if orientation > 4:
-        lying = replace(lying, height=upright.width, width=upright.height)
-    with drafted(upright) as draft:
-        for rows, columns in rectangles(upright.size, 1024):
-            draft.put(rows, columns, turned(lying, rows, columns, orientation))
-    lying.path.unlink()
+    if orientation > 4:  # 5 to 8 exchange height and width
+        stored = replace(stored, height=upright.width, width=upright.height)
+    with draft_raster(upright) as draft:
+        for rows, columns in split_into_rectangles(upright.size, 1024):
+            draft.write_samples(rows, columns, read_upright(stored, rows, columns, orientation))
+    stored.path.unlink()
 
 
-def turned(lying: Raster, rows: Span, columns: Span, orientation: int) -> np.ndarray:
-    """A rectangle of the upright picture, from one that lies as EXIF's orientation 2 to 8 says."""
-    if orientation > 4:  # by a quarter: the upright columns are its rows
+def read_upright(stored: Raster, rows: Span, columns: Span, orientation: int) -> np.ndarray:
+    """A rectangle (h, w, c) of the upright picture, read from a raster stored in EXIF orientation 2 to 8."""
+    if orientation > 4:  # transposed: the upright columns are its rows
         rows, columns = columns, rows
-    down, across = (-1 if orientation in kind else 1 for kind in ((3, 4, 6, 7), (2, 3, 7, 8)))
+    down, across = (-1 if orientation in flipped else 1 for flipped in ((3, 4, 6, 7), (2, 3, 7, 8)))
     if down < 0:
-        rows = lying.height - rows[1], lying.height - rows[0]
+        rows = stored.height - rows[1], stored.height - rows[0]
     if across < 0:
-        columns = lying.width - columns[1], lying.width - columns[0]
-    samples = lying.samples(rows, columns)[::down, ::across]
+        columns = stored.width - columns[1], stored.width - columns[0]
+    samples = stored.read_samples(rows, columns)[::down, ::across]
     return np.ascontiguousarray(samples if orientation < 5 else samples.transpose(1, 0, 2))

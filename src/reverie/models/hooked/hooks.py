@@ -1,6 +1,6 @@
-"""What the layers of a network answer, overheard: hooks that are gone whatever happens.
+"""Records the outputs of a network's modules by forward hooks, which are removed whatever happens.
 
-A module that is called more than once (one ReLU for a whole block) answers with its first call.
+Of a module that is called more than once (one ReLU for a whole block), the output of the first call is recorded.
 """
 
 from __future__ import annotations
@@ -15,82 +15,94 @@ import torch
 from torch import Tensor, nn
 
 
-class Enough(BaseException):
-    """Every layer asked for has answered: the rest of the network need not run. No network shall catch it."""
+class StopForward(BaseException):
+    """Raised by a hook to stop the forward pass once every requested output is recorded.
+
+    A BaseException, so that no `except Exception` within a network catches it.
+    """
 
 
 @dataclass
-class Overheard:
-    """The answers of layers to one picture, in the order in which they came."""
+class RecordedOutputs:
+    """The outputs of modules in one forward pass, by name, in order of execution.
+
+    `wanted`: the number of outputs after which the pass may stop. `cloned`: names of modules whose output is cloned.
+    """
 
     wanted: int
-    copied: Collection[str]
+    cloned: Collection[str]
     thread: int = field(default_factory=threading.get_ident)
-    answers: dict[str, Tensor] = field(default_factory=dict)
+    outputs: dict[str, Tensor] = field(default_factory=dict)
     versions: dict[str, int] = field(default_factory=dict)
 
-    def hook(self, name: str) -> Callable[..., None]:
-        def overhear(module: nn.Module, inputs: Any, output: Any) -> None:
-            # Another thread may be running the same network just now: its picture is not ours.
-            if name in self.answers or threading.get_ident() != self.thread:
+    def make_hook(self, name: str) -> Callable[..., None]:
+        """Make the forward hook of the module of that name ("" for the whole network)."""
+
+        def record(module: nn.Module, inputs: Any, output: Any) -> None:
+            # Another thread may be running the same network at this moment, with an image of its own.
+            if name in self.outputs or threading.get_ident() != self.thread:
                 return
-            answer = first_tensor(output) if name else whole_answer(output)
-            if answer is None:
+            tensor = find_first_tensor(output) if name else find_logits(output)
+            if tensor is None:
                 return
-            answer = answer.clone() if name in self.copied or answer.is_inference() else answer
-            self.answers[name] = answer
-            self.versions[name] = version(answer)
-            if len(self.answers) == self.wanted:
-                raise Enough
+            # Tensors of inference mode have no version counter, so whether they are overwritten cannot be told.
+            tensor = tensor.clone() if name in self.cloned or tensor.is_inference() else tensor
+            self.outputs[name] = tensor
+            self.versions[name] = tensor_version(tensor)
+            if len(self.outputs) == self.wanted:
+                raise StopForward
 
-        return overhear
+        return record
 
-    def overwritten(self) -> set[str]:
-        """The layers whose answer something changed in place after it was given (a ReLU that saves memory)."""
-        return {name for name, answer in self.answers.items() if version(answer) != self.versions[name]}
+    def find_overwritten(self) -> set[str]:
+        """The modules whose output was changed in place after it was recorded (by a ReLU with `inplace`, say)."""
+        return {name for name, tensor in self.outputs.items() if tensor_version(tensor) != self.versions[name]}
 
 
-def overhear(network: nn.Module, image: Tensor, layers: Collection[str], copied: Collection[str] = ()) -> Overheard:
-    """What the layers, by their dotted names ("" for the whole), answer to a normalised image.
+def record_outputs(
+    network: nn.Module, image: Tensor, layers: Collection[str], cloned: Collection[str] = ()
+) -> RecordedOutputs:
+    """Run a network on a normalized image and record the outputs of modules by their dotted names ("" for the whole).
 
-    The network stops after the last of them. Answers of `copied` are clones: what comes after may overwrite them.
+    The forward pass stops after the last of them. Outputs of the modules in `cloned` are cloned, because what comes
+    after overwrites them in place.
     """
-    heard = Overheard(len(set(layers)), copied)
-    with contextlib.ExitStack() as hooks, contextlib.suppress(Enough):
+    recording = RecordedOutputs(len(set(layers)), cloned)
+    with contextlib.ExitStack() as hooks, contextlib.suppress(StopForward):
         for name in set(layers):
-            handle = network.get_submodule(name).register_forward_hook(heard.hook(name))
+            handle = network.get_submodule(name).register_forward_hook(recording.make_hook(name))
             hooks.callback(handle.remove)
         network(image)
-    return heard
+    return recording
 
 
-def first_tensor(output: Any) -> Tensor | None:
-    """The answer itself, or the first tensor of a tuple, a list or a dictionary of answers."""
-    return next(tensors_in(output), None)
+def find_first_tensor(output: Any) -> Tensor | None:
+    """A module's output itself, or the first tensor in a tuple, list or dictionary; None if there is none."""
+    return next(iterate_tensors(output), None)
 
 
-def whole_answer(output: Any) -> Tensor | None:
-    """The first tensor with a number for each class (b, n) of a whole network's answer; where none is, the first."""
-    classes = (tensor for tensor in tensors_in(output) if tensor.ndim == 2 and tensor.shape[1] > 1)
-    return next(classes, first_tensor(output))
+def find_logits(output: Any) -> Tensor | None:
+    """The logits among a whole network's outputs: the first tensor (b, n) with n > 1; if there is none, the first."""
+    classes = (tensor for tensor in iterate_tensors(output) if tensor.ndim == 2 and tensor.shape[1] > 1)
+    return next(classes, find_first_tensor(output))
 
 
-def tensors_in(output: Any) -> Iterator[Tensor]:
-    """The tensors of an answer, in order, however they lie within tuples, lists and dictionaries."""
+def iterate_tensors(output: Any) -> Iterator[Tensor]:
+    """Iterate over the tensors of an output, in order, however they are nested in tuples, lists and dictionaries."""
     if isinstance(output, Tensor):
         yield output
         return
     parts = output.values() if isinstance(output, Mapping) else output if isinstance(output, (tuple, list)) else ()
     for part in parts:
-        yield from tensors_in(part)
+        yield from iterate_tensors(part)
 
 
-def version(tensor: Tensor) -> int:
-    """How often a tensor, or another view of its memory, was changed in place."""
+def tensor_version(tensor: Tensor) -> int:
+    """The version counter of a tensor: how often it, or another view of its memory, was changed in place."""
     return 0 if tensor.is_inference() else int(tensor._version)
 
 
-def look(network: nn.Module, image: Tensor) -> dict[str, Tensor]:
-    """What every module of a network answers, in order of execution."""
+def record_all_outputs(network: nn.Module, image: Tensor) -> dict[str, Tensor]:
+    """Record the outputs of all modules of a network, in order of execution, without gradients."""
     with torch.no_grad():
-        return overhear(network, image, [name for name, _ in network.named_modules()]).answers
+        return record_outputs(network, image, [name for name, _ in network.named_modules()]).outputs

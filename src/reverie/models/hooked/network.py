@@ -1,4 +1,4 @@
-"""Any torch network as a `Network`: its layers are its own modules, by their own dotted names, overheard by hooks."""
+"""Any torch module as a `LayeredNetwork`: its layers are its submodules by dotted name, read by forward hooks."""
 
 from __future__ import annotations
 
@@ -9,25 +9,26 @@ import torch
 from torch import Tensor, nn
 
 from reverie.errors import SettingsError, SizeRefused
-from reverie.models.hooked.folding import folded
-from reverie.models.hooked.grids import Grid, Lies, Size, grids_of, steady_grids
-from reverie.models.hooked.hooks import look, overhear
+from reverie.models.hooked.folding import fold_network
+from reverie.models.hooked.grids import AxisOrder, HeightWidth, OutputGrid, detect_constant_grids, detect_grids
+from reverie.models.hooked.hooks import record_all_outputs, record_outputs
 
 LOGITS = "logits"
-"""What the whole network's own answer is called, where that is a number for each class: a grid of one place."""
+"""The name of the layer that is the whole network's output, where that is a score per class (b, n)."""
 
-SIDES = (64, 96, 128, 224, 32, 28, 256, 299, 384, 448, 512)
-"""Sides in pixels of the pictures that show what a network is built of; the first one that it takes."""
+TRIAL_SIDES = (64, 96, 128, 224, 32, 28, 256, 299, 384, 448, 512)
+"""Sides in pixels of the square images tried on a network to find its layers: the first that it takes."""
 
-REFUSALS = (RuntimeError, ValueError, TypeError, AssertionError, IndexError, ArithmeticError)
+REFUSAL_ERRORS = (RuntimeError, ValueError, TypeError, AssertionError, IndexError, ArithmeticError)
+"""What a forward pass may raise for an image of a size that the network does not take."""
 
 
-class Hooked(nn.Module):
-    """`forward(image, layers) -> {layer: (b, c, h, w)}` of any module; `image` (b, 3, h, w) as MEAN and STD make it.
+class HookedNetwork(nn.Module):
+    """Any module as a network with layers: `forward(image, layers) -> {layer: activations (b, c, h, w)}`.
 
-    LAYERS are those that answer with a grid, in order of execution; a container comes after what it contains. CLASSES
-    is the layer whose channels are the classes, None where the network's own answer is none of that kind.
-    The module is put at rest (`eval`) and kept: hand in a copy of one that is still to be trained.
+    LAYERS are the submodules whose output is a grid, in order of execution; a container comes after what it contains.
+    CLASSES is the layer whose channels are the classes, None where the output of the module is no score per class.
+    The module is switched to eval mode and kept: hand in a copy of one that is still to be trained.
     """
 
     def __init__(
@@ -39,99 +40,112 @@ class Hooked(nn.Module):
         name: str = "the network",
         side: int = 0,
     ) -> None:
-        """`side`: that of the square pictures the module was made for, if it may take no others.
+        """`mean` and `std` (red, green, blue, on the scale 0..1) are those of the images it was trained on.
 
-        Raises SettingsError for a module that takes no picture, or has no layer with a grid.
+        `side`: that in pixels of the square images the module was made for, tried if it takes none of the others.
+        Raises SettingsError for a module that takes no image, or has no layer with a grid.
         """
         super().__init__()
-        self.name, self.MEAN, self.STD = name, three(mean, "mean"), three(std, "std")
-        self.plain = module.eval()
-        self.pictures = taken(module, side)
+        self.name, self.MEAN, self.STD = name, check_three_numbers(mean, "mean"), check_three_numbers(std, "std")
+        self.original = module.eval()
+        self.pictures = find_accepted_images(module, side)
         if not self.pictures:
-            sides = f"{min(SIDES)} to {max(SIDES)} pixels a side"
-            raise SettingsError(f"{name} answers to no picture of {sides}{why_not(module)}")
-        answers = [look(module, picture) for picture in self.pictures]
-        self.ran = frozenset(answers[0])
-        sizes = [size_of(picture) for picture in self.pictures]
-        self.grids = grids_of(module, answers, sizes) or steady_grids(answers, sizes)
+            sides = f"{min(TRIAL_SIDES)} to {max(TRIAL_SIDES)} pixels a side"
+            raise SettingsError(f"{name} answers to no picture of {sides}{explain_refusal(module)}")
+        outputs = [
+            record_all_outputs(module, picture) for picture in self.pictures
+        ]  # of every submodule, for each image
+        self.executed = frozenset(outputs[0])
+        sizes = [spatial_size(picture) for picture in self.pictures]
+        self.grids = detect_grids(module, outputs, sizes) or detect_constant_grids(outputs, sizes)
         if not self.grids:
             raise SettingsError(f"{name} has no layer that answers with a grid of activations: nothing to dream of")
-        self.CLASSES, self.CLASS_COUNT = self.named_logits(answers[0].get(""))
+        self.CLASSES, self.CLASS_COUNT = self.add_logits_layer(outputs[0].get(""))
         self.LAYERS = tuple(self.grids)
         others = [each for each, _ in module.named_modules() if each and each not in self.grids]
-        self.OTHERS = {each: in_words(answers[0].get(each)) for each in others}
+        self.OTHERS = {each: describe_output(outputs[0].get(each)) for each in others}
+        # Batch norms are folded once and for all. Layers whose output that changes are read from the original.
         random = torch.rand(self.pictures[0].shape, generator=torch.Generator().manual_seed(0))
-        self.swift, self.unlike = folded(module, random.to(self.pictures[0]))
-        self.overwritten: frozenset[str] = frozenset()
+        self.folded, self.changed_layers = fold_network(module, random.to(self.pictures[0]))
+        self.overwritten: frozenset[str] = frozenset()  # layers known to be overwritten in place after their output
 
-    def named_logits(self, answer: Tensor | None) -> tuple[str | None, int | None]:
-        """The layer made of the whole network's answer, and how many classes it has, if it is a number for each."""
-        if answer is None or answer.ndim != 2 or answer.shape[1] < 2:
+    def add_logits_layer(self, output: Tensor | None) -> tuple[str | None, int | None]:
+        """Add the network's own output as a layer if it is a score per class (b, n).
+
+        Returns the layer's name and n, or None, None.
+        """
+        if output is None or output.ndim != 2 or output.shape[1] < 2:
             return None, None
         name = LOGITS if LOGITS not in self.grids else f".{LOGITS}"  # some networks have a layer of that name
-        self.grids[name] = Grid(Lies.VECTOR)
-        return name, answer.shape[1]
+        self.grids[name] = OutputGrid(AxisOrder.VECTOR)
+        return name, output.shape[1]
 
     def forward(self, image: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
-        """The activations of `layers`. Runs nothing after the last of them, and leaves no hook behind.
+        """The activations of `layers`, for images (b, 3, h, w) normalized by MEAN and STD.
 
-        SizeRefused: a picture of a size that the network does not take; ValueError: one that is too small.
+        Runs nothing after the last of the layers, and leaves no hook behind. Raises SizeRefused for an image of a size
+        that the network does not take, and ValueError for one that is too small.
         """
         if not layers:
             return {}
         try:
-            return self.activations(image, layers)
+            return self.compute_activations(image, layers)
         except SizeRefused:
             raise
-        except REFUSALS as error:
-            if self.at_fault(image, layers, error):
-                raise self.refused(image) from error
+        except REFUSAL_ERRORS as error:
+            if self.refuses_size(image, layers, error):
+                raise self.size_error(image) from error
             if isinstance(error, (RuntimeError, ValueError)):
                 raise
             raise ValueError(str(error)) from error
 
-    def activations(self, image: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
-        answers = self.answers(image, layers)
-        found = {name: self.grids[name].planes(answers[name], size_of(image)) for name in layers}
-        for name, planes in found.items():
-            if not planes.numel():
+    def compute_activations(self, image: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
+        """The activations (b, c, h, w) of layers. Raises ValueError where a layer has no place left."""
+        outputs = self.compute_outputs(image, layers)
+        found = {name: self.grids[name].to_maps(outputs[name], spatial_size(image)) for name in layers}
+        for name, maps in found.items():
+            if not maps.numel():
                 raise ValueError(f"nothing is left of the picture at {name}")
         return found
 
-    def answers(self, image: Tensor, layers: Collection[str]) -> Mapping[str, Tensor]:
-        """What the layers answer, as it was when they gave it: where something wrote over it, they are asked again."""
-        network = self.plain if self.unlike & set(layers) else self.swift
-        names = ["" if name == self.CLASSES else name for name in layers]
-        heard = overhear(network, image, names, self.overwritten)
-        if heard.overwritten():
-            self.overwritten |= heard.overwritten()
-            heard = overhear(network, image, names, self.overwritten)
-        if len(heard.answers) < len(names):
-            silent = ", ".join(sorted(set(names) - set(heard.answers)))
-            raise ValueError(f"{self.name} passes by {silent} in a picture of {image.shape[-1]} x {image.shape[-2]}")
-        return {name: heard.answers["" if name == self.CLASSES else name] for name in layers}
+    def compute_outputs(self, image: Tensor, layers: Collection[str]) -> Mapping[str, Tensor]:
+        """The outputs of layers as they were computed.
 
-    def at_fault(self, image: Tensor, layers: Collection[str], error: Exception) -> bool:
-        """Whether the network does not take pictures of that size, though they are not too small."""
-        if "memory" in str(error).lower():  # out of it: torch has no class of its own for this on processors
+        Where a later module overwrites one in place, they are computed again and cloned.
+        """
+        network = self.original if self.changed_layers & set(layers) else self.folded
+        names = ["" if name == self.CLASSES else name for name in layers]
+        recording = record_outputs(network, image, names, self.overwritten)
+        if recording.find_overwritten():  # the second time, and ever after, these outputs are cloned
+            self.overwritten |= recording.find_overwritten()
+            recording = record_outputs(network, image, names, self.overwritten)
+        if len(recording.outputs) < len(names):
+            silent = ", ".join(sorted(set(names) - set(recording.outputs)))
+            raise ValueError(f"{self.name} passes by {silent} in a picture of {image.shape[-1]} x {image.shape[-2]}")
+        return {name: recording.outputs["" if name == self.CLASSES else name] for name in layers}
+
+    def refuses_size(self, image: Tensor, layers: Collection[str], error: Exception) -> bool:
+        """Whether a forward pass failed because the network does not take that size, though it is not too small."""
+        if "memory" in str(error).lower():  # out of memory: on CPUs, torch raises a plain RuntimeError for it
             return False
-        (height, width), (least, _) = size_of(image), size_of(self.pictures[0])
+        (height, width), (least, _) = spatial_size(image), spatial_size(self.pictures[0])
         if self.any_size and min(height, width) < least:
             return False
         try:
             with torch.no_grad():
-                self.activations(self.pictures[0].to(image), layers)
-        except REFUSALS:
+                self.compute_activations(self.pictures[0].to(image), layers)  # what worked before, works still?
+        except REFUSAL_ERRORS:
             return False
         return True
 
     @property
     def any_size(self) -> bool:
-        """Whether it took a second picture whose sides are any multiples of 64, not just of the first one's."""
+        """Whether the network takes any size: its second image was 64 pixels higher, not a multiple of the first."""
         return len(self.pictures) > 1 and self.pictures[1].shape[2] == self.pictures[0].shape[2] + 64
 
-    def refused(self, image: Tensor) -> SizeRefused:
-        (height, width), size = size_of(image), size_of(self.pictures[0])
+    def size_error(self, image: Tensor) -> SizeRefused:
+        """Make the error for an image of a size that the network does not take."""
+        (height, width), size = spatial_size(image), spatial_size(self.pictures[0])
         others = "or multiples of that" if len(self.pictures) > 1 else "and no others"
         return SizeRefused(
             f"{self.name} does not take a picture of {width} x {height} pixels: it takes {size[1]} x {size[0]}, "
@@ -141,81 +155,90 @@ class Hooked(nn.Module):
 
     @property
     def strides(self) -> dict[str, int]:
-        """The pixels from neuron to neuron of every layer with more places than one."""
+        """The stride in pixels of every layer with more than one place."""
         return {name: grid.stride for name, grid in self.grids.items() if grid.stride}
 
     @property
     def block_parameters(self) -> dict[str, tuple[int, int]]:
-        """(trainable, non-trainable) numbers of each top-level block; one that runs in training only is left out."""
-        own = {name: (each.numel(), 0) for name, each in self.plain.named_parameters(recurse=False)}
-        ran = {name.split(".")[0] for name in self.ran}
-        return own | {name: counts(block) for name, block in self.plain.named_children() if name in ran}
+        """The (trainable, non-trainable) numbers of each top-level block, except those that only run in training."""
+        own = {name: (each.numel(), 0) for name, each in self.original.named_parameters(recurse=False)}
+        blocks = {name.split(".")[0] for name in self.executed}
+        return own | {
+            name: count_module_numbers(block) for name, block in self.original.named_children() if name in blocks
+        }
 
     def layer_parameters(self, layer: str) -> tuple[int, int]:
         """The (trainable, non-trainable) numbers within a layer."""
-        return counts(self.plain.get_submodule(layer)) if layer != self.CLASSES else (0, 0)
+        return count_module_numbers(self.original.get_submodule(layer)) if layer != self.CLASSES else (0, 0)
 
 
-def counts(module: nn.Module) -> tuple[int, int]:
-    """Trained numbers, and those that were not trained but counted along (the statistics of batch norms)."""
+def count_module_numbers(module: nn.Module) -> tuple[int, int]:
+    """Count the (trainable, non-trainable) numbers of a module: parameters, and buffers such as running statistics."""
     return sum(each.numel() for each in module.parameters()), sum(each.numel() for each in module.buffers())
 
 
-def taken(module: nn.Module, side: int) -> list[Tensor]:
-    """The first small picture that a module takes, and a second one, higher and much wider, if it takes any such."""
-    for first in dict.fromkeys((*SIDES, side or SIDES[-1])):
-        square = gray(module, first, first)
-        if takes(module, square):
+def find_accepted_images(module: nn.Module, side: int) -> list[Tensor]:
+    """Find the first small square image that a module takes, and a second, higher and much wider, if it takes one.
+
+    The grids are detected from the outputs for these two. `side`: a size to try last. Empty if it takes no image.
+    """
+    for first in dict.fromkeys((*TRIAL_SIDES, side or TRIAL_SIDES[-1])):
+        square = make_gray_image(module, first, first)
+        if accepts_image(module, square):
+            # 64 is a multiple of all common strides; some networks take multiples of their first size only.
             wider = ((first + 64, first + 128), (2 * first, 3 * first))
-            second = (gray(module, *size) for size in wider)
-            return [square, *[picture for picture in second if takes(module, picture)][:1]]
+            second = (make_gray_image(module, *size) for size in wider)
+            return [square, *[picture for picture in second if accepts_image(module, picture)][:1]]
     return []
 
 
-def why_not(module: nn.Module) -> str:
-    """What a module says of a small picture that it does not take, on one line and cut short."""
+def explain_refusal(module: nn.Module) -> str:
+    """The error that a module raises for a small image, on one line and shortened, as the end of a message."""
     try:
         with torch.no_grad():
-            module(gray(module, SIDES[0], SIDES[0]))
-    except REFUSALS as error:
-        return f" (of {SIDES[0]} it says: {' '.join(str(error).split())[:200]})"
+            module(make_gray_image(module, TRIAL_SIDES[0], TRIAL_SIDES[0]))
+    except REFUSAL_ERRORS as error:
+        return f" (of {TRIAL_SIDES[0]} it says: {' '.join(str(error).split())[:200]})"
     return ""
 
 
-def in_words(answer: Tensor | None) -> str:
-    """What a layer answers with that has no grid."""
-    if answer is None:
+def describe_output(output: Tensor | None) -> str:
+    """Say in words what a module without a grid puts out: why it is no layer."""
+    if output is None:
         return "it is not called by itself"
-    return f"it answers with {'x'.join(map(str, answer.shape[1:])) or '1'} numbers"
+    return f"it answers with {'x'.join(map(str, output.shape[1:])) or '1'} numbers"
 
 
-def gray(module: nn.Module, height: int, width: int) -> Tensor:
-    """A picture of nothing, where the module is and of its type."""
+def make_gray_image(module: nn.Module, height: int, width: int) -> Tensor:
+    """An image of zeros (1, 3, height, width), on the module's device and of its dtype."""
     like = next((each for each in module.parameters() if each.is_floating_point()), torch.zeros(()))
     return torch.zeros(1, 3, height, width, device=like.device, dtype=like.dtype)
 
 
-def takes(module: nn.Module, picture: Tensor) -> bool:
+def accepts_image(module: nn.Module, picture: Tensor) -> bool:
+    """Whether a forward pass on an image of that size works."""
     try:
         with torch.no_grad():
             module(picture)
-    except REFUSALS:
+    except REFUSAL_ERRORS:
         return False
     return True
 
 
-def size_of(image: Tensor) -> Size:
+def spatial_size(image: Tensor) -> HeightWidth:
+    """The (height, width) of an image."""
     return image.shape[-2], image.shape[-1]
 
 
-def three(numbers: Sequence[float], what: str) -> tuple[float, float, float]:
+def check_three_numbers(numbers: Sequence[float], what: str) -> tuple[float, float, float]:
+    """Check the `what`, "mean" or "std", of the three colors. Raises SettingsError."""
     if len(numbers) != 3 or (what == "std" and not all(number > 0 for number in numbers)):
         raise SettingsError(f"{what} is {numbers!r}; expected three numbers, of red, green and blue on the scale 0..1")
     return float(numbers[0]), float(numbers[1]), float(numbers[2])
 
 
-def digest_of(module: nn.Module) -> str:
-    """SHA-256, in hexadecimal, of a module's state by name: the same weights, the same digest, whatever their file."""
+def hash_module_weights(module: nn.Module) -> str:
+    """The SHA-256 of a module's state dict, in hexadecimal: equal weights have equal digests, whatever their file."""
     hashed = hashlib.sha256()
     for name, tensor in sorted(module.state_dict().items()):
         hashed.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())

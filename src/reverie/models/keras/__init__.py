@@ -1,1 +1,1 @@
-"""Networks that TensorFlow runs, seen by torch as any other."""
+"""Keras networks as models: TensorFlow runs them, torch differentiates through them."""

@@ -1,6 +1,7 @@
-"""The paper's network in Keras with the very weights that ours has: both engines read the same files.
+"""InceptionV3 in Keras with the same weights as our torch network: both engines read the same files.
 
-A file of Keras's, one of ours and an untrained network of a seed so mean the same in both, and are known by one digest.
+So a file of Keras's, a file of ours, or the untrained network of a seed gives the same network, with the same digest,
+in either engine.
 """
 
 from __future__ import annotations
@@ -8,29 +9,25 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from torch import Tensor
-
-from reverie.models.keras.networks import build_network
+from reverie.models.keras.networks import build_keras_network
 from reverie.models.networks.inception_blocks import keras_order
-from reverie.models.networks.inception_weights import canonical, untrained
+from reverie.models.networks.inception_weights import convert_weights
 
-__all__ = ["NETWORKS", "filled", "untrained"]
-
-NETWORKS = ("inception_v3",)
-"""The networks that both engines have."""
+CONVERTIBLE_NETWORKS = ("inception_v3",)
+"""The networks that both engines can run."""
 
 
-def filled(name: str, weights: Mapping[str, Any]) -> tuple[Any, str, Callable[[Any], Any]]:
-    """The Keras network with these weights (our names or Keras's), its name and preprocessing. Raises WeightsError."""
-    tensors = canonical(weights)
-    network, preprocess = build_network(name, "random")
+def build_inception(name: str, weights: Mapping[str, Any]) -> tuple[Any, str, Callable[[Any], Any]]:
+    """Build the Keras network with these weights: the network, its name and its preprocessing.
+
+    `weights` by our own names or by Keras's. Raises WeightsError if they do not fit.
+    """
+    tensors = convert_weights(weights)
+    network, preprocess = build_keras_network(name, "random")
     convolutions = [layer for layer in network.layers if type(layer).__name__ == "Conv2D"]
     norms = [layer for layer in network.layers if type(layer).__name__ == "BatchNormalization"]
     for conv, convolution, norm in zip(keras_order(), convolutions, norms, strict=True):
+        # torch: (out, in, height, width); Keras: (height, width, in, out).
         convolution.set_weights([tensors[f"{conv.name}.kernel"].permute(2, 3, 1, 0).numpy()])
-        norm.set_weights([vector(tensors, f"{conv.name}.{part}") for part in ("beta", "mean", "variance")])
+        norm.set_weights([tensors[f"{conv.name}.{part}"].numpy() for part in ("beta", "mean", "variance")])
     return network, name, preprocess
-
-
-def vector(tensors: Mapping[str, Tensor], name: str) -> Any:
-    return tensors[name].numpy()

@@ -1,7 +1,8 @@
-"""A network of layers that bring their own way back, as one node of torch's graph.
+"""A sequence of layers with hand-written backward passes, as a single node of torch's autograd graph.
 
-A graph of many small nodes takes a sixth of a gradient step. Here every layer puts what it will need on a tape and
-takes it from there again on the way back, so that the graph has a single node, however deep the network is.
+A graph of many small nodes takes a sixth of a gradient step. Here every layer appends what its backward pass will need
+to one list of saved tensors and pops it from there again, so that the graph has a single node, however deep the
+network is.
 """
 
 from __future__ import annotations
@@ -16,100 +17,118 @@ from torch.autograd.function import once_differentiable
 
 from reverie.errors import UnknownName
 
-Planes: TypeAlias = Float[Tensor, "b c h w"]
-Answer: TypeAlias = Float[Tensor, "b d i j"]
-Tape: TypeAlias = list[Tensor]
-"""What layers keep for their way back: `answer` puts it at the end, `pull` takes it from there again."""
+FeatureMaps: TypeAlias = Float[Tensor, "b c h w"]
+"""The feature maps that a layer reads, or the gradient with respect to them."""
+
+OutputMaps: TypeAlias = Float[Tensor, "b d i j"]
+"""The feature maps that a layer puts out, or the gradient with respect to them."""
+
+SavedTensors: TypeAlias = list[Tensor]
+"""A stack of saved tensors: `forward` appends what its backward pass needs, `backward` pops it in reverse order."""
 
 
 class Layer(nn.Module):
-    """Something that answers to planes and sends a gradient back, without a graph of its own."""
+    """A differentiable layer that computes its own backward pass and builds no autograd graph."""
 
-    def answer(self, planes: Planes, tape: Tape | None, masked: bool = True) -> Answer:
-        """Its answer. `tape` None: a single look, by torch's own calls, which hand on what is no number.
+    def forward(self, maps: FeatureMaps, saved: SavedTensors | None, mask_relu: bool = True) -> OutputMaps:
+        """The output feature maps; appends to `saved` what `backward` needs.
 
-        `masked` False: what comes next is a `MaxPool`, which sends back to positive places only, so that a ReLU's own
-        way back, which has four times the work here, can be left out.
+        `saved` None: inference only. Then torch's own operations are called, which propagate NaN.
+        `mask_relu` False: the next layer is a `MaxPool`, whose backward pass sends gradient to positive activations
+        only, so that the mask of this layer's ReLU, which costs four times the work here, can be left out.
         """
         raise NotImplementedError
 
-    def pull(self, grad: Answer, tape: Tape, masked: bool = True) -> Planes:
-        """The gradient at the planes, from the one at the answer, which is left as it is."""
+    def backward(self, grad: OutputMaps, saved: SavedTensors, mask_relu: bool = True) -> FeatureMaps:
+        """The gradient with respect to the input, given the one with respect to the output, which is not modified.
+
+        Pops from `saved` exactly what `forward` appended; `mask_relu` must be what it was there.
+        """
         raise NotImplementedError
 
 
-L = TypeVar("L", bound=nn.Module)
+ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
 
-def of(modules: nn.ModuleList, kind: type[L]) -> list[L]:
-    """The modules, all of which are of one kind."""
-    return cast("list[L]", list(modules))
+def cast_modules(modules: nn.ModuleList, kind: type[ModuleT]) -> list[ModuleT]:
+    """The modules of a list as the type that all of them have: an `nn.ModuleList` does not know it."""
+    return cast("list[ModuleT]", list(modules))
 
 
 class Chain(nn.Module):
-    """A network of layers one after another: `forward(image, layers) -> {layer: activations}`.
+    """A network whose layers run one after another: `forward(image, layers) -> {layer: activations}`.
 
-    `blocks` are its layers by name, lowest first.
+    LAYERS are the names of its layers, lowest first; `blocks` holds them by these names.
     """
 
     LAYERS: ClassVar[tuple[str, ...]]
     blocks: nn.ModuleDict
 
-    def forward(self, image: Planes, layers: Collection[str]) -> dict[str, Tensor]:
-        """The activations (b, c, h', w') of `layers`, float32; `image` is normalised by MEAN and STD already.
+    def forward(self, image: FeatureMaps, layers: Collection[str]) -> dict[str, Tensor]:
+        """The activations (b, c, h', w') of `layers`, float32; `image` (b, 3, h, w) is normalized by MEAN and STD.
 
-        Computes nothing above the highest of `layers`. Raises UnknownName.
+        Computes nothing above the highest of `layers`. Raises UnknownName for a layer that it lacks.
         """
         for unknown in sorted(set(layers) - set(self.LAYERS)):
             raise UnknownName("layer", unknown, self.LAYERS)
-        asked = tuple(name for name in self.LAYERS if name in layers)
-        if not asked:
+        requested = tuple(name for name in self.LAYERS if name in layers)
+        if not requested:
             return {}
-        answers = _Run.apply(image, self, asked) if torch.is_grad_enabled() else self.answers(image, asked, None)
-        return dict(zip(asked, answers, strict=True))
+        if torch.is_grad_enabled():
+            outputs = _ChainFunction.apply(image, self, requested)
+        else:
+            outputs = self.run_forward(image, requested, None)
+        return dict(zip(requested, outputs, strict=True))
 
-    def answers(self, planes: Tensor, asked: Sequence[str], tape: Tape | None) -> tuple[Tensor, ...]:
-        """The activations of the layers asked for, lowest first, in float32."""
-        found = []
-        for name, masked in self.way(asked):
-            planes = self.block(name).answer(planes, tape, masked)
-            if name in asked:
-                found.append(planes.float())
-        return tuple(found)
+    def run_forward(self, maps: Tensor, requested: Sequence[str], saved: SavedTensors | None) -> tuple[Tensor, ...]:
+        """The activations of the requested layers, lowest first, in float32; `saved` None: no backward pass follows."""
+        outputs = []
+        for name, mask_relu in self.plan_layers(requested):
+            maps = self.block(name).forward(maps, saved, mask_relu)  # (b, c, h, w) of this layer
+            if name in requested:
+                outputs.append(maps.float())
+        return tuple(outputs)
 
-    def pulled(self, grads: Sequence[Tensor], asked: Sequence[str], tape: Tape, dtype: torch.dtype) -> Tensor:
-        """The gradient at the image, from those at the answers."""
-        alike = [grad.to(dtype, memory_format=torch.channels_last) for grad in grads]
-        given = dict(zip(asked, alike, strict=True))
-        grad = given.pop(asked[-1])
-        for name, masked in reversed(self.way(asked)):
-            if name in given:
-                grad = grad.add_(given[name])
-            grad = self.block(name).pull(grad, tape, masked)
+    def run_backward(
+        self, grads: Sequence[Tensor], requested: Sequence[str], saved: SavedTensors, dtype: torch.dtype
+    ) -> Tensor:
+        """The gradient with respect to the image, from those with respect to the requested layers' activations."""
+        # An objective's gradient may come in another dtype and layout, such as one number expanded to all places.
+        incoming = [grad.to(dtype, memory_format=torch.channels_last) for grad in grads]
+        grad_of = dict(zip(requested, incoming, strict=True))
+        grad = grad_of.pop(requested[-1])
+        for name, mask_relu in reversed(self.plan_layers(requested)):
+            if name in grad_of:  # the layer is read by the objective and by the layer above it: both gradients add up
+                grad = grad.add_(grad_of[name])
+            grad = self.block(name).backward(grad, saved, mask_relu)
         return grad
 
     def block(self, name: str) -> Layer:
+        """The layer of that name."""
         return cast(Layer, self.blocks[name])
 
-    def way(self, asked: Sequence[str]) -> list[tuple[str, bool]]:
-        """The blocks up to the last that is asked for; not masked are those that nothing but a pool will read."""
-        names = self.LAYERS[: self.LAYERS.index(asked[-1]) + 1]
+    def plan_layers(self, requested: Sequence[str]) -> list[tuple[str, bool]]:
+        """The layers to run, up to the highest requested, each with its `mask_relu`.
+
+        A layer's ReLU goes unmasked if nothing but a max pool reads it.
+        """
+        names = self.LAYERS[: self.LAYERS.index(requested[-1]) + 1]
         followed = zip(names, [*names[1:], ""], strict=True)
-        return [(name, name in asked or not above.startswith("pool")) for name, above in followed]
+        return [(name, name in requested or not above.startswith("pool")) for name, above in followed]
 
 
-class _Run(torch.autograd.Function):
-    """A chain as one node of the graph."""
+class _ChainFunction(torch.autograd.Function):
+    """Runs a chain as a single node of the autograd graph."""
 
     @staticmethod
-    def forward(ctx: Any, image: Tensor, chain: Chain, asked: tuple[str, ...]) -> tuple[Tensor, ...]:
-        tape: Tape = []
-        answers = chain.answers(image, asked, tape)
-        ctx.chain, ctx.asked, ctx.dtype = chain, asked, image.dtype
-        ctx.save_for_backward(*tape)
-        return answers
+    def forward(ctx: Any, image: Tensor, chain: Chain, requested: tuple[str, ...]) -> tuple[Tensor, ...]:
+        saved: SavedTensors = []
+        outputs = chain.run_forward(image, requested, saved)
+        ctx.chain, ctx.requested, ctx.dtype = chain, requested, image.dtype
+        ctx.save_for_backward(*saved)
+        return outputs
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
-        return ctx.chain.pulled(grads, ctx.asked, list(ctx.saved_tensors), ctx.dtype), None, None
+        return ctx.chain.run_backward(grads, ctx.requested, list(ctx.saved_tensors), ctx.dtype), None, None

@@ -1,9 +1,10 @@
-"""InceptionV3 as a table: what every block is made of, and in which order Keras writes its weights.
+"""The architecture of InceptionV3 as a table, and the order in which Keras writes its weights.
 
 Source: Szegedy et al., "Rethinking the Inception Architecture for Computer Vision" (2015), in Keras's form of it.
-A block is branches side by side, divided by `|`; a branch is convolutions one after another; `384:1x3+384:3x1` are two
-that read the same input. `96:3x3` has 96 channels, a kernel 3 high and 3 wide (1x1 if none is named) and stride 1;
-`/2` is stride 2, without padding; `v` is stride 1 without padding. `average` and `max` are 3x3 pools of the input.
+A block is parallel branches, divided by `|`; a branch is convolutions one after another; `384:1x3+384:3x1` are two in
+parallel that read the same input. `96:3x3` has 96 channels, a kernel 3 high and 3 wide (1x1 if none is named) and
+stride 1; `/2` is stride 2, without padding; `v` is stride 1 without padding. `average` and `max` are 3x3 pools of the
+input.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-BLOCKS = {
+BLOCK_TABLE = {
     "conv1": "32:3x3/2",
     "conv2": "32:3x3v",
     "conv3": "64:3x3",
@@ -33,78 +34,88 @@ BLOCKS = {
 }
 
 
-class Conv(NamedTuple):
-    """One convolution without bias, its batch norm (shift, no scale) and ReLU."""
+class ConvSpec(NamedTuple):
+    """A convolution without bias, followed by a batch norm (shift, no scale) and a ReLU."""
 
     name: str
-    """Block, branch and place, from 0: "mixed9.1.1b" is the second of two at place 1 of branch 1."""
+    """Block, branch and stage, from 0: "mixed9.1.1b" is the second of two at stage 1 of branch 1."""
     kernel: tuple[int, int, int, int]
-    """Channels out, channels in, height, width."""
+    """The shape of its weight: channels out, channels in, height, width."""
     stride: int
     padding: tuple[int, int]
 
 
-class Branch(NamedTuple):
-    """Stages one after another, each of convolutions side by side; `pool` ("", "average", "max") comes before them."""
+class BranchSpec(NamedTuple):
+    """Stages one after another, each of parallel convolutions; `pool` ("", "average" or "max") comes before them."""
 
     pool: str
-    stages: tuple[tuple[Conv, ...], ...]
+    stages: tuple[tuple[ConvSpec, ...], ...]
 
     def channels(self, before: int) -> int:
-        """How many channels it answers to `before` channels."""
+        """The number of its output channels, given the number of its input channels (`before`)."""
         return sum(conv.kernel[0] for conv in self.stages[-1]) if self.stages else before
 
 
-def _conv(text: str, name: str, before: int) -> Conv:
+def _parse_conv(text: str, name: str, before: int) -> ConvSpec:
+    """Parse one convolution of the table, such as "96:3x3/2"; `before` is the number of its input channels."""
     match = re.fullmatch(r"(\d+)(?::(\d)x(\d))?(/2|v)?", text)
-    assert match, text  # the table above is ours
+    assert match, text  # not input: the table above is ours
     channels, height, width = (int(number or 1) for number in match.groups()[:3])
     padding = (0, 0) if match[4] else (height // 2, width // 2)
-    return Conv(name, (channels, before, height, width), 2 if match[4] == "/2" else 1, padding)
+    return ConvSpec(name, (channels, before, height, width), 2 if match[4] == "/2" else 1, padding)
 
 
-def _branch(text: str, name: str, before: int) -> Branch:
+def _parse_branch(text: str, name: str, before: int) -> BranchSpec:
+    """Parse one branch of the table, such as "average 32"; `before` is the number of its input channels."""
     words = text.split()
     pool = words.pop(0) if words[0] in ("average", "max") else ""
-    stages: list[tuple[Conv, ...]] = []
+    stages: list[tuple[ConvSpec, ...]] = []
     for place, word in enumerate(words):
         pair = word.split("+")
         names = [f"{name}.{place}{'ab'[side] if len(pair) > 1 else ''}" for side in range(len(pair))]
-        stages.append(tuple(_conv(one, called, before) for one, called in zip(pair, names, strict=True)))
+        stages.append(tuple(_parse_conv(one, called, before) for one, called in zip(pair, names, strict=True)))
         before = sum(conv.kernel[0] for conv in stages[-1])
-    return Branch(pool, tuple(stages))
+    return BranchSpec(pool, tuple(stages))
 
 
-def blocks() -> dict[str, tuple[Branch, ...]]:
-    """Every block's branches, lowest block first."""
-    plan: dict[str, tuple[Branch, ...]] = {}
-    channels = 3
-    for block, text in BLOCKS.items():
-        plan[block] = tuple(_branch(one, f"{block}.{i}", channels) for i, one in enumerate(text.split("|")))
+def parse_blocks() -> dict[str, tuple[BranchSpec, ...]]:
+    """Parse the whole table: the branches of each block by its name, lowest block first."""
+    plan: dict[str, tuple[BranchSpec, ...]] = {}
+    channels = 3  # of the image
+    for block, text in BLOCK_TABLE.items():
+        plan[block] = tuple(_parse_branch(one, f"{block}.{i}", channels) for i, one in enumerate(text.split("|")))
         channels = sum(branch.channels(channels) for branch in plan[block])
     return plan
 
 
-def creation_order() -> list[Conv]:
-    """Every convolution in the order of the table."""
-    return [conv for branches in blocks().values() for branch in branches for stage in branch.stages for conv in stage]
+def creation_order() -> list[ConvSpec]:
+    """All convolutions in the order of the table: lowest block first, branch by branch."""
+    return [
+        conv for branches in parse_blocks().values() for branch in branches for stage in branch.stages for conv in stage
+    ]
 
 
-def keras_order() -> list[Conv]:
-    """Every convolution in the order in which Keras lists, numbers and writes them.
+def keras_order() -> list[ConvSpec]:
+    """All convolutions in the order in which Keras lists, numbers and writes them.
 
-    Keras sorts layers by how many still follow until the output, most first; equals stay as their branches are. Blocks
-    come one after another, so it is enough to sort within each.
+    Keras sorts layers by their depth, the number of layers that still follow until the output, deepest first; layers of
+    equal depth stay in the order of their branches. Blocks come one after another, so it is enough to sort within each.
     """
-    order: list[Conv] = []
-    for branches in blocks().values():
-        waiting = [
-            (conv, _layers_after(branch, i)) for branch in branches for i, s in enumerate(branch.stages) for conv in s
+    order: list[ConvSpec] = []
+    for branches in parse_blocks().values():
+        with_depth = [
+            (conv, _count_layers_after(branch, i))
+            for branch in branches
+            for i, s in enumerate(branch.stages)
+            for conv in s
         ]
-        order += [conv for conv, after in sorted(waiting, key=lambda pair: -pair[1])]
+        order += [conv for conv, depth in sorted(with_depth, key=lambda pair: -pair[1])]  # a stable sort
     return order
 
 
-def _layers_after(branch: Branch, place: int) -> int:
-    """Keras layers from a stage to the end of its block: three for each stage, one more where a pair is joined."""
+def _count_layers_after(branch: BranchSpec, place: int) -> int:
+    """The number of Keras layers from a stage to the end of its block.
+
+    A stage is three (convolution, batch norm, ReLU), and one more where a pair is concatenated.
+    """
     return sum(3 + (len(stage) > 1) for stage in branch.stages[place:])

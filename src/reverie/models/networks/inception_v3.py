@@ -1,4 +1,4 @@
-"""The paper's network: InceptionV3 without its top, in Keras's form."""
+"""InceptionV3 without its top, as Keras builds it: the network of the paper."""
 
 from __future__ import annotations
 
@@ -8,134 +8,169 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from reverie.models.networks.chain import Answer, Chain, Layer, Planes, Tape, of
-from reverie.models.networks.inception_blocks import Branch, Conv, blocks
-from reverie.models.networks.inception_weights import canonical, count, fold, untrained
+from reverie.models.networks.chain import Chain, FeatureMaps, Layer, OutputMaps, SavedTensors, cast_modules
+from reverie.models.networks.inception_blocks import BranchSpec, ConvSpec, parse_blocks
+from reverie.models.networks.inception_weights import (
+    convert_weights,
+    count_published_parameters,
+    draw_random_weights,
+    fold_batch_norms,
+)
 from reverie.models.networks.layers import AveragePool, Convolution, MaxPool, Relu
 
-Folded = Mapping[str, tuple[Tensor, Tensor]]
+FoldedWeights = Mapping[str, tuple[Tensor, Tensor]]
 
 
 class InceptionV3(Chain):
-    """Activations of `conv1` ... `mixed10`, each after its ReLU; batch norm is folded into the convolutions.
+    """InceptionV3 with batch norms folded into the convolutions; its layers are `conv1` ... `mixed10`, after the ReLU.
 
-    An image smaller than 75 pixels a side leaves nothing for `mixed10`.
+    An image smaller than 75 pixels a side leaves `mixed10` without a place.
     """
 
-    LAYERS = tuple(blocks())
+    LAYERS = tuple(parse_blocks())
     MEAN = (0.5, 0.5, 0.5)
     STD = (0.5, 0.5, 0.5)
     SMALLEST = 75
 
     def __init__(self, tensors: Mapping[str, Tensor]) -> None:
-        """`tensors` under our own names, unfolded (see `inception_weights`)."""
+        """`tensors` by our own names, batch norms apart (see `inception_weights`)."""
         super().__init__()
-        folded = fold(tensors)
-        self.block_parameters = count(tensors)
-        self.blocks = nn.ModuleDict({name: Block(branches, folded) for name, branches in blocks().items()})
+        folded = fold_batch_norms(tensors)
+        self.block_parameters = count_published_parameters(tensors)
+        self.blocks = nn.ModuleDict(
+            {name: InceptionBlock(branches, folded) for name, branches in parse_blocks().items()}
+        )
 
     @classmethod
     def from_weights(cls, weights: Mapping[str, Any]) -> InceptionV3:
-        """From tensors under our own names or under Keras's, in Keras's order. WeightsError if they do not fit."""
-        return cls(canonical(weights))
+        """Build it from tensors by our own names, or by Keras's names in Keras's order.
+
+        Raises WeightsError if they do not fit.
+        """
+        return cls(convert_weights(weights))
 
     @classmethod
     def random(cls, seed: int = 0) -> InceptionV3:
-        """Untrained: the same network for the same seed."""
-        return cls(untrained(seed))
+        """Build it untrained: the same seed gives the same weights."""
+        return cls(draw_random_weights(seed))
 
 
-class Block(Layer):
-    """Branches side by side, their answers joined along the channels.
+class InceptionBlock(Layer):
+    """Parallel branches whose outputs are concatenated along the channels.
 
-    A 1x1 convolution and an average pool can change places. So every branch that starts with a 1x1 convolution takes
-    its share of one convolution of the input, and the pool averages its few channels instead of all of the input's.
+    All branches that start with a 1x1 convolution share one convolution of the input, and each takes its own channels
+    of the output. That holds for the branch with an average pool too: the pool commutes with a 1x1 convolution, so it
+    comes after it here and averages its few channels instead of all of the input's.
     """
 
-    def __init__(self, branches: tuple[Branch, ...], folded: Folded) -> None:
+    def __init__(self, branches: tuple[BranchSpec, ...], folded: FoldedWeights) -> None:
         super().__init__()
-        shares = [_starts_with_1x1(branch) and len(branches) > 1 for branch in branches]
-        starts = [branch.stages[0][0] for branch, share in zip(branches, shares, strict=True) if share]
-        self.start = _convolution(starts, folded, relu=False) if starts else None
-        self.widths = [conv.kernel[0] for conv in starts]
-        self.ways = nn.ModuleList(_Way(branch, share, folded) for branch, share in zip(branches, shares, strict=True))
+        shared = [_starts_with_1x1(branch) and len(branches) > 1 for branch in branches]
+        first_convs = [branch.stages[0][0] for branch, shares in zip(branches, shared, strict=True) if shares]
+        # Without ReLU, which must come after the average pool; each branch applies its own.
+        self.shared_conv = _merge_convolutions(first_convs, folded, relu=False) if first_convs else None
+        self.shared_channels = [conv.kernel[0] for conv in first_convs]
+        self.branches = nn.ModuleList(
+            _BranchLayers(branch, shares, folded) for branch, shares in zip(branches, shared, strict=True)
+        )
 
-    def answer(self, planes: Planes, tape: Tape | None, masked: bool = True) -> Answer:
-        shares = list(self.start.answer(planes, tape).split_with_sizes(self.widths, 1)) if self.start else []
-        return joined([way.answer(shares.pop(0) if way.share else planes, tape, masked) for way in of(self.ways, _Way)])
+    def forward(self, maps: FeatureMaps, saved: SavedTensors | None, mask_relu: bool = True) -> OutputMaps:
+        """See `Layer.forward`."""
+        parts: list[Tensor] = []  # of the shared convolution's output, one for each branch that has a part in it
+        if self.shared_conv:
+            parts += self.shared_conv.forward(maps, saved).split_with_sizes(self.shared_channels, 1)
+        return concatenate_maps(
+            [
+                branch.forward(parts.pop(0) if branch.shares_conv else maps, saved, mask_relu)
+                for branch in cast_modules(self.branches, _BranchLayers)
+            ]
+        )
 
-    def pull(self, grad: Answer, tape: Tape, masked: bool = True) -> Planes:
-        ways = of(self.ways, _Way)
-        known = [way.channels for way in ways]
+    def backward(self, grad: OutputMaps, saved: SavedTensors, mask_relu: bool = True) -> FeatureMaps:
+        """See `Layer.backward`."""
+        branches = cast_modules(self.branches, _BranchLayers)
+        known = [branch.channels for branch in branches]
+        # At most one branch, a bare pool, has an unknown number of channels (0): it has what the others leave.
         grads = grad.split_with_sizes([each or grad.shape[1] - sum(known) for each in known], 1)
-        shares: list[Tensor] = []
-        found: Tensor | None = None
-        for way, own in zip(reversed(ways), reversed(grads), strict=True):
-            pulled = way.pull(own, tape, masked)
-            if way.share:
-                shares.insert(0, pulled)
+        parts: list[Tensor] = []
+        total: Tensor | None = None  # the gradient with respect to the block's input, summed over its branches
+        for branch, branch_grad in zip(reversed(branches), reversed(grads), strict=True):
+            input_grad = branch.backward(branch_grad, saved, mask_relu)
+            if branch.shares_conv:
+                parts.insert(0, input_grad)
             else:
-                found = pulled if found is None else found.add_(pulled)
-        if self.start:
-            found = self.start.pull(joined(shares), tape, True, found)
-        assert found is not None  # a block has at least one branch
-        return found
+                total = input_grad if total is None else total.add_(input_grad)
+        if self.shared_conv:
+            total = self.shared_conv.backward(concatenate_maps(parts), saved, True, total)
+        assert total is not None  # a block has at least one branch
+        return total
 
 
-class _Way(Layer):
-    """One branch; if it takes a share of its block's first convolution, what comes after that.
+class _BranchLayers(Layer):
+    """One branch of a block: its layers one after another.
 
-    `channels` it answers with; 0: as many as it was given.
+    `shares_conv`: its first 1x1 convolution is part of the block's shared one, and it holds only what comes after.
+    `channels`: the number of its output channels; 0: as many as its input has.
     """
 
-    def __init__(self, branch: Branch, share: bool, folded: Folded) -> None:
+    def __init__(self, branch: BranchSpec, shares_conv: bool, folded: FoldedWeights) -> None:
         super().__init__()
-        self.share, self.channels = share, branch.channels(0)
+        self.shares_conv, self.channels = shares_conv, branch.channels(0)
         pools: dict[str, list[Layer]] = {"": [], "average": [AveragePool()], "max": [MaxPool()]}
-        stages = [_Stage(stage, folded) for stage in (branch.stages[1:] if share else branch.stages)]
-        self.steps = nn.ModuleList([*pools[branch.pool], *([Relu()] if share else []), *stages])
+        stages = [
+            _ParallelConvolutions(stage, folded) for stage in (branch.stages[1:] if shares_conv else branch.stages)
+        ]
+        # Pool before ReLU: the pool stands between the shared convolution and its ReLU (see `InceptionBlock`).
+        self.steps = nn.ModuleList([*pools[branch.pool], *([Relu()] if shares_conv else []), *stages])
 
-    def answer(self, planes: Planes, tape: Tape | None, masked: bool = True) -> Answer:
-        for number, step in enumerate(of(self.steps, Layer), 1):
-            planes = step.answer(planes, tape, masked or number < len(self.steps))
-        return planes
+    def forward(self, maps: FeatureMaps, saved: SavedTensors | None, mask_relu: bool = True) -> OutputMaps:
+        """See `Layer.forward`. Only the last layer's ReLU may go unmasked: the others are read within the branch."""
+        for number, step in enumerate(cast_modules(self.steps, Layer), 1):
+            maps = step.forward(maps, saved, mask_relu or number < len(self.steps))
+        return maps
 
-    def pull(self, grad: Answer, tape: Tape, masked: bool = True) -> Planes:
-        for number, step in reversed(list(enumerate(of(self.steps, Layer), 1))):
-            grad = step.pull(grad, tape, masked or number < len(self.steps))
+    def backward(self, grad: OutputMaps, saved: SavedTensors, mask_relu: bool = True) -> FeatureMaps:
+        """See `Layer.backward`."""
+        for number, step in reversed(list(enumerate(cast_modules(self.steps, Layer), 1))):
+            grad = step.backward(grad, saved, mask_relu or number < len(self.steps))
         return grad
 
 
-class _Stage(Layer):
-    """Convolutions side by side of the same planes."""
+class _ParallelConvolutions(Layer):
+    """Parallel convolutions of the same input, their outputs concatenated along the channels."""
 
-    def __init__(self, convs: tuple[Conv, ...], folded: Folded) -> None:
+    def __init__(self, convs: tuple[ConvSpec, ...], folded: FoldedWeights) -> None:
         super().__init__()
-        self.widths = [conv.kernel[0] for conv in convs]
-        self.convolutions = nn.ModuleList(_convolution([conv], folded) for conv in convs)
+        self.channels = [conv.kernel[0] for conv in convs]
+        self.convolutions = nn.ModuleList(_merge_convolutions([conv], folded) for conv in convs)
 
-    def answer(self, planes: Planes, tape: Tape | None, masked: bool = True) -> Answer:
-        return joined([each.answer(planes, tape, masked) for each in of(self.convolutions, Convolution)])
+    def forward(self, maps: FeatureMaps, saved: SavedTensors | None, mask_relu: bool = True) -> OutputMaps:
+        """See `Layer.forward`."""
+        return concatenate_maps(
+            [each.forward(maps, saved, mask_relu) for each in cast_modules(self.convolutions, Convolution)]
+        )
 
-    def pull(self, grad: Answer, tape: Tape, masked: bool = True) -> Planes:
-        found: Tensor | None = None
-        for each, own in zip(
-            reversed(of(self.convolutions, Convolution)), reversed(grad.split_with_sizes(self.widths, 1)), strict=True
-        ):
-            found = each.pull(own, tape, masked, found)
-        assert found is not None
-        return found
+    def backward(self, grad: OutputMaps, saved: SavedTensors, mask_relu: bool = True) -> FeatureMaps:
+        """See `Layer.backward`."""
+        convolutions, grads = cast_modules(self.convolutions, Convolution), grad.split_with_sizes(self.channels, 1)
+        total: Tensor | None = None
+        for convolution, own in zip(reversed(convolutions), reversed(grads), strict=True):
+            total = convolution.backward(own, saved, mask_relu, total)
+        assert total is not None  # a stage has at least one convolution
+        return total
 
 
-def joined(answers: list[Tensor]) -> Answer:
-    return answers[0] if len(answers) == 1 else torch.cat(answers, 1)
+def concatenate_maps(outputs: list[Tensor]) -> OutputMaps:
+    """Concatenate feature maps along the channels; a single one is not copied."""
+    return outputs[0] if len(outputs) == 1 else torch.cat(outputs, 1)
 
 
-def _starts_with_1x1(branch: Branch) -> bool:
+def _starts_with_1x1(branch: BranchSpec) -> bool:
+    """Whether a branch's first convolution is 1x1; the pool that may come before it does not count."""
     return branch.stages != () and branch.stages[0][0].kernel[2:] == (1, 1)
 
 
-def _convolution(convs: list[Conv], folded: Folded, relu: bool = True) -> Convolution:
-    """Several of one kernel's size as one, their channels one after another."""
+def _merge_convolutions(convs: list[ConvSpec], folded: FoldedWeights, relu: bool = True) -> Convolution:
+    """Several convolutions of one kernel size as a single one, their output channels concatenated."""
     weight, bias = (torch.cat(tensors) for tensors in zip(*(folded[conv.name] for conv in convs), strict=True))
     return Convolution(weight, bias, convs[0].stride, convs[0].padding, relu)

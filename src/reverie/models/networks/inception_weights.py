@@ -1,7 +1,7 @@
-"""InceptionV3's weights: under our own names, from Keras's order, untrained, folded, counted.
+"""The weights of InceptionV3: renamed from Keras's, drawn at random, batch norms folded, parameters counted.
 
-Our names are those of the plan and what they hold: "mixed0.1.1.kernel" (out, in, height, width), and of its batch norm,
-each (out), "....beta", "....mean", "....variance".
+Our name of a tensor is that of its convolution in `inception_blocks` and its part: "mixed0.1.1.kernel" (out, in,
+height, width), and of its batch norm, each (out), "mixed0.1.1.beta", "mixed0.1.1.mean", "mixed0.1.1.variance".
 """
 
 from __future__ import annotations
@@ -13,34 +13,38 @@ import torch
 from torch import Tensor
 
 from reverie.errors import WeightsError
-from reverie.models.networks.inception_blocks import Conv, creation_order, keras_order
+from reverie.models.networks.inception_blocks import ConvSpec, creation_order, keras_order
 
-EPSILON = 0.001
-PARTS = ("kernel", "beta", "mean", "variance")
+BATCH_NORM_EPSILON = 0.001  # of every batch norm, as Keras's network has it
+TENSOR_PARTS = ("kernel", "beta", "mean", "variance")
 
 
-def canonical(weights: Mapping[str, Any]) -> dict[str, Tensor]:
-    """Arrays under our own names or Keras's -> tensors under our own names, float32. WeightsError if they do not fit.
+def convert_weights(weights: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Arrays by our own names or Keras's -> float32 tensors by our own names. Raises WeightsError if they do not fit.
 
-    Keras's layers carry the numbers of the session that made them, so their order says which is which, not their names:
-    the arrays of the convolutions and those of the batch norms are each taken in the order given.
+    Keras numbers layers by a counter of the process that made them ("conv2d_94"), so names do not tell which is which,
+    but order does: the arrays of the convolutions and those of the batch norms are each taken in the order given.
     """
     own = any(name.endswith(".kernel") for name in weights)
-    tensors = {name: torch.as_tensor(array) for name, array in (weights if own else _from_keras(weights)).items()}
+    tensors = {
+        name: torch.as_tensor(array) for name, array in (weights if own else _convert_keras_weights(weights)).items()
+    }
     found: dict[str, Tensor] = {}
     for conv in creation_order():
-        for part in PARTS:
+        for part in TENSOR_PARTS:
             name = f"{conv.name}.{part}"
-            _check(tensors, name, _shape(conv, part))
+            _check_tensor(tensors, name, _tensor_shape(conv, part))
             found[name] = tensors[name].float()
-    if len(tensors) != len(PARTS) * len(creation_order()):
+    if len(tensors) != len(TENSOR_PARTS) * len(creation_order()):
         raise WeightsError(f"not weights of inception_v3 without its top: they hold {len(tensors)} tensors")
     return found
 
 
-def _from_keras(weights: Mapping[str, Any]) -> dict[str, Tensor]:
+def _convert_keras_weights(weights: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Keras's arrays by our own names, kernels as torch lays them out. Raises WeightsError if they do not fit."""
     order = keras_order()
     tensors = {name: torch.as_tensor(array) for name, array in weights.items()}
+    # Keras: (height, width, in, out); torch: (out, in, height, width).
     kernels = [(name, tensor.permute(3, 2, 0, 1)) for name, tensor in tensors.items() if tensor.ndim == 4]
     norms = [(name, tensor) for name, tensor in tensors.items() if tensor.ndim == 1]
     if len(kernels) != len(order) or len(norms) != 3 * len(order) or len(tensors) != 4 * len(order):
@@ -49,20 +53,24 @@ def _from_keras(weights: Mapping[str, Any]) -> dict[str, Tensor]:
             f"in {len(tensors)} tensors, expected {len(order)} and {3 * len(order)}"
         )
     names = [f"{conv.name}.kernel" for conv in order]
-    names += [f"{conv.name}.{part}" for conv in order for part in PARTS[1:]]
+    names += [f"{conv.name}.{part}" for conv in order for part in TENSOR_PARTS[1:]]
     found = dict(zip(names, kernels + norms, strict=True))
     for conv in order:
-        for part in PARTS:
+        for part in TENSOR_PARTS:
             theirs, tensor = found[f"{conv.name}.{part}"]
-            _check({theirs: tensor}, theirs, _shape(conv, part))
+            _check_tensor(
+                {theirs: tensor}, theirs, _tensor_shape(conv, part)
+            )  # an error names the tensor as the file does
     return {name: tensor for name, (_, tensor) in found.items()}
 
 
-def _shape(conv: Conv, part: str) -> tuple[int, ...]:
+def _tensor_shape(conv: ConvSpec, part: str) -> tuple[int, ...]:
+    """The shape of one tensor: the kernel's, or (out,) of a part of the batch norm."""
     return conv.kernel if part == "kernel" else conv.kernel[:1]
 
 
-def _check(tensors: Mapping[str, Tensor], name: str, shape: tuple[int, ...]) -> None:
+def _check_tensor(tensors: Mapping[str, Tensor], name: str, shape: tuple[int, ...]) -> None:
+    """Raise WeightsError unless the tensor is there, has that shape and holds finite numbers."""
     if name not in tensors:
         raise WeightsError(f"not weights of inception_v3: {name} is missing")
     got = tensors[name]
@@ -72,35 +80,44 @@ def _check(tensors: Mapping[str, Tensor], name: str, shape: tuple[int, ...]) -> 
         raise WeightsError(f"weights of inception_v3: {name} holds other things than finite numbers")
 
 
-def untrained(seed: int) -> dict[str, Tensor]:
-    """Weights of chance: kernels after He, so that activations keep their size, and batch norms near rest."""
+def draw_random_weights(seed: int) -> dict[str, Tensor]:
+    """Random weights of an untrained network; the same seed gives the same.
+
+    Kernels after He, so that activations keep their variance; batch norms near the identity.
+    """
     rng = torch.Generator().manual_seed(seed)
     tensors: dict[str, Tensor] = {}
     for conv in creation_order():
         out, before, height, width = conv.kernel
-        spread = (2 / (before * height * width)) ** 0.5
-        tensors[f"{conv.name}.kernel"] = torch.randn(conv.kernel, generator=rng) * spread
+        deviation = (2 / (before * height * width)) ** 0.5
+        tensors[f"{conv.name}.kernel"] = torch.randn(conv.kernel, generator=rng) * deviation
         tensors[f"{conv.name}.beta"] = torch.randn(out, generator=rng) * 0.1
         tensors[f"{conv.name}.mean"] = torch.randn(out, generator=rng) * 0.1
         tensors[f"{conv.name}.variance"] = 0.5 + torch.rand(out, generator=rng)
     return tensors
 
 
-def fold(tensors: Mapping[str, Tensor]) -> dict[str, tuple[Tensor, Tensor]]:
-    """For every convolution the weight and bias that do what it and its batch norm do; reckoned in float64."""
+def fold_batch_norms(tensors: Mapping[str, Tensor]) -> dict[str, tuple[Tensor, Tensor]]:
+    """Fold every batch norm into its convolution: {convolution: (weight, bias)}.
+
+    Computed in float64 and rounded once, to float32.
+    """
     folded: dict[str, tuple[Tensor, Tensor]] = {}
     for conv in creation_order():
-        kernel, beta, mean, variance = (tensors[f"{conv.name}.{part}"].double() for part in PARTS)
-        scale = (variance + EPSILON).rsqrt()
+        kernel, beta, mean, variance = (tensors[f"{conv.name}.{part}"].double() for part in TENSOR_PARTS)
+        scale = (variance + BATCH_NORM_EPSILON).rsqrt()
         folded[conv.name] = ((kernel * scale[:, None, None, None]).float(), (beta - mean * scale).float())
     return folded
 
 
-def count(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, int]]:
-    """{block: (trainable, non-trainable)} parameters as published: kernel and shift are trained, statistics are not."""
+def count_published_parameters(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, int]]:
+    """Count the parameters of each block, as published: {block: (trainable, non-trainable)}.
+
+    Kernels and shifts are trainable, the statistics of batch norms are not.
+    """
     counts: dict[str, tuple[int, int]] = {}
     for conv in creation_order():
-        kernel, beta, mean, variance = (tensors[f"{conv.name}.{part}"].numel() for part in PARTS)
+        kernel, beta, mean, variance = (tensors[f"{conv.name}.{part}"].numel() for part in TENSOR_PARTS)
         block = conv.name.split(".")[0]
         trainable, fixed = counts.get(block, (0, 0))
         counts[block] = (trainable + kernel + beta, fixed + mean + variance)

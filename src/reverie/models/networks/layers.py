@@ -1,14 +1,16 @@
-"""Layers whose way back to the pixels is cheap: weights are fixed here, so a gradient needs the inputs' half only.
+"""Layers with a cheap backward pass: weights are frozen, so only the gradient with respect to the input is computed.
 
-What the profile of a plain step shows besides the convolutions, and what is done about it here:
+What the profile of a plain gradient step shows besides the convolutions, and what is done about it here:
 
-- ReLU goes into the convolution before it, and its backward needs its answer alone; before a max pool, not even that.
-- Where a bfloat16 is not negative, its bits order as an integer's do. On a processor, torch widens every bfloat16 to
+- ReLU is fused into the convolution before it, and its backward pass needs its output alone; before a max pool, not
+  even that.
+- Where a bfloat16 is not negative, its bits order as an integer's do. On a CPU, torch converts every bfloat16 to
   float32 to compare it; comparing the bits takes two thirds of the time.
-- A 3x3 average at stride 1 is its own transpose up to the border's counts: its backward is an average pool again.
-- Convolutions are brought into oneDNN's own weight layout once, not at every call; at stride 1 the backward of one is
-  a convolution with its kernel turned around.
-- torch's max pool keeps eight bytes for each maximum and goes its way back on one thread. Ours is compiled.
+- A 3x3 average pool at stride 1 is its own transpose up to the counts at the border: its backward pass is an average
+  pool again.
+- Weights are packed into oneDNN's own layout once, not at every call; at stride 1 the backward pass of a convolution
+  is a convolution with the flipped kernel.
+- torch's max pool saves eight bytes for each maximum and runs its backward pass on one thread. Ours is compiled.
 """
 
 from __future__ import annotations
@@ -21,13 +23,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from reverie._native import kernels as native
-from reverie.models.networks.chain import Answer, Layer, Planes, Tape
+from reverie.models.networks.chain import FeatureMaps, Layer, OutputMaps, SavedTensors
 
 
 class Convolution(Layer):
-    """A convolution with bias and fixed weights, and the ReLU of it unless `relu` is False.
+    """A convolution with bias and frozen weights, followed by a ReLU unless `relu` is False.
 
-    weight (out, in, height, width), bias (out). Its tensors are buffers: `.to()` moves them, no optimizer finds them.
+    weight (out, in, height, width), bias (out). Both are buffers, not parameters: `.to()` moves them, no optimizer
+    finds them.
     """
 
     weight: Tensor
@@ -44,126 +47,147 @@ class Convolution(Layer):
         self.relu = relu
         self._packed: dict[str, tuple[torch.Size, Tensor]] = {}
 
-    def answer(self, planes: Planes, tape: Tape | None, masked: bool = True) -> Answer:
-        packed = None if tape is None else self._pack("forward", planes)
+    def forward(self, maps: FeatureMaps, saved: SavedTensors | None, mask_relu: bool = True) -> OutputMaps:
+        """See `Layer.forward`."""
+        packed = None if saved is None else self._pack("forward", maps)
         if packed is None:
-            out = F.conv2d(planes, self.weight, self.bias, self.stride, self.padding)
+            out = F.conv2d(maps, self.weight, self.bias, self.stride, self.padding)
             out = out.relu_() if self.relu else out
         else:
-            out = _pointwise(
-                planes, packed, self.bias, self.padding, self.stride, (1, 1), 1, "relu" if self.relu else "none", [], ""
+            out = _run_fused_convolution(
+                maps, packed, self.bias, self.padding, self.stride, (1, 1), 1, "relu" if self.relu else "none", [], ""
             )
-        if tape is not None:
-            tape.append(size_of(planes))
-            if self.relu and masked:
-                tape.append(out)
+        if saved is not None:
+            saved.append(make_size_tensor(maps))  # the input itself is not needed: the weights get no gradient
+            if self.relu and mask_relu:
+                saved.append(out)
         return out
 
-    def pull(self, grad: Answer, tape: Tape, masked: bool = True, onto: Planes | None = None) -> Planes:
-        """`onto`: a gradient at the same planes to which this one is added, in its place."""
-        if self.relu and masked:
-            grad = where_positive(grad, tape.pop())
-        size = tape.pop().shape[1:]
+    def backward(
+        self, grad: OutputMaps, saved: SavedTensors, mask_relu: bool = True, onto: FeatureMaps | None = None
+    ) -> FeatureMaps:
+        """See `Layer.backward`. `onto`: a gradient with respect to the same input; the result is added to it in place.
+
+        grad (b, out, h', w') -> (b, in, h, w).
+        """
+        if self.relu and mask_relu:
+            grad = relu_backward(grad, saved.pop())
+        size = saved.pop().shape[1:]  # (h, w) of the input
         packed = self._pack("backward", grad) if self.stride == (1, 1) else None
         if packed is None:
-            planes = like(grad, (len(grad), self.weight.shape[1], *size))
-            way = (self.stride, self.padding, (1, 1), False, (0, 0), 1, [True, False, False])
-            # Of the planes, only their shape plays a part here.
+            maps = make_empty_like(
+                grad, (len(grad), self.weight.shape[1], *size)
+            )  # of the input, torch reads the shape only
+            # stride, padding, dilation, transposed, output padding, groups; gradient of input, weight, bias
+            options = (self.stride, self.padding, (1, 1), False, (0, 0), 1, [True, False, False])
             found: tuple[Tensor, ...] = torch.ops.aten.convolution_backward(
-                grad, planes, self.weight, [len(self.bias)], *way
+                grad, maps, self.weight, [len(self.bias)], *options
             )
             return found[0] if onto is None else onto.add_(found[0])
-        turned = (packed, None, self._opposite_padding, (1, 1), (1, 1), 1)
+        # At stride 1 the transposed convolution is a plain one with the flipped kernel, which oneDNN can fuse.
+        transposed = (packed, None, self._transposed_padding, (1, 1), (1, 1), 1)
         if onto is None:
-            return _pointwise(grad, *turned, "none", [], "")
-        return _pointwise_added(onto, grad, *turned, "add", None, None, [], "")
+            return _run_fused_convolution(grad, *transposed, "none", [], "")
+        return _add_fused_convolution(onto, grad, *transposed, "add", None, None, [], "")
 
     @property
-    def _opposite_padding(self) -> tuple[int, int]:
+    def _transposed_padding(self) -> tuple[int, int]:
+        """The padding (height, width) at which convolving with the flipped kernel gives back the input's size."""
         height, width = self.weight.shape[2:]
         return height - 1 - self.padding[0], width - 1 - self.padding[1]
 
-    def _pack(self, way: str, planes: Tensor) -> Tensor | None:
-        """The weights in the layout oneDNN wants for planes of this size; None where it has no say.
+    def _pack(self, direction: str, maps: Tensor) -> Tensor | None:
+        """The weights in oneDNN's layout for an input of this size; None where oneDNN's fused calls do not apply.
 
-        A layout made for another size can be a hundred times slower. It is made anew whenever the size changes, even
-        for a single look: to compute that by other calls would round otherwise, and make a dream's pixels depend on
-        what was dreamed before.
+        `direction` "forward", or "backward" for the flipped kernel, which convolves the gradient.
+        A layout made for another size can be a hundred times slower. So weights are packed anew whenever the size
+        changes, even for a single gradient: other operations would round differently, and a dream's pixels would
+        depend on what was dreamed before.
         """
-        if not _fusable(planes):
+        if not _supports_fusion(maps):
             return None
-        size, packed = self._packed.get(way, (None, None))
-        if size != planes.shape:
-            turned, padding, stride = self.weight, self.padding, self.stride
-            if way == "backward":
-                turned, padding, stride = turned.flip(2, 3).transpose(0, 1), self._opposite_padding, (1, 1)
-            dense = turned.contiguous(memory_format=torch.channels_last).to_mkldnn()
+        size, packed = self._packed.get(direction, (None, None))
+        if size != maps.shape:
+            kernel, padding, stride = self.weight, self.padding, self.stride  # (out, in, height, width)
+            if direction == "backward":
+                kernel, padding, stride = kernel.flip(2, 3).transpose(0, 1), self._transposed_padding, (1, 1)
+            dense = kernel.contiguous(memory_format=torch.channels_last).to_mkldnn()
             reorder: Any = torch._C._nn.mkldnn_reorder_conv2d_weight
-            packed = reorder(dense, padding, stride, (1, 1), 1, list(planes.shape))
-            self._packed[way] = (planes.shape, packed)
+            packed = reorder(dense, padding, stride, (1, 1), 1, list(maps.shape))
+            self._packed[direction] = (maps.shape, packed)
         return packed
 
     def _apply(self, *args: Any, **kwargs: Any) -> Convolution:
-        self._packed.clear()  # made of the weights as they were
+        self._packed.clear()  # `.to()` and its kin come through here: what was packed of the old weights is stale
         super()._apply(*args, **kwargs)  # type: ignore[no-untyped-call]
         return self
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_packed": {}}  # oneDNN's layout cannot be copied
+        return self.__dict__ | {"_packed": {}}  # tensors in oneDNN's layout can be neither copied nor pickled
 
 
-def _pointwise(*given: Any) -> Tensor:
-    """(planes, weight, bias, padding, stride, dilation, groups, what then, its scalars, its algorithm)"""
+def _run_fused_convolution(*given: Any) -> Tensor:
+    """oneDNN's convolution with an activation fused into it.
+
+    Takes (maps, weight, bias, padding, stride, dilation, groups, activation, its scalars, its algorithm).
+    """
     out: Tensor = torch.ops.mkldnn._convolution_pointwise(*given)
     return out
 
 
-def _pointwise_added(*given: Any) -> Tensor:
-    """The same added to the first, in its place."""
+def _add_fused_convolution(*given: Any) -> Tensor:
+    """oneDNN's convolution of the second argument, added to the first in place."""
     out: Tensor = torch.ops.mkldnn._convolution_pointwise_.binary(*given)
     return out
 
 
-def _fusable(planes: Tensor) -> bool:
-    """Whether oneDNN's fused calls take these as they are."""
-    if planes.device.type != "cpu" or not torch.backends.mkldnn.enabled or not torch._C._has_mkldnn:
+def _supports_fusion(maps: Tensor) -> bool:
+    """Whether oneDNN's fused convolutions take these feature maps as they are."""
+    if maps.device.type != "cpu" or not torch.backends.mkldnn.enabled or not torch._C._has_mkldnn:
         return False
-    if planes.dtype == torch.bfloat16:
-        return _processor_knows_bfloat16()
-    return planes.dtype == torch.float32 and planes.is_contiguous(memory_format=torch.channels_last)
+    if maps.dtype == torch.bfloat16:
+        return _cpu_supports_bfloat16()
+    return maps.dtype == torch.float32 and maps.is_contiguous(memory_format=torch.channels_last)
 
 
 @cache
-def _processor_knows_bfloat16() -> bool:
+def _cpu_supports_bfloat16() -> bool:
+    """Whether oneDNN has bfloat16 kernels for this CPU."""
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
-def size_of(planes: Planes) -> Tensor:
-    """The (height, width) of planes as something that a tape takes: a tensor of nothing (0, h, w)."""
-    return planes.new_empty((0, *planes.shape[2:]))
+def make_size_tensor(maps: FeatureMaps) -> Tensor:
+    """The (height, width) of feature maps as an empty tensor (0, h, w): autograd saves tensors only."""
+    return maps.new_empty((0, *maps.shape[2:]))
 
 
-def like(grad: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """Planes of a shape in which nothing is written: for calls that ask only for their shape."""
+def make_empty_like(grad: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """An uninitialized tensor of a shape, with the dtype and device of `grad`: for operations that read the shape only.
+
+    It is channels_last, as the feature maps are.
+    """
     return torch.empty(shape, dtype=grad.dtype, device=grad.device, memory_format=torch.channels_last)
 
 
 class Relu(Layer):
-    """max(planes, 0)."""
+    """max(maps, 0)."""
 
-    def answer(self, planes: Planes, tape: Tape | None, masked: bool = True) -> Answer:
-        out = planes.relu()
-        if tape is not None and masked:
-            tape.append(out)
+    def forward(self, maps: FeatureMaps, saved: SavedTensors | None, mask_relu: bool = True) -> OutputMaps:
+        """See `Layer.forward`."""
+        out = maps.relu()
+        if saved is not None and mask_relu:
+            saved.append(out)
         return out
 
-    def pull(self, grad: Answer, tape: Tape, masked: bool = True) -> Planes:
-        return where_positive(grad, tape.pop()) if masked else grad
+    def backward(self, grad: OutputMaps, saved: SavedTensors, mask_relu: bool = True) -> FeatureMaps:
+        """See `Layer.backward`."""
+        return relu_backward(grad, saved.pop()) if mask_relu else grad
 
 
-def where_positive(grad: Planes, out: Planes) -> Planes:
-    """`grad` where `out`, which is never negative, is more than 0; 0 elsewhere."""
+def relu_backward(grad: FeatureMaps, out: FeatureMaps) -> FeatureMaps:
+    """The backward pass of a ReLU, from its output: `grad` where `out` is more than 0, 0 elsewhere."""
     dtype = grad.dtype
+    # `out` is never negative, so its bits, read as an integer, are above 0 exactly where it is; torch would convert.
     if dtype == out.dtype == torch.bfloat16 and out.device.type == "cpu":
         grad, out = grad.view(torch.int16), out.view(torch.int16)
     kept: Tensor = torch.ops.aten.threshold_backward(grad, out, 0)
@@ -171,49 +195,56 @@ def where_positive(grad: Planes, out: Planes) -> Planes:
 
 
 class AveragePool(Layer):
-    """The mean of the 3x3 places around each, at stride 1; at the border, of those that there are."""
+    """A 3x3 average pool at stride 1 with padding 1; at the border it averages the places inside only."""
 
-    def answer(self, planes: Planes, tape: Tape | None, masked: bool = True) -> Answer:
-        return F.avg_pool2d(planes, 3, 1, 1, count_include_pad=False)
+    def forward(self, maps: FeatureMaps, saved: SavedTensors | None, mask_relu: bool = True) -> OutputMaps:
+        """See `Layer.forward`. Saves nothing: an average is linear."""
+        return F.avg_pool2d(maps, 3, 1, 1, count_include_pad=False)
 
-    def pull(self, grad: Answer, tape: Tape, masked: bool = True) -> Planes:
-        return F.avg_pool2d(grad * _share(*grad.shape[2:], grad.dtype, grad.device), 3, 1, 1)
+    def backward(self, grad: OutputMaps, saved: SavedTensors, mask_relu: bool = True) -> FeatureMaps:
+        """See `Layer.backward`."""
+        # Each average was divided by its own count; the pool here divides by 9 everywhere.
+        return F.avg_pool2d(grad * _compute_border_scale(*grad.shape[2:], grad.dtype, grad.device), 3, 1, 1)
 
 
 @lru_cache(maxsize=16)  # a dream asks for the same few sizes at every step
-def _share(height: int, width: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Nine places by how many of them lie inside, for every place (height, width): 1 inside, 1.5 at a side."""
-    inside = [torch.full((size,), 3, dtype=dtype, device=device) for size in (height, width)]
-    for places in inside:
-        places[0] -= 1
-        places[-1] -= 1
-    return (3 / inside[0])[:, None] * (3 / inside[1])
+def _compute_border_scale(height: int, width: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """9 / the number of places that each average is taken over, (height, width): 1 inside, 1.5 at a side."""
+    rows, columns = [torch.full((size,), 3, dtype=dtype, device=device) for size in (height, width)]
+    for counts in (rows, columns):  # of the three neighbors along an axis, one lies outside at either end
+        counts[0] -= 1
+        counts[-1] -= 1
+    return (3 / rows)[:, None] * (3 / columns)
 
 
 class MaxPool(Layer):
-    """The maximum of 3x3 places, at stride 2, without padding, of planes that are never negative.
+    """A 3x3 max pool at stride 2 without padding, of feature maps that are never negative (they come from a ReLU).
 
-    A maximum of 0 sends nothing back, as from a ReLU.
+    A maximum of 0 passes no gradient on. So this backward pass includes that of the ReLU below: see `mask_relu` of
+    `Layer.forward`.
     """
 
-    def answer(self, planes: Planes, tape: Tape | None, masked: bool = True) -> Answer:
-        if tape is None:
-            return F.max_pool2d(planes, 3, 2)
-        if native.pools(planes):
-            out, at = native.max_pool(planes)
+    def forward(self, maps: FeatureMaps, saved: SavedTensors | None, mask_relu: bool = True) -> OutputMaps:
+        """See `Layer.forward`."""
+        if saved is None:
+            return F.max_pool2d(maps, 3, 2)
+        if native.supports_max_pool(maps):
+            out, indices = native.max_pool(maps)
         else:
-            out, at = F.max_pool2d(planes, 3, 2, return_indices=True)
-            tape.append(out)
-        tape += [size_of(planes), at]
+            out, indices = F.max_pool2d(maps, 3, 2, return_indices=True)
+            saved.append(out)  # the native indices mark a maximum of 0 themselves, torch's do not
+        saved += [make_size_tensor(maps), indices]
         return out
 
-    def pull(self, grad: Answer, tape: Tape, masked: bool = True) -> Planes:
-        at, size = tape.pop(), tape.pop().shape[1:]
-        if at.dtype != torch.int64:  # torch's own kind
-            return native.max_pool_backward(grad, at, (size[0], size[1]))
-        grad = where_positive(grad, tape.pop())
-        planes = like(grad, (*grad.shape[:2], *size))
+    def backward(self, grad: OutputMaps, saved: SavedTensors, mask_relu: bool = True) -> FeatureMaps:
+        """See `Layer.backward`."""
+        indices, size = saved.pop(), saved.pop().shape[1:]  # popped in reverse; size (h, w) of the input
+        if indices.dtype != torch.int64:  # int64 is torch's kind, the native ones are smaller
+            return native.max_pool_backward(grad, indices, (size[0], size[1]))
+        grad = relu_backward(grad, saved.pop())
+        maps = make_empty_like(grad, (*grad.shape[:2], *size))
+        # kernel, stride, padding, dilation, ceil mode
         found: Tensor = torch.ops.aten.max_pool2d_with_indices_backward(
-            grad, planes, [3, 3], [2, 2], [0, 0], [1, 1], False, at
+            grad, maps, [3, 3], [2, 2], [0, 0], [1, 1], False, indices
         )
         return found

@@ -9,11 +9,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from reverie.errors import WeightsError
-from reverie.models.networks.chain import Answer, Chain, Layer, Planes, Tape
+from reverie.models.networks.chain import Chain, FeatureMaps, Layer, OutputMaps, SavedTensors
 from reverie.models.networks.layers import Convolution, MaxPool
 
-# The channels that a fire module squeezes to, and that each of its two expanding convolutions answers with.
-FIRES = {
+# The channels that a fire module squeezes to, and those that each of its two expanding convolutions puts out.
+FIRE_CHANNELS = {
     "fire2": (16, 64),
     "fire3": (16, 64),
     "fire4": (32, 128),
@@ -23,32 +23,36 @@ FIRES = {
     "fire8": (64, 256),
     "fire9": (64, 256),
 }
-LAYERS = ("conv1", "pool1", "fire2", "fire3", "pool3", "fire4", "fire5", "pool5", "fire6", "fire7", "fire8", "fire9")
 
 
 class SqueezeNet(Chain):
-    """Activations are those after the ReLU, but for `conv10`, whose 1000 channels are the classes of ImageNet at each
-    place: their ReLU, averaged over all places, is what a class scores.
+    """SqueezeNet 1.1 with its classifier; activations are those after the ReLU, except for `conv10`.
+
+    The 1000 channels of `conv10` are ImageNet's classes at each place; the logit of a class is their ReLU averaged over
+    all places.
     """
 
-    LAYERS = (*LAYERS, "conv10")
+    LAYERS = (
+        *("conv1", "pool1", "fire2", "fire3", "pool3", "fire4", "fire5", "pool5"),
+        *("fire6", "fire7", "fire8", "fire9", "conv10"),
+    )
     CLASSES = "conv10"
     MEAN = (123.68 / 255, 116.779 / 255, 103.939 / 255)
     STD = (1 / 255, 1 / 255, 1 / 255)
 
     def __init__(self, tensors: Mapping[str, Tensor]) -> None:
-        """`tensors` by the names of `shapes()`."""
+        """`tensors` by the names of `weight_shapes()`."""
         super().__init__()
         self.block_parameters = {
             name: (sum(each.numel() for key, each in tensors.items() if key.split(".")[0] == name), 0)
             for name in self.LAYERS
         }
-        self.blocks = nn.ModuleDict({name: block(name, tensors) for name in self.LAYERS})
+        self.blocks = nn.ModuleDict({name: build_layer(name, tensors) for name in self.LAYERS})
 
     @classmethod
     def from_weights(cls, weights: Mapping[str, Tensor]) -> SqueezeNet:
-        """From tensors under our own names. WeightsError if they do not fit."""
-        for name, shape in shapes().items():
+        """Build it from tensors by the names of `weight_shapes()`. Raises WeightsError if they do not fit."""
+        for name, shape in weight_shapes().items():
             got = tuple(weights[name].shape) if name in weights else "no such tensor"
             if got != shape:
                 raise WeightsError(f"not weights of squeezenet: {name} is {got}, expected {shape}")
@@ -56,42 +60,47 @@ class SqueezeNet(Chain):
 
     @classmethod
     def random(cls, seed: int = 0) -> SqueezeNet:
-        """Untrained: the same network for the same seed."""
+        """Build it untrained: the same seed gives the same weights."""
         generator = torch.Generator().manual_seed(seed)
-        tensors = {name: torch.randn(shape, generator=generator) for name, shape in shapes().items()}
-        for tensor in tensors.values():  # He's deviation keeps activations alive; biases are small
+        tensors = {name: torch.randn(shape, generator=generator) for name, shape in weight_shapes().items()}
+        for tensor in tensors.values():  # He's initialization keeps the variance of activations; biases are small
             tensor *= (2 / tensor[0].numel()) ** 0.5 if tensor.ndim == 4 else 0.01
         return cls(tensors)
 
-    def logits(self, planes: Float[Tensor, "b 1000 h w"]) -> Float[Tensor, "b 1000"]:
-        """What every class scores, from `conv10`."""
-        return planes.relu().mean((2, 3))
+    def logits(self, maps: Float[Tensor, "b 1000 h w"]) -> Float[Tensor, "b 1000"]:
+        """The logit of every class, from the activations of `conv10`."""
+        return maps.relu().mean((2, 3))
 
 
 class Fire(Layer):
-    """Squeezes the channels, then expands them by a 1x1 and a 3x3 convolution side by side."""
+    """A fire module: a 1x1 convolution squeezes the channels, a 1x1 and a 3x3 convolution in parallel expand them."""
 
     def __init__(self, squeeze: Convolution, expand1x1: Convolution, expand3x3: Convolution) -> None:
         super().__init__()
         self.squeeze, self.expand1x1, self.expand3x3 = squeeze, expand1x1, expand3x3
 
-    def answer(self, planes: Planes, tape: Tape | None, masked: bool = True) -> Answer:
-        squeezed = self.squeeze.answer(planes, tape)
-        return torch.cat([expand.answer(squeezed, tape, masked) for expand in (self.expand1x1, self.expand3x3)], 1)
+    def forward(self, maps: FeatureMaps, saved: SavedTensors | None, mask_relu: bool = True) -> OutputMaps:
+        """See `Layer.forward`. (b, c, h, w) -> (b, 2 * expanded, h, w)."""
+        squeezed = self.squeeze.forward(maps, saved)
+        expands = (self.expand1x1, self.expand3x3)
+        return torch.cat([expand.forward(squeezed, saved, mask_relu) for expand in expands], 1)
 
-    def pull(self, grad: Answer, tape: Tape, masked: bool = True) -> Planes:
-        one, three = grad.chunk(2, 1)
-        squeezed = self.expand3x3.pull(three, tape, masked)
-        return self.squeeze.pull(self.expand1x1.pull(one, tape, masked, squeezed), tape)
+    def backward(self, grad: OutputMaps, saved: SavedTensors, mask_relu: bool = True) -> FeatureMaps:
+        """See `Layer.backward`."""
+        grad1x1, grad3x3 = grad.chunk(2, 1)
+        # In reverse of `forward`: what was saved last is popped first.
+        squeezed = self.expand3x3.backward(grad3x3, saved, mask_relu)
+        squeezed = self.expand1x1.backward(grad1x1, saved, mask_relu, squeezed)  # added to the other in place
+        return self.squeeze.backward(squeezed, saved)
 
 
-def block(name: str, tensors: Mapping[str, Tensor]) -> Layer:
-    """The layer of a name."""
+def build_layer(name: str, tensors: Mapping[str, Tensor]) -> Layer:
+    """Build the layer of a name ("conv1", "pool1", "fire2", ...) with its share of the tensors."""
 
     def convolution(key: str, stride: int = 1, padding: int = 0, relu: bool = True) -> Convolution:
         return Convolution(tensors[f"{key}.weight"], tensors[f"{key}.bias"], stride, (padding, padding), relu)
 
-    if name in FIRES:
+    if name in FIRE_CHANNELS:
         squeeze, expand1x1 = convolution(f"{name}.squeeze1x1"), convolution(f"{name}.expand1x1")
         return Fire(squeeze, expand1x1, convolution(f"{name}.expand3x3", padding=1))
     if name.startswith("pool"):
@@ -99,11 +108,11 @@ def block(name: str, tensors: Mapping[str, Tensor]) -> Layer:
     return convolution(name, relu=False) if name == "conv10" else convolution(name, stride=2)
 
 
-def shapes() -> dict[str, tuple[int, ...]]:
+def weight_shapes() -> dict[str, tuple[int, ...]]:
     """The shape of every tensor by its name: kernels are (out, in, height, width)."""
     found: dict[str, tuple[int, ...]] = {"conv1.weight": (64, 3, 3, 3), "conv1.bias": (64,)}
     channels = 64
-    for name, (squeezed, expanded) in FIRES.items():
+    for name, (squeezed, expanded) in FIRE_CHANNELS.items():
         for part, out, into, side in [
             ("squeeze1x1", squeezed, channels, 1),
             ("expand1x1", expanded, squeezed, 1),

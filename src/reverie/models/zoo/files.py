@@ -1,4 +1,4 @@
-"""Weights of other libraries: where they keep them already, or brought into our cache once, verified."""
+"""Finds the weights of torchvision and timm: in the libraries' own caches, else downloaded into ours, verified."""
 
 from __future__ import annotations
 
@@ -12,53 +12,60 @@ from reverie.errors import WeightsError
 from reverie.models import weights
 from reverie.models.weights import CONNECT, READ
 
-HUGGING_FACE = "https://huggingface.co"
+HUGGING_FACE_URL = "https://huggingface.co"
 
 
-def from_torch_hub(url: str) -> Path:
-    """The file of a url as torch's hub names it, "resnet18-f37072fd.pth": the name holds how its SHA-256 begins."""
+def get_from_torch_hub(url: str) -> Path:
+    """Get the file of a URL of torch's hub, such as ".../resnet18-f37072fd.pth".
+
+    Its name ends with the first digits of its SHA-256. Raises WeightsError.
+    """
     name = Path(urlsplit(url).path).name
     known = re.search(r"-([0-9a-f]{8,})\.\w+$", name)
     if known is None:
         raise WeightsError(f"{url} says no digest of its own: download it yourself and give --weights {name}")
     cached = Path(torch.hub.get_dir()) / "checkpoints" / name
     if cached.is_file():
-        return verified(cached, known[1])
-    return weights.fetch(url, f"sha256:{known[1]}", name, weights.told(name))
+        return verify_cached_file(cached, known[1])
+    return weights.fetch_weights(url, f"sha256:{known[1]}", name, weights.make_progress_logger(name))
 
 
-def from_hugging_face(repository: str, file: str = "model.safetensors") -> Path:
-    """A file of the Hugging Face hub. The hub names large files in its cache by their SHA-256."""
+def get_from_hugging_face(repository: str, file: str = "model.safetensors") -> Path:
+    """Get a file of a repository of the Hugging Face hub. Raises WeightsError."""
     from huggingface_hub import try_to_load_from_cache
 
     cached = try_to_load_from_cache(repository, file)
     if isinstance(cached, str):
-        return verified(Path(cached), Path(cached).resolve().name)
-    url = f"{HUGGING_FACE}/{repository}/resolve/main/{file}"
+        # The cache's file is a link; the hub names what it points at by its SHA-256 (small files by another digest).
+        return verify_cached_file(Path(cached), Path(cached).resolve().name)
+    url = f"{HUGGING_FACE_URL}/{repository}/resolve/main/{file}"
     name = f"{repository.replace('/', '--')}--{file}"
     if (ours := weights.cache_folder() / name).is_file():
-        return ours
-    return weights.fetch(url, f"sha256:{published(url, ours)}", name, weights.told(name))
+        return ours  # verified when it was downloaded; its digest is known to the hub alone
+    return weights.fetch_weights(
+        url, f"sha256:{request_published_digest(url, ours)}", name, weights.make_progress_logger(name)
+    )
 
 
-def verified(path: Path, known: str) -> Path:
-    """The file, if its SHA-256 begins as `known` says; a name that is no digest says nothing. WeightsError."""
-    if re.fullmatch(r"[0-9a-f]{8,64}", known) and not weights.digest(path).startswith(known):
+def verify_cached_file(path: Path, known: str) -> Path:
+    """Return the file if its SHA-256 begins with `known`, or if `known` is no digest; else raise WeightsError."""
+    if re.fullmatch(r"[0-9a-f]{8,64}", known) and not weights.hash_weights_file(path).startswith(known):
         raise WeightsError(f"{path} is damaged: its sha256 does not begin with {known[:12]}; delete it")
     return path
 
 
-def published(url: str, path: Path) -> str:
-    """The SHA-256 that the hub publishes of a file, asked before the file itself. WeightsError."""
+def request_published_digest(url: str, path: Path) -> str:
+    """Ask the hub for the SHA-256 of a file that is to be downloaded to `path`. Raises WeightsError."""
     import requests
 
     try:
-        weights.look_up(url)
-        answer = requests.head(url, allow_redirects=True, timeout=(CONNECT, READ))
-        answer.raise_for_status()
+        weights.check_host_known(url)
+        response = requests.head(url, allow_redirects=True, timeout=(CONNECT, READ))
+        response.raise_for_status()
     except (requests.RequestException, OSError) as error:
-        raise weights.out_of_reach(path, url, error) from error
-    tags = [each.headers.get("X-Linked-Etag", "").strip('"') for each in (*answer.history, answer)]
+        raise weights.make_download_error(path, url, error) from error
+    # The hub itself sends the header, before it redirects to the server that holds the file.
+    tags = [each.headers.get("X-Linked-Etag", "").strip('"') for each in (*response.history, response)]
     found = next((tag for tag in tags if re.fullmatch(r"[0-9a-f]{64}", tag)), None)
     if found is None:
         raise WeightsError(f"{url} says no sha256 of its own: download it yourself and put it at {path}")

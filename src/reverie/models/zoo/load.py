@@ -1,6 +1,6 @@
-"""Networks of other libraries by name: `torchvision:googlenet`, `timm:convnext_tiny.fb_in22k`.
+"""Loads networks of other libraries by name: `torchvision:googlenet`, `timm:convnext_tiny.fb_in22k`.
 
-What each is normalised with, where its weights are and what size it was made for is the library's to say.
+The library itself tells each network's normalization, where its weights are and the image size it was made for.
 """
 
 from __future__ import annotations
@@ -17,18 +17,16 @@ from torch import Tensor, nn
 
 from reverie.errors import MissingExtra, UnknownName, WeightsError
 from reverie.models import weights as files
-from reverie.models.catalog import LIBRARIES
-from reverie.models.hooked.hooks import look
-from reverie.models.hooked.network import Hooked, taken
-from reverie.models.hooked.wrapping import hooked_model
+from reverie.models.catalog import LIBRARIES, RANDOM_WEIGHTS, make_untrained_digest
+from reverie.models.hooked.hooks import record_all_outputs
+from reverie.models.hooked.network import HookedNetwork, find_accepted_images
+from reverie.models.hooked.wrapping import make_hooked_model
 from reverie.models.torch_model import TorchModel
-
-RANDOM = "random"
 
 
 @dataclass(frozen=True)
-class Metadata:
-    """What a library says of a network: its pictures' normalisation, and the side in pixels it was trained at."""
+class NetworkMetadata:
+    """What a library tells of a network: the normalization of its images, and their side in pixels in training."""
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
@@ -37,42 +35,51 @@ class Metadata:
 
 @runtime_checkable
 class Library(Protocol):
-    """What the zoo asks of a library (a module of ours that speaks for it)."""
+    """The interface to a library: our modules `zoo.torchvision` and `zoo.timm` have these functions."""
 
-    def known(self) -> list[str]:
-        """The names of its networks."""
+    def list_networks(self) -> list[str]:
+        """The names of the library's networks."""
 
-    def build(self, name: str) -> nn.Module:
-        """The network untrained, by chance as torch's generator has it."""
+    def build_network(self, name: str) -> nn.Module:
+        """Build a network with random weights, drawn by torch's default generator."""
 
-    def metadata(self, name: str, module: nn.Module) -> Metadata:
-        """What the library says of it."""
+    def read_metadata(self, name: str, module: nn.Module) -> NetworkMetadata:
+        """Read the library's metadata of a network; `module` is the network itself."""
 
-    def weights_file(self, name: str) -> Path:
-        """The file of the library's own weights, verified; from its cache, else ours, else downloaded. WeightsError."""
+    def find_weights_file(self, name: str) -> Path:
+        """Find the file of a network's weights, verified: in the library's cache, else in ours, else downloaded.
 
-    def trained(self, name: str, tensors: Mapping[str, Tensor]) -> nn.Module:
-        """The network with the tensors of that file."""
+        Raises WeightsError.
+        """
+
+    def build_trained(self, name: str, tensors: Mapping[str, Tensor]) -> nn.Module:
+        """Build a network with the tensors of that file."""
 
 
-def load(name: str, weights: str | Path | None, seed: int, device: str, precision: str) -> TorchModel:
-    """A network of the zoo as `load_model` loads it. UnknownName, WeightsError, MissingExtra."""
-    from reverie.models.catalog import untrained_digest
-
-    library, network = library_of(name)
-    if weights == RANDOM:
-        module = untrained(library, network, seed)
-        digest = untrained_digest(name, seed)
+def load_from_library(name: str, weights: str | Path | None, seed: int, device: str, precision: str) -> TorchModel:
+    """Load a network of another library, see `load_model`. Raises UnknownName, WeightsError, MissingExtra."""
+    library, network = import_library(name)
+    if weights == RANDOM_WEIGHTS:
+        module = build_untrained(library, network, seed)
+        digest = make_untrained_digest(name, seed)
     else:
-        path = library.weights_file(network) if weights is None else Path(weights)
-        tensors, digest = files.read_weights(path), files.digest(path)
-        module = own(library, network, tensors) if weights is None else filled(library, network, tensors, path)
-    about = library.metadata(network, module)
-    return hooked_model(Hooked(module, about.mean, about.std, name=name, side=about.side), digest, device, precision)
+        path = library.find_weights_file(network) if weights is None else Path(weights)
+        tensors, digest = files.read_weights(path), files.hash_weights_file(path)
+        module = (
+            build_with_library_weights(library, network, tensors)
+            if weights is None
+            else build_with_file_weights(library, network, tensors, path)
+        )
+    metadata = library.read_metadata(network, module)
+    hooked = HookedNetwork(module, metadata.mean, metadata.std, name=name, side=metadata.side)
+    return make_hooked_model(hooked, digest, device, precision)
 
 
-def library_of(name: str) -> tuple[Library, str]:
-    """The library of "library:network", and the network's name in it."""
+def import_library(name: str) -> tuple[Library, str]:
+    """Import the library of "library:network"; returns it and the network's name in it.
+
+    Raises UnknownName, and MissingExtra where the library is not installed.
+    """
     title, _, network = name.partition(":")
     if title not in LIBRARIES:
         raise UnknownName("library of networks", title, LIBRARIES)
@@ -80,43 +87,48 @@ def library_of(name: str) -> tuple[Library, str]:
         library = cast(Library, importlib.import_module(LIBRARIES[title]))
     except ImportError as error:
         raise MissingExtra(f"the network {name}", "zoo") from error
-    known = library.known()
+    known = library.list_networks()
     if network not in known:
         raise UnknownName(f"network of {title}", network, known)
     return library, network
 
 
-def untrained(library: Library, network: str, seed: int) -> nn.Module:
-    """A network by chance. Its batch norms have seen noise, or its activations would fade from layer to layer."""
+def build_untrained(library: Library, network: str, seed: int) -> nn.Module:
+    """Build a network with random weights; the same seed gives the same.
+
+    The statistics of its batch norms are those of Gaussian noise: with the initial ones, activations would vanish from
+    layer to layer.
+    """
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # torchvision asks its callers how to begin the training
+        warnings.simplefilter("ignore", FutureWarning)  # torchvision warns that its weight initialization will change
         torch.default_generator.manual_seed(seed)
-        module = library.build(network).eval()
-        side = library.metadata(network, module).side
+        module = library.build_network(network).eval()
+        side = library.read_metadata(network, module).side
         norms = [each for each in module.modules() if isinstance(each, nn.BatchNorm2d)]
         for norm in norms:
-            norm.train().momentum = 1.0
+            norm.train().momentum = 1.0  # one forward pass sets the statistics
         with torch.no_grad():
             module(torch.randn(2, 3, side, side))
     return module.eval()
 
 
-def own(library: Library, network: str, tensors: Mapping[str, Tensor]) -> nn.Module:
-    """A network with the library's weights."""
+def build_with_library_weights(library: Library, network: str, tensors: Mapping[str, Tensor]) -> nn.Module:
+    """Build a network with the library's weights. Raises WeightsError if they do not fit."""
     try:
-        return library.trained(network, tensors)
+        return library.build_trained(network, tensors)
     except (RuntimeError, KeyError, ValueError) as error:
         raise WeightsError(f"the weights of {network} do not fit it: is its library of another time?") from error
 
 
-def filled(library: Library, network: str, tensors: Mapping[str, Tensor], path: Path) -> nn.Module:
-    """A network with the tensors of a file; each must be there, of its shape, and no other. WeightsError.
+def build_with_file_weights(library: Library, network: str, tensors: Mapping[str, Tensor], path: Path) -> nn.Module:
+    """Build a network with the tensors of a file.
 
-    Blocks that only run in training (auxiliary classifiers) may be missing, as may the counters of batch norms.
+    Raises WeightsError unless every tensor is there, has its shape, and there is no other. Blocks that only run
+    in training (auxiliary classifiers) may be missing, as may the batch counters of batch norms.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
-        module = library.build(network).eval()
+        module = library.build_network(network).eval()
     expected = module.state_dict()
     for name, tensor in tensors.items():
         if name not in expected:
@@ -126,7 +138,7 @@ def filled(library: Library, network: str, tensors: Mapping[str, Tensor], path: 
             raise WeightsError(f"{path} holds other weights: {name} of {network} is {shapes}")
     missing = [name for name in expected if name not in tensors and not name.endswith("num_batches_tracked")]
     if missing:
-        used = running(module, library.metadata(network, module).side)
+        used = find_running_blocks(module, library.read_metadata(network, module).side)
         for name in missing:
             if name in used or name.split(".")[0] in used:
                 raise WeightsError(f"{path} holds not all weights of {network}: {name} is missing")
@@ -134,7 +146,7 @@ def filled(library: Library, network: str, tensors: Mapping[str, Tensor], path: 
     return module
 
 
-def running(module: nn.Module, side: int) -> set[str]:
-    """The top-level blocks that a picture runs through, and the parameters beside them."""
-    ran = look(module, taken(module, side)[0])
-    return {name.split(".")[0] for name in ran} | {name for name, _ in module.named_parameters(recurse=False)}
+def find_running_blocks(module: nn.Module, side: int) -> set[str]:
+    """The names of the top-level blocks that run in a forward pass, and of the parameters beside them."""
+    outputs = record_all_outputs(module, find_accepted_images(module, side)[0])
+    return {name.split(".")[0] for name in outputs} | {name for name, _ in module.named_parameters(recurse=False)}

@@ -1,4 +1,4 @@
-"""The networks of timm, the PyTorch image models."""
+"""The networks of timm (PyTorch Image Models): a `zoo.load.Library`."""
 
 from __future__ import annotations
 
@@ -13,53 +13,59 @@ from timm.data import resolve_data_config
 from torch import Tensor, nn
 
 from reverie.errors import WeightsError
-from reverie.models.zoo.files import from_hugging_face, from_torch_hub
-from reverie.models.zoo.load import Metadata
+from reverie.models.zoo.files import get_from_hugging_face, get_from_torch_hub
+from reverie.models.zoo.load import NetworkMetadata
 
-ANY_SIZE: tuple[dict[str, Any], ...] = ({"dynamic_img_size": True}, {"strict_img_size": False}, {})
-"""How timm's families are told to take pictures of any size; those that know no such word take them, or never do."""
+ANY_SIZE_OPTIONS: tuple[dict[str, Any], ...] = ({"dynamic_img_size": True}, {"strict_img_size": False}, {})
+"""Options by which timm's architectures take images of any size, tried in turn; the others have no such option."""
 
 
 @lru_cache(maxsize=1)
-def known() -> list[str]:
+def list_networks() -> list[str]:
+    """See `Library`. Architectures, and architectures with the tag of their weights."""
     return list(dict.fromkeys([*timm.list_models(), *timm.list_models(include_tags=True)]))
 
 
-def build(name: str) -> nn.Module:
-    return created(name)
+def build_network(name: str) -> nn.Module:
+    """See `Library`."""
+    return create_network(name)
 
 
-def created(name: str, **how: Any) -> nn.Module:
-    """A network for any size of picture, if it can be had."""
-    for words in ANY_SIZE:
-        with contextlib.suppress(TypeError):  # a word that its family does not know
-            return padding(timm.create_model(name, **words, **how))
+def create_network(name: str, **options: Any) -> nn.Module:
+    """Create a network that takes images of any size, if its architecture allows it. `options` are timm's."""
+    for any_size in ANY_SIZE_OPTIONS:
+        with contextlib.suppress(TypeError):  # an option that its architecture does not know
+            return enable_padding(timm.create_model(name, **any_size, **options))
     raise WeightsError(f"timm cannot build {name}")
 
 
-def padding(module: nn.Module) -> nn.Module:
-    """The network, whose patches now take pictures that fill no whole number of them (Swin's know no word for it)."""
+def enable_padding(module: nn.Module) -> nn.Module:
+    """Let a network pad images that are no whole number of patches; Swin has no option for it when it is created."""
     for each in module.modules():
         if hasattr(each, "dynamic_img_pad"):
             each.dynamic_img_pad = cast(Any, True)
     return module
 
 
-def metadata(name: str, module: nn.Module) -> Metadata:
+def read_metadata(name: str, module: nn.Module) -> NetworkMetadata:
+    """See `Library`."""
     config = resolve_data_config({}, model=module)
-    return Metadata(tuple(config["mean"]), tuple(config["std"]), config["input_size"][-1])
+    return NetworkMetadata(tuple(config["mean"]), tuple(config["std"]), config["input_size"][-1])
 
 
-def weights_file(name: str) -> Path:
+def find_weights_file(name: str) -> Path:
+    """See `Library`."""
     config = timm.get_pretrained_cfg(name)
     if config is None or not config.has_weights:
         tags = [each for each in timm.list_pretrained() if each.split(".")[0] == name.split(".")[0]]
         others = f"name one of {', '.join(tags[:5])}, or give" if tags else "give"
         raise WeightsError(f"timm has no weights for {name}: {others} --weights FILE, or --weights random")
-    if config.custom_load == "hf" or (config.custom_load and not config.hf_hub_id):  # the hub has a state dict of most
+    # "Custom" weights (.npz, ...) are in no format that is read here, but of most the hub has a state dict too.
+    if config.custom_load == "hf" or (config.custom_load and not config.hf_hub_id):
         raise WeightsError(f"the weights of {name} are no state dict: give --weights FILE, or --weights random")
-    return from_hugging_face(config.hf_hub_id) if config.hf_hub_id else from_torch_hub(str(config.url))
+    return get_from_hugging_face(config.hf_hub_id) if config.hf_hub_id else get_from_torch_hub(str(config.url))
 
 
-def trained(name: str, tensors: Mapping[str, Tensor]) -> nn.Module:
-    return created(name, pretrained=True, pretrained_cfg_overlay={"state_dict": dict(tensors)})
+def build_trained(name: str, tensors: Mapping[str, Tensor]) -> nn.Module:
+    """See `Library`. timm itself converts the tensors where its architecture has changed since they were published."""
+    return create_network(name, pretrained=True, pretrained_cfg_overlay={"state_dict": dict(tensors)})

@@ -1,4 +1,4 @@
-"""Torchvision's classifiers."""
+"""The classifiers of torchvision: a `zoo.load.Library`."""
 
 from __future__ import annotations
 
@@ -11,50 +11,58 @@ import torchvision
 from torch import Tensor, nn
 from torchvision import models
 
-from reverie.models.zoo.files import from_torch_hub
-from reverie.models.zoo.load import Metadata
-from reverie.models.zoo.torchvision_vit import of_any_size
+from reverie.models.zoo.files import get_from_torch_hub
+from reverie.models.zoo.load import NetworkMetadata
+from reverie.models.zoo.torchvision_vit import allow_any_size
 
 
-def known() -> list[str]:
+def list_networks() -> list[str]:
+    """See `Library`."""
     return list(models.list_models(module=torchvision.models))
 
 
-def build(name: str) -> nn.Module:
+def build_network(name: str) -> nn.Module:
+    """See `Library`."""
     module: Any = models.get_model(name, weights=None)
     if hasattr(module, "transform_input"):
-        module.transform_input = True  # as torchvision sets it where its weights want other pictures than it says
-    return of_any_size(cast(nn.Module, module))
+        # As torchvision sets it with its weights, which want another normalization than its metadata tells.
+        module.transform_input = True
+    return allow_any_size(cast(nn.Module, module))
 
 
-def metadata(name: str, module: nn.Module) -> Metadata:
-    preset = weights_of(name).transforms()
-    return Metadata(tuple(preset.mean), tuple(preset.std), preset.crop_size[0])
+def read_metadata(name: str, module: nn.Module) -> NetworkMetadata:
+    """See `Library`."""
+    preset = find_weights_entry(name).transforms()
+    return NetworkMetadata(tuple(preset.mean), tuple(preset.std), preset.crop_size[0])
 
 
-def weights_file(name: str) -> Path:
-    return from_torch_hub(url_of(name))
+def find_weights_file(name: str) -> Path:
+    """See `Library`."""
+    return get_from_torch_hub(find_weights_url(name))
 
 
-def url_of(name: str) -> str:
-    return str(weights_of(name).url)
+def find_weights_url(name: str) -> str:
+    """The URL of a network's default weights."""
+    return str(find_weights_entry(name).url)
 
 
-def trained(name: str, tensors: Mapping[str, Tensor]) -> nn.Module:
-    weights = weights_of(name)
-    with answering(weights, tensors):
-        return of_any_size(cast(nn.Module, models.get_model(name, weights=weights)))
+def build_trained(name: str, tensors: Mapping[str, Tensor]) -> nn.Module:
+    """See `Library`."""
+    weights = find_weights_entry(name)
+    with provide_tensors(weights, tensors):
+        return allow_any_size(cast(nn.Module, models.get_model(name, weights=weights)))
 
 
-def weights_of(name: str) -> Any:
+def find_weights_entry(name: str) -> Any:
+    """Torchvision's entry of a network's default weights: their URL, metadata and loader."""
     return models.get_model_weights(name).DEFAULT
 
 
 @contextmanager
-def answering(weights: Any, tensors: Mapping[str, Tensor]) -> Iterator[None]:
-    """The library's own way of loading, with a file that we have verified and read without pickle.
+def provide_tensors(weights: Any, tensors: Mapping[str, Tensor]) -> Iterator[None]:
+    """Let the library's own loader take tensors that were verified and read without unpickling.
 
-    What it does beside (renames, other inputs, auxiliary classifiers) is not for us to know network by network.
+    So what it does besides, network by network (renames, another normalization, auxiliary classifiers), is done too.
     """
     weights.get_state_dict = lambda *_, **__: dict(tensors)
     try:

@@ -1,0 +1,137 @@
+"""The one door: `prepare(job)` decides how a job is done, and refuses whatever can be refused before the work begins.
+
+Memory or disk, tiles or blocks, which weights, which mask, which size: who needs a picture dreamed (the command line,
+`rv.run`, a web page, a film, a cluster) asks here, and decides none of it again.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from dataclasses import replace
+from pathlib import Path
+
+from reverie.errors import SettingsError
+from reverie.gradient.base import find_model_layers
+from reverie.gradient.compose import model_input_size
+from reverie.gradient.memory import find_tile, parse_memory
+from reverie.image.formats import check_output
+from reverie.image.panorama import resolve_panorama
+from reverie.image.reading import MAX_PIXELS, Photo, PhotoFile, read_header, read_photo
+from reverie.image.resample import scale_size
+from reverie.jobs.disk_run import DiskRun
+from reverie.jobs.job import Job, Run
+from reverie.jobs.memory_run import MemoryRun
+from reverie.jobs.networks import Networks
+from reverie.jobs.noise_run import NoiseRun
+from reverie.objectives.default import default_objective
+from reverie.objectives.parser import objective as parse_objective
+from reverie.recipe.inputs import check_guides, check_weights, fill_digests, open_input, relocate_files, whole_objective
+from reverie.recipe.recipe import AnyRecipe, Recipe, VisualRecipe, as_text
+from reverie.recipe.versions import installed_version
+from reverie.types import CHANGE_LAYER, Image, Model
+
+log = logging.getLogger("reverie")
+
+READ_BYTES = 28
+"""What reading a picture whole takes for each pixel: 16 bits and float32, three or four channels."""
+
+
+def prepare(
+    job: Job,
+    *,
+    models: Networks | None = None,
+    photo: Photo | None = None,
+    beside: Path | None = None,
+    detail: Image | None = None,
+) -> Run:
+    """A job ready to run. Nothing is written yet, and everything that can be refused is refused here.
+
+    `models`: where networks are loaded once for many jobs. `photo`: the input, if it is open already (a film's frame).
+    `beside`: the picture that holds the recipe; what the recipe names is looked for beside it as well. `detail`: what
+    was dreamed before and is gone on with (1, 3, h, w), of any size.
+    Raises `RecipeError` for inputs or weights that are not those of the recipe, and what opening them raises.
+    """
+    models = models or Networks()
+    tell_version(job.recipe)
+    if isinstance(job.recipe, VisualRecipe):
+        return prepare_from_noise(job, job.recipe, models)
+    recipe = relocate_files(job.recipe, beside) if beside else job.recipe
+    opened: Photo | PhotoFile = open_input(recipe, read_header, beside) if photo is None or recipe.block else photo
+    if job.target is not None:
+        read = [opened.path, *map(Path, recipe.files), *([beside] if beside else [])]
+        check_output(job.target, read)
+    model = check_weights(models.load(recipe.model_spec(job.device), recipe.settings.seed), recipe.model_sha256)
+    recipe = complete_recipe(recipe, opened, model)
+    if isinstance(opened, PhotoFile):
+        on_disk = recipe.block if job.memory is None else needs_disk(job.memory, opened, recipe, model)
+        if on_disk:
+            return DiskRun(job, recipe, opened, model)
+        opened = read_photo(opened.path)
+    if job.memory is not None:
+        recipe = replace(recipe, tile=choose_tile(job.memory, opened.size, recipe, model), block=None)
+    return MemoryRun(recipe, opened, model, job.target, detail)
+
+
+def prepare_from_noise(job: Job, recipe: VisualRecipe, models: Networks) -> Run:
+    """The run of a picture that begins as noise."""
+    wish = parse_objective(recipe.visualize)
+    if CHANGE_LAYER in wish.layers:
+        raise SettingsError(
+            "keep stays near to a photograph, and what is visualized begins as noise: leave keep out, or dream a photo"
+        )
+    if job.target is not None:
+        check_output(job.target, [Path(file) for file in wish.files])
+    model = check_weights(models.load(recipe.model_spec(job.device), recipe.settings.seed), recipe.model_sha256)
+    recipe = replace(recipe, visualize=str(wish), model_sha256=model.digest, precision=model.precision)
+    return NoiseRun(recipe, model, wish, job.target)
+
+
+def complete_recipe(recipe: Recipe, photo: Photo | PhotoFile, model: Model) -> Recipe:
+    """The recipe with all that it left open: digests, the network's own wish and precision, whether it is a panorama.
+
+    Raises `UnknownName` for a layer or a class that the network does not have.
+    """
+    recipe = fill_digests(recipe)
+    check_guides(recipe)
+    if not recipe.masks:
+        recipe = replace(recipe, objective=str(parse_objective(recipe.objective or default_objective(model))))
+    find_model_layers(model, whole_objective(recipe).resolved(model))
+    return replace(
+        recipe,
+        input=as_text(recipe.input),
+        input_sha256=photo.digest,
+        model=model.name,
+        model_sha256=model.digest,
+        precision=model.precision,
+        settings=resolve_panorama(recipe.settings, photo),
+    )
+
+
+def needs_disk(memory: str, photo: PhotoFile, recipe: Recipe, model: Model) -> bool:
+    """Whether a dream must be computed on disk: its picture and the smallest window do not fit into the memory."""
+    budget, pixels = parse_memory(memory), math.prod(photo.size)
+    if pixels > MAX_PIXELS or pixels * READ_BYTES > budget:
+        return True
+    try:
+        choose_tile(memory, photo.size, recipe, model)
+    except SettingsError:
+        return True
+    return False
+
+
+def choose_tile(memory: str, size: tuple[int, int], recipe: Recipe, model: Model) -> int | None:
+    """The side of the windows that the memory leaves room for, for a photo of (height, width); None: no windows."""
+    seen = model_input_size(scale_size(size, recipe.settings.size), recipe.settings)
+    return find_tile(model, whole_objective(recipe), parse_memory(memory), seen)
+
+
+def tell_version(recipe: AnyRecipe) -> None:
+    """A word to the log, once for each, about a recipe that another version of Reverie wrote."""
+    written, own = recipe.version, installed_version()
+    if written != own and written not in _told:
+        _told.add(written)
+        log.warning("the recipe was written by Reverie %s, and this is %s: the pixels may differ", written, own)
+
+
+_told: set[str] = set()

@@ -1,0 +1,142 @@
+"""The run of a dream whose picture fits into memory."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+from reverie._native.memory import peak_memory
+from reverie.ascent.octaves import dream_steps, octave_sizes, render_full_size
+from reverie.errors import ImageTooSmall
+from reverie.gradient.base import make_score_function
+from reverie.gradient.compose import choose_resize, dream_gradient, make_finish, make_region_weights
+from reverie.image.panorama import update_sphere_metadata
+from reverie.image.reading import Photo
+from reverie.image.resample import image_size, limit_longest_side, resize_longest_side
+from reverie.image.writing import save_image
+from reverie.jobs.job import Progress, Report
+from reverie.objectives.base import Objective
+from reverie.objectives.masks import Regions
+from reverie.recipe.inputs import read_wish, whole_objective
+from reverie.recipe.recipe import Recipe
+from reverie.settings import Settings
+from reverie.types import Image, Model, Step
+
+
+class MemoryRun:
+    """A dream, step by step, in memory. `photo` is the input, `detail` what was dreamed before."""
+
+    keeps_its_work = False
+
+    def __init__(
+        self, recipe: Recipe, photo: Photo, model: Model, target: Path | None, detail: Image | None = None
+    ) -> None:
+        self.recipe, self.photo, self.model, self.target = recipe, photo, model, target
+        self.title = photo.path.name
+        self.start: Image = resize_longest_side(
+            photo.image.to(model.device), recipe.settings.size, choose_resize(recipe.settings)
+        )
+        """The photograph at the size of the dream (1, 3, h, w)."""
+        self.last: Step | None = None
+        self.taken = 0
+        """How many steps were made, all octaves counted."""
+        self.finished = False
+        self.wish = read_wish(recipe)
+        self._finish = make_finish(make_region_weights(self.wish, recipe.settings), recipe.settings)
+        self._stream = dream_recipe(recipe, self.start, model, self.wish, detail)
+        self._seconds = 0.0
+
+    def steps(self) -> Iterator[Step]:
+        """The steps that are still to be made, as the ascent makes them."""
+        while True:
+            began = time.monotonic()
+            step = next(self._stream, None)
+            self._seconds += time.monotonic() - began
+            if step is None:
+                break
+            self.last, self.taken = step, self.taken + 1
+            yield step
+        self.finished = True
+
+    def __iter__(self) -> Iterator[Progress]:
+        share = share_of_steps(image_size(self.start), self.recipe.settings)
+        for step in self.steps():
+            yield self._progress(step, share(step))
+
+    def _progress(self, step: Step, share: float) -> Progress:
+        return Progress(
+            share=share,
+            octave=step.octave,
+            octaves=step.octaves,
+            place=f"octave {step.octave + 1}/{step.octaves} step {step.number + 1}/{step.steps}",
+            size=image_size(step.image),
+            milestone=step.number in (0, step.steps - 1),
+            measure=lambda: float(step.score.mean()),
+            draw=lambda longest: limit_longest_side(self.whole(step), longest),
+        )
+
+    def whole(self, step: Step) -> Image:
+        """The picture after a step at the size of the dream: the photograph, and what was dreamed so far."""
+        return self._finish(render_full_size(step, self.start, self.recipe.settings), self.start)
+
+    def image(self) -> Image:
+        return self.start if self.last is None else self.whole(self.last)
+
+    @property
+    def written_recipe(self) -> Recipe:
+        """The recipe of the picture as far as it is."""
+        return self.recipe if self.finished else replace(self.recipe, only_steps=self.taken)
+
+    def save(self, path: Path | None = None) -> Path:
+        path, image = path or self.target or Path(), self.image()
+        like = update_sphere_metadata(self.photo, self.recipe.settings, image_size(image))
+        save_image(image.cpu(), path, like=like, recipe=self.written_recipe.to_toml())
+        return path
+
+    def report(self) -> Report:
+        return Report(
+            output=str(self.target or ""),
+            model=self.recipe.model,
+            objective=self.recipe.wishes,
+            score_start=self._score(self.start),
+            score_end=self._score(self.image()),
+            steps=self.recipe.settings.steps,
+            octaves=self.last.octaves if self.last else 0,
+            seconds=round(self._seconds, 3),
+            peak_memory_bytes=peak_memory(),
+            device=str(self.model.device),
+            precision=self.recipe.precision,
+            recipe=self.written_recipe.to_toml(),
+        )
+
+    def _score(self, image: Image) -> float | None:
+        """The score of a picture; None where only its larger octaves could be dreamed of, or it is not finite."""
+        try:
+            value = float(make_score_function(self.model, whole_objective(self.recipe), self.start)(image).mean())
+        except ImageTooSmall:
+            return None
+        return value if math.isfinite(value) else None
+
+
+def dream_recipe(
+    recipe: Recipe, image: Image, model: Model, wish: Objective | Regions, detail: Image | None = None
+) -> Iterator[Step]:
+    """The steps of a recipe on its photograph, which is at the size of the dream."""
+    gradient = dream_gradient(model, wish, recipe.settings, recipe.tile, image)
+    return islice(dream_steps(image, gradient, recipe.settings, detail), recipe.only_steps)
+
+
+def share_of_steps(size: tuple[int, int], settings: Settings) -> Callable[[Step], float]:
+    """How much of a dream of (height, width) is done after a step: steps cost as much as their octave has pixels."""
+    sizes = octave_sizes(size, settings.octaves, settings.octave_scale, settings.larger_octaves)
+    areas = [height * width for height, width in sizes]
+
+    def share(step: Step) -> float:
+        done = sum(areas[: step.octave]) + areas[step.octave] * (step.number + 1) / step.steps
+        return done / sum(areas)
+
+    return share

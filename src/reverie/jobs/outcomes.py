@@ -1,0 +1,67 @@
+"""Jobs done one after another: each ends in an outcome, and one that fails does not stop the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from reverie.errors import ReverieError, ScoreError
+from reverie.jobs.door import prepare
+from reverie.jobs.job import Job, Progress, Report, Run
+from reverie.jobs.networks import Networks
+
+Watch: TypeAlias = Callable[[Run], Iterable[Progress]]
+"""Reads the progress of a run as it goes: hands on what it iterates."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a job came to.
+
+    `path` is where its picture is, None where there is none. `error` is why it failed; a picture may be there all the
+    same, as far as it came. `interrupted`: by Ctrl-C, after `taken` steps.
+    """
+
+    job: Job
+    path: Path | None = None
+    report: Report | None = None
+    error: ReverieError | None = None
+    interrupted: bool = False
+    taken: int = 0
+
+
+def run_all(
+    jobs: Iterable[Job], *, models: Networks | None = None, watch: Watch = iter, beside: Path | None = None
+) -> Iterator[Outcome]:
+    """Does jobs one after another, as they are asked for. One that fails does not stop the rest; Ctrl-C does.
+
+    `watch` reads each run's progress; `beside` is the picture that holds the recipe, as for `prepare`.
+    """
+    models = models or Networks()
+    for job in jobs:
+        try:
+            outcome = finish_run(job, prepare(job, models=models, beside=beside), watch)
+        except ReverieError as error:
+            outcome = Outcome(job, error=error)
+        yield outcome
+        if outcome.interrupted:  # the next is not wanted either
+            return
+
+
+def finish_run(job: Job, run: Run, watch: Watch = iter) -> Outcome:
+    """Does a run to its end and saves it. One that is interrupted, or fails within, is saved as far as it came."""
+    interrupted, error = False, None
+    try:
+        for _ in watch(run):
+            pass
+    except KeyboardInterrupt:
+        interrupted = True
+    except ScoreError as caught:
+        error = caught
+    taken = getattr(run, "taken", 0)
+    if (interrupted and run.keeps_its_work) or (error and not taken):
+        return Outcome(job, None, None, error, interrupted, taken)
+    path = run.save() if job.target else None
+    return Outcome(job, path, run.report(), error, interrupted, taken)

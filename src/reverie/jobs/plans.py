@@ -1,0 +1,64 @@
+"""Jobs from what a user asked for: photographs to dream, a picture to make again, a wish to show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from reverie.errors import SettingsError
+from reverie.gradient.base import find_model_layers
+from reverie.gradient.memory import parse_memory
+from reverie.jobs.job import Job
+from reverie.jobs.networks import Networks
+from reverie.jobs.places import Place, free_path, name_wish, place_again, place_outputs
+from reverie.models.spec import ModelSpec
+from reverie.objectives.parser import objective as parse_objective
+from reverie.recipe.inputs import whole_objective
+from reverie.recipe.recipe import VisualRecipe, read_recipe
+from reverie.recipe.request import Request, check_words, make_recipe
+from reverie.settings import VisualSettings
+
+
+def plan_dreams(request: Request, photos: Sequence[Path], output: Path | None, models: Networks) -> list[Job]:
+    """A job for each photograph, or for the bundled one. What is wrong with all of them is refused once, here.
+
+    Raises `WordingError`, `SettingsError`, `ImageFileError`, `UnknownName`, `WeightsError`.
+    """
+    check_words(request)
+    parse_memory(request.memory)
+    places: list[Place] = place_outputs(photos, output, request.files)
+    model = models.load(request.model, request.settings.seed)
+    recipes = [make_recipe(request, place.name, model) for place in places]
+    find_model_layers(model, whole_objective(recipes[0]).resolved(model))
+    return [
+        Job(recipe, place.target, request.memory, request.model.device)
+        for recipe, place in zip(recipes, places, strict=True)
+    ]
+
+
+def plan_again(picture: Path, output: Path | None = None, moved: Path | None = None) -> Job:
+    """The job that makes a picture again, by its recipe; `moved` is where its photograph is now.
+
+    Give `prepare` the picture as `beside`. Raises `RecipeError`, and `SettingsError` for the photograph of none.
+    """
+    recipe = read_recipe(picture)
+    target = output or place_again(picture)
+    if moved is None:
+        return Job(recipe, target)
+    if isinstance(recipe, VisualRecipe):
+        raise SettingsError(f"{picture} began as noise, not as a photo: leave out --input")
+    return Job(replace(recipe, input=str(moved)), target)
+
+
+def plan_visualization(words: str, spec: ModelSpec, settings: VisualSettings, output: Path | None = None) -> Job:
+    """The job that shows a wish from noise. Raises `WordingError`."""
+    recipe = VisualRecipe(
+        visualize=str(parse_objective(words)),
+        model=spec.name,
+        precision=spec.precision,
+        engine=spec.engine,
+        weights=spec.weights,
+        settings=settings,
+    )
+    return Job(recipe, output or free_path(Path(), name_wish(words), ".png"), device=spec.device)

@@ -1,0 +1,24 @@
+"""Which network, and how it runs, as one value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reverie.models.catalog import DEFAULT_MODEL
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A network by name, and how it shall run. Every default of these has its home here.
+
+    `name`: as `available_models` lists them, or of another library, such as "timm:convnext_tiny.fb_in22k".
+    `weights`: a file (safetensors, Keras's .h5, a torch state dict), "random" for an untrained network, or None for the
+    network's own. `engine`: "torch" or "tensorflow". `device`: "auto", "cpu", "cuda" or "mps". `precision`: "auto",
+    "float32" or "bfloat16".
+    """
+
+    name: str = DEFAULT_MODEL
+    weights: str | None = None
+    engine: str = "torch"
+    device: str = "auto"
+    precision: str = "auto"
