@@ -16,6 +16,7 @@ import torch
 import reverie as rv
 from reverie.cli import main
 from reverie.errors import RecipeError, ReverieError, SettingsError, UnknownName
+from reverie.jobs import door
 from reverie.jobs.disk_run import DiskRun
 from reverie.jobs.door import prepare, tell_version
 from reverie.jobs.memory_run import MemoryRun
@@ -131,6 +132,11 @@ def job(target: str | None = None, **settings: object) -> rv.Job:
     return rv.Job(asked(**settings), Path(target) if target else None, device="cpu")
 
 
+def test_a_guide_that_only_the_words_name_is_remembered_by_its_digest(folder: Path) -> None:
+    run = prepare(rv.Job(replace(asked(), objective='guide:"mask.png"@fire3')))
+    assert isinstance(run, MemoryRun) and len(run.recipe.guides["mask.png"]) == 64
+
+
 def test_a_run_completes_its_recipe_and_goes_on_where_it_was(folder: Path) -> None:
     models = Networks()
     run, other = (prepare(job(), models=models) for _ in range(2))
@@ -186,12 +192,13 @@ def test_what_can_be_refused_is_refused_before_the_work(folder: Path) -> None:
         prepare(replace(job(), target=Path("photo.png")))
 
 
-def test_a_recipe_of_another_version_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
-    logging.getLogger("reverie").propagate = True
+def test_a_recipe_of_another_version_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[str, ...]] = []
+    monkeypatch.setattr(door.log, "warning", lambda *words: told.append(words))
     old = Recipe("a", version="0.0.7")
     for recipe in (old, old, Recipe("a", version=installed_version())):
         tell_version(recipe)
-    assert caplog.text.count("was written by Reverie 0.0.7") == 1
+    assert [words[1:] for words in told] == [("0.0.7", installed_version())]
 
 
 def test_a_queue_does_jobs_in_order_and_cancels(folder: Path) -> None:

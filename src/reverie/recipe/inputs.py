@@ -80,8 +80,11 @@ def relocate_files(recipe: Recipe, beside: Path) -> Recipe:
 
 
 def fill_digests(recipe: Recipe) -> Recipe:
-    """The recipe with the SHA-256 of every guide and mask whose it does not say yet."""
-    guides = {as_text(name): digest or read_photo(name).digest for name, digest in recipe.guides.items()}
+    """The recipe with the SHA-256 of every guide and mask that it names and has none of yet."""
+    words = [recipe.objective, *(each.objective for each in recipe.masks)]
+    named = dict.fromkeys((file for each in words if each for file in parse_objective(each).files), "")
+    known = {**named, **recipe.guides}
+    guides = {as_text(name): digest or read_photo(name).digest for name, digest in known.items()}
     masks = tuple(
         replace(each, file=as_text(each.file), sha256=each.sha256 or read_header(each.file).digest)
         for each in recipe.masks
