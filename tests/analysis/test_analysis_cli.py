@@ -65,6 +65,15 @@ def test_from_words_to_a_report(photo: Path, tmp_path: Path, capsys: pytest.Capt
     assert left(tmp_path) == {"sky.png", "report"}
 
 
+@pytest.mark.parametrize("words", [["--objective", "fire2 + 0.2*keep"], ["--mask"], ["--memory", "2GB"]])
+def test_what_can_be_dreamed_can_be_analyzed(words: list[str], photo: Path, tmp_path: Path) -> None:
+    said = [*words, f"{photo}:fire3"] if words == ["--mask"] else words
+    small = [word for word in SMALL if word not in ("--objective", "fire2 + fire3")]
+    assert main(["analyze", str(photo), "-o", str(tmp_path / "report"), *small, *said, "--quiet"]) == 0
+    results = json.loads((tmp_path / "report" / "results.json").read_text())
+    assert results["photos"][0]["snapshots"] and results["objective"]
+
+
 def test_a_report_is_replaced(photo: Path, tmp_path: Path, brief: None, capsys: pytest.CaptureFixture[str]) -> None:
     target = tmp_path / "report"
     for jitter in ("1", "2"):

@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from reverie.errors import ReverieError
 from reverie.models.load import load_model
 from reverie.objectives.base import Objective
-from reverie.types import IMAGE_LAYER, Image, Model
+from reverie.types import CHANGE_LAYER, IMAGE_LAYER, Image, Model
 
 log = logging.getLogger("reverie")
 
@@ -40,7 +40,7 @@ def count_step_flops(model: Model, objective: Objective, image: Image) -> Flops 
     does not know. A network of another framework is counted on its untrained twin in torch, whose arithmetic is the
     same.
     """
-    layers = [layer for layer in objective.layers if layer != IMAGE_LAYER]
+    layers = [layer for layer in objective.layers if layer not in (IMAGE_LAYER, CHANGE_LAYER)]
     forward = count_forward_flops(model, layers, image) or count_twin_flops(model.name, layers, image)
     return Flops(2 * forward, forward) if forward else None
 
