@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from reverie._native.files import replace_folder
-from reverie.errors import ReportError
+from reverie.errors import ReportError, ReverieError
 
 RESULTS_FILE = "results.json"
 
@@ -25,6 +25,8 @@ def draft_report_folder(target: Path) -> Iterator[Path]:
     try:
         with replace_folder(target) as draft:
             yield draft
+    except ReverieError:  # a photo that cannot be read is an OSError, too, and none of the report's
+        raise
     except OSError as error:
         raise ReportError(f"the report {target} cannot be written: {error.strerror or error}") from None
 
