@@ -25,6 +25,9 @@ TOP = (
 SAME_FLOOR = {"image", "models"}
 
 INSIDE = {
+    "settings": """
+        size fields
+    """,
     "_native": """
         files kernels malloc memory
     """,

@@ -377,6 +377,13 @@ def test_a_wished_size_and_larger_octaves(job: DiskDream) -> None:
     assert result(sized).shape == (116, 160, 3)
 
 
+def test_a_height_and_a_width_distort_the_photo(job: DiskDream) -> None:
+    shaped = result(replace(job, settings=replace(FEW, size="70x150", step_size=1e-9)))
+    photo = resize(read_photo(job.photo.path).image, (70, 150)).clamp(0, 1)[0].permute(1, 2, 0)
+    assert shaped.shape == (70, 150, 3) and abs(shaped / 65535 - photo.numpy()).max() < 2e-5
+    assert result(replace(job, settings=replace(FEW, size="70x150"))).shape == (70, 150, 3)
+
+
 # Refusals
 
 

@@ -6,6 +6,7 @@ import itertools
 import math
 import operator
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -43,6 +44,17 @@ def test_climbing_raises_the_score(tiny: TorchModel, param: Parametrization, wor
     assert steps[-1].image.shape == steps[0].before.shape == (1, 3, 40, 40)
     assert all(later.before is step.image for step, later in itertools.pairwise(steps))
     assert 0 <= float(steps[-1].image.min()) < float(steps[-1].image.max()) <= 1
+
+
+@pytest.mark.parametrize("param", ["fourier", "pixel"])
+@pytest.mark.parametrize("size", [(32, 57), "57x32"])
+def test_a_picture_has_the_height_and_the_width_asked_for(
+    tiny: TorchModel, param: Parametrization, size: str | tuple[int, int]
+) -> None:
+    steps = list(visualize_steps(tiny, ["b:3", "c"], replace(SMALL, size=size, param=param)))
+    shape = (2, 3, 32, 57) if isinstance(size, tuple) else (2, 3, 57, 32)
+    assert {each.image.shape for each in steps} == {shape}
+    assert (steps[-1].score > steps[0].score).all()
 
 
 @pytest.mark.parametrize("param", PARAMS)

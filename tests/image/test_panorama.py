@@ -325,6 +325,16 @@ def test_a_panorama_is_twice_as_wide_as_high(tiny: TorchModel) -> None:
     assert resolve_panorama(Settings(), photo_of(image, WHOLE)).panorama == "off"
 
 
+def test_a_size_of_another_shape_is_no_panoramas(caplog: pytest.LogCaptureFixture) -> None:
+    photo = photo_of(random_image(48, 96), WHOLE)
+    with pytest.raises(SettingsError, match=r"96 x 64 pixels is 1.5:1.*--panorama force"):
+        resolve_panorama(Settings(panorama="on", size="64x96"), photo)
+    assert resolve_panorama(Settings(panorama="force", size="64x96"), photo).around
+    assert resolve_panorama(Settings(size="64x128"), photo).panorama == "on" and not caplog.text
+    assert resolve_panorama(Settings(size="64x96"), photo).panorama == "off"
+    assert "a size of 64x96 is not that of a panorama: dreamed as a flat picture" in caplog.text
+
+
 def test_a_part_of_a_panorama_is_refused_or_flat(caplog: pytest.LogCaptureFixture) -> None:
     photo = photo_of(random_image(48, 96), PART)
     with pytest.raises(SettingsError, match="96 x 48 pixels of 192 x 96"):

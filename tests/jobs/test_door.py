@@ -33,6 +33,7 @@ KINDS = {
     "memory": ("dream", "photo.png", *SMALL),
     "16 bits": ("dream", "deep.tif", *SMALL),
     "size": ("dream", "photo.png", *SMALL, "--size", "80"),
+    "shape": ("dream", "photo.png", *SMALL, "--size", "64x110"),
     "tiles": ("dream", "large.png", *SMALL, "--memory", "120MB", "--objective", "fire3"),
     "disk": ("dream", "huge.png", "--octaves", "1", "--steps", "3", "--memory", "440MB", "--objective", "conv1"),
     "masks": ("dream", "photo.png", *SMALL, "--mask", "mask.png:fire3^2"),
@@ -41,6 +42,7 @@ KINDS = {
     "class": ("dream", "photo.png", *SMALL, "--objective", "class:espresso"),
     "panorama": ("dream", "pano.png", *SMALL, "--panorama=on"),
     "noise": ("visualize", "fire2:5", "--size", "48", "--steps", "3"),
+    "shape of noise": ("visualize", "fire2:5", "--size", "40x60", "--steps", "3"),
 }
 ENDING = {"16 bits": ".tif"}
 

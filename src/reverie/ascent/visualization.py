@@ -26,6 +26,7 @@ from reverie.objectives.base import Objective
 from reverie.objectives.batch import per_image
 from reverie.objectives.parser import objective as objective_in_words
 from reverie.settings import VisualSettings
+from reverie.settings.size import find_canvas_size
 from reverie.types import Gradient, Image, Model, Score, Step
 
 ObjectiveOrWords: TypeAlias = Objective | str
@@ -46,7 +47,8 @@ def visualize(
         changed: settings by name: `visualize(model, "class:espresso", size=256, steps=512)`.
 
     Returns:
-        images (b, 3, size, size), sRGB, 0..1, one for each objective.
+        images (b, 3, h, w), sRGB, 0..1, one for each objective: squares of `size` pixels a side, or of the height and
+        the width that it says, as in size="225x375" or size=(225, 375).
 
     Raises `WordingError` for words that cannot be read, `UnknownName` for an unknown layer or setting, `SettingsError`
     for a value out of range, `ImageTooSmall` where the network needs a larger `size`.
@@ -58,7 +60,7 @@ def visualize(
 
 
 def visualize_steps(model: Model, wishes: Sequence[ObjectiveOrWords], settings: VisualSettings) -> Iterator[Step]:
-    """The steps of `visualize`, as they are made: each step's image is the pictures (b, 3, size, size) so far.
+    """The steps of `visualize`, as they are made: each step's image is the pictures (b, 3, h, w) so far.
 
     Raises as `visualize` does, and `SettingsError` where there is no objective.
     """
@@ -86,7 +88,7 @@ def visualize_steps(model: Model, wishes: Sequence[ObjectiveOrWords], settings: 
 
 def make_param(settings: VisualSettings) -> Param:
     """The parameterization that the settings name."""
-    size = (settings.size, settings.size)
+    size = find_canvas_size(settings.size)
     return PixelImage(size) if settings.param == "pixel" else FourierImage(size, settings.decay)
 
 

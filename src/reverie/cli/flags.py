@@ -11,7 +11,9 @@ from cyclopts import Group, Parameter, Token
 
 from reverie.models.catalog import DEFAULT_MODEL
 from reverie.models.spec import ModelSpec
-from reverie.settings import Setting, Settings, VisualSettings
+from reverie.settings import Settings, VisualSettings
+from reverie.settings.fields import Setting
+from reverie.settings.size import SHAPE_EXAMPLE, parse_shape
 
 SETTINGS_GROUP = Group("Settings of the dream", sort_key=10)
 
@@ -24,8 +26,21 @@ def parse_whole(_: Any, tokens: Sequence[Token]) -> int:
         raise ValueError(f"expected a whole number, got {tokens[0].value!r}") from None
 
 
+def parse_size(_: Any, tokens: Sequence[Token]) -> int | str:
+    """What a flag says as a size: a whole number, or height x width."""
+    words = tokens[0].value
+    if parse_shape(words) is not None:
+        return words
+    try:
+        return int(words)
+    except ValueError:
+        raise ValueError(f"expected a whole number, or {SHAPE_EXAMPLE}, got {words!r}") from None
+
+
 Whole = Annotated[int, Parameter(converter=parse_whole)]
 MaybeWhole = Annotated[int | None, Parameter(converter=parse_whole)]
+Size = Annotated[str, Parameter(converter=parse_size, n_tokens=1)]
+MaybeSize = Annotated[int | str | None, Parameter(converter=parse_size, n_tokens=1)]
 Words = Annotated[str | None, Parameter(allow_leading_hyphen=True)]
 Output = Annotated[Path | None, Parameter(name=["--output", "-o"], help="the picture to write, or a folder for many")]
 Switch = Annotated[bool, Parameter(negative="")]
@@ -34,7 +49,7 @@ Several = Annotated[list[str] | None, Parameter(negative="")]
 
 def make_flag(each: Setting) -> tuple[str, Any, None]:
     """One flag: None unless said, so that a preset can tell what the user said from what is default."""
-    kind = Whole if each.kind is int else each.kind
+    kind = Size if each.shaped else Whole if each.kind is int else each.kind
     choices = f": {', '.join(each.choices)}" if each.choices else ""
     about = each.about + choices + ("" if each.default is None else f" [default: {each.default}]")
     return each.name, Annotated[Optional[kind], Parameter(help=about, group=SETTINGS_GROUP)], None  # noqa: UP045

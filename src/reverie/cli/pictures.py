@@ -7,6 +7,7 @@ from typing import Any
 
 from reverie.cli.flags import (
     Dreamed,
+    MaybeSize,
     MaybeWhole,
     Network,
     Output,
@@ -178,7 +179,7 @@ def map_network(
     layer: str | None = None,
     channels: str | None = None,
     columns: MaybeWhole = None,
-    size: MaybeWhole = None,
+    size: MaybeSize = None,
     steps: MaybeWhole = None,
     seed: MaybeWhole = None,
     manner: Speaking = None,
@@ -200,7 +201,8 @@ def map_network(
     columns
         How many pictures side by side. [default: about a square]
     size
-        The longest side of each picture in pixels. [default: 384 of the photo, 160 of a channel]
+        The longest side of each picture in pixels, or height x width as in 225x375. [default: 384 of the photo, 160 of
+        a channel]
     steps
         Gradient ascent steps: for the photo in each octave. [default: 15, 96 for a channel]
     seed

@@ -15,7 +15,7 @@ import torch
 from reverie.errors import SettingsError
 from reverie.image.gpano import Sphere
 from reverie.image.reading import Photo, PhotoFile
-from reverie.image.resample import sample_sphere
+from reverie.image.resample import sample_sphere, scale_size
 from reverie.settings import Settings
 from reverie.types import Image, ResizedImage
 
@@ -28,12 +28,13 @@ def resolve_panorama(settings: Settings, photo: Photo | PhotoFile) -> Settings:
     """Return the settings with `panorama="auto"` replaced by "on" or "off", and "on" checked against the photo.
 
     "auto" becomes "on" if the photo's GPano metadata says that it covers the whole sphere. Raises SettingsError if
-    `panorama` is "on" and the photo covers only a part of the sphere or is not twice as wide as high.
+    `panorama` is "on" and the photo covers only a part of the sphere, or it or its dream is not twice as wide as high.
     """
     height, width = photo.size
     sphere = Sphere.read(photo.xmp, width, height)
     if settings.panorama == "on":
         check_sphere_size(height, width)
+        check_sphere_size(*scale_size(photo.size, settings.size))
         if sphere and not sphere.is_whole:
             raise SettingsError(
                 f"{describe_sphere_part(sphere)}: take --panorama away, or go on all the same with --panorama force"
@@ -42,7 +43,11 @@ def resolve_panorama(settings: Settings, photo: Photo | PhotoFile) -> Settings:
         return settings
     if sphere and not sphere.is_whole:
         log.warning("%s: dreamed as a flat picture", describe_sphere_part(sphere))
-    return replace(settings, panorama="on" if sphere and sphere.is_whole and is_sphere_size(height, width) else "off")
+    whole = sphere and sphere.is_whole and is_sphere_size(height, width)
+    if whole and not is_sphere_size(*scale_size(photo.size, settings.size)):
+        log.warning("a size of %s is not that of a panorama: dreamed as a flat picture", settings.size)
+        whole = False
+    return replace(settings, panorama="on" if whole else "off")
 
 
 def describe_sphere_part(sphere: Sphere) -> str:

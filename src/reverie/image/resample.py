@@ -17,6 +17,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from reverie.errors import SizeRefused
+from reverie.settings.size import AnySize, read_shape
 from reverie.types import Image, ResizedImage
 
 Resize: TypeAlias = Callable[[Image, tuple[int, int]], ResizedImage]
@@ -116,14 +117,23 @@ def sample_sphere(
     return sample_image(pad_sphere(image, margin), x + margin, y + margin)
 
 
-def resize_longest_side(image: Image, longest: int | None, resize: Resize = resize) -> ResizedImage:
-    """Resize an image so that its longest side has `longest` pixels (None: its own size), and clamp it to 0..1."""
-    return resize(image, scale_size(image_size(image), longest)).clamp(0, 1)
+def resize_longest_side(image: Image, asked: AnySize | None, resize: Resize = resize) -> ResizedImage:
+    """Resize an image to the size that `scale_size` says, e.g. a longest side of so many pixels, and clamp it to 0..1.
+
+    None leaves it at its own size.
+    """
+    return resize(image, scale_size(image_size(image), asked)).clamp(0, 1)
 
 
-def scale_size(size: tuple[int, int], longest: int | None) -> tuple[int, int]:
-    """Scale a size (height, width) so that its longest side is `longest` pixels; None leaves it. No side becomes 0."""
-    scale = 1 if longest is None else longest / max(size)
+def scale_size(size: tuple[int, int], asked: AnySize | None) -> tuple[int, int]:
+    """The size (height, width) of a picture of `size` that is brought to the size asked for.
+
+    A number is its longest side, and keeps its shape (no side becomes 0); a height and a width, such as "225x375", are
+    taken as they are; None leaves it.
+    """
+    if asked is not None and not isinstance(asked, int):
+        return read_shape(asked)
+    scale = 1 if asked is None else asked / max(size)
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 

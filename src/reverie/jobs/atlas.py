@@ -37,6 +37,7 @@ from reverie.objectives.base import quote_name
 from reverie.recipe.inputs import EXAMPLE, input_path
 from reverie.recipe.recipe import Recipe, VisualRecipe
 from reverie.settings import Settings, VisualSettings
+from reverie.settings.size import AnySize, find_canvas_size
 from reverie.types import Image, Model
 
 log = logging.getLogger("reverie")
@@ -149,7 +150,7 @@ class AtlasRequest:
 
     output: Path | None = None
     model: ModelSpec = field(default_factory=ModelSpec)
-    settings: tuple[tuple[str, int], ...] = ()
+    settings: tuple[tuple[str, AnySize], ...] = ()
     """Of the settings "size", "steps" and "seed" those that were said."""
     columns: int | None = None
 
@@ -208,17 +209,15 @@ def map_channels(layer: str, channels: str | None, request: AtlasRequest, models
         pictures = visualize(model, [each.recipe.wishes for each in cells], settings)  # type: ignore[misc]
         return list(pictures.split(1))
 
-    numbers = parse_channels(channels, count_channels(model, layer, settings.size))
+    numbers = parse_channels(channels, count_channels(model, layer, find_canvas_size(settings.size)))
     return Atlas(target, [cell(number) for number in numbers], make, AT_ONCE, request.columns)
 
 
-def count_channels(model: Model, layer: str, size: int) -> int:
+def count_channels(model: Model, layer: str, size: tuple[int, int]) -> int:
     """How many channels a layer has; raises `UnknownName`, and `ImageTooSmall` for pictures that it cannot see."""
     layers = find_model_layers(model, whole_layer(layer))
     with torch.no_grad():
-        return int(
-            compute_activations(model, torch.zeros(1, 3, size, size, device=model.device), layers)[layer].shape[1]
-        )
+        return int(compute_activations(model, torch.zeros(1, 3, *size, device=model.device), layers)[layer].shape[1])
 
 
 def name_channel(model: Model, layer: str, number: int) -> str:

@@ -14,6 +14,7 @@ from reverie.image.writing import save_image
 from reverie.jobs.job import Progress, Report
 from reverie.objectives.base import Objective
 from reverie.recipe.recipe import VisualRecipe
+from reverie.settings.size import find_canvas_size
 from reverie.types import Image, Model, Step
 
 SECONDS_APART = 5.0
@@ -69,7 +70,7 @@ class NoiseRun:
 
     def image(self) -> Image:
         if self.last is None:
-            return next(iter(self)).preview(self.recipe.settings.size)
+            return next(iter(self)).preview(max(find_canvas_size(self.recipe.settings.size)))
         return self.last.image.float()
 
     def save(self, path: Path | None = None) -> Path:

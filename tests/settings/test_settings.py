@@ -5,16 +5,21 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import re
 from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reverie.cli.flags import SettingsFlags, VisualFlags
 from reverie.errors import SettingsError, UnknownName
-from reverie.settings import CheckedFields, Octaves, Setting, Settings, Style, VisualSettings
+from reverie.image.resample import scale_size
+from reverie.settings import Octaves, Settings, Style, VisualSettings
+from reverie.settings.fields import CheckedFields, Setting
+from reverie.settings.size import find_canvas_size
 
 Case: TypeAlias = tuple[type[CheckedFields], Setting]
 
@@ -84,6 +89,7 @@ def test_what_no_number_can_be_is_refused_by_name(cls: type[CheckedFields], fiel
 @pytest.mark.parametrize("value", ["3", True, [3], {}, 2j])
 def test_what_is_no_number_is_refused_by_name(cls: type[CheckedFields], field: Setting, value: Any) -> None:
     expected = "a whole number" if field.kind is int else "a number"
+    expected += ", or height x width as in 225x375" if field.shaped else ""
     with pytest.raises(SettingsError, match=f"^{field.name} is .*; expected {expected}$"):
         settings_with(cls, field.name, value)
 
@@ -94,8 +100,44 @@ def test_a_whole_number_may_be_written_as_a_float(cls: type[CheckedFields], fiel
     for value in (float(whole), np.float64(whole)):
         got = getattr(settings_with(cls, field.name, value), field.name)
         assert got == whole and type(got) is int
-    with pytest.raises(SettingsError, match=f"^{field.name} is 7.5; expected a whole number$"):
+    with pytest.raises(SettingsError, match=f"^{field.name} is 7.5; expected a whole number(, or .*)?$"):
         settings_with(cls, field.name, 7.5)
+
+
+SHAPED = [(cls, each) for cls, each in CASES if each.shaped]
+
+
+def test_the_size_alone_takes_a_shape() -> None:
+    assert [(cls, each.name) for cls, each in SHAPED] == [(Settings, "size"), (VisualSettings, "size")]
+
+
+@over(SHAPED)
+@given(st.data())
+def test_a_height_and_a_width_are_one_value_however_they_are_said(
+    cls: type[CheckedFields], field: Setting, data: st.DataObject
+) -> None:
+    least, most = bounds(field)
+    height, width = (data.draw(st.integers(int(least), int(most))) for _ in range(2))
+    said = [f"{height}x{width}", f"{height} X {width}", f"{height}×{width}", (height, width), [height, width]]
+    said.append((np.int64(height), torch.tensor(width)))
+    held = {getattr(settings_with(cls, field.name, each), field.name) for each in said}
+    assert held == {f"{height}x{width}"}
+    assert scale_size((7, 5), held.pop()) == find_canvas_size((height, width)) == (height, width)
+
+
+@over(SHAPED)
+def test_what_is_no_shape_is_refused_in_one_line(cls: type[CheckedFields], field: Setting) -> None:
+    least, most = bounds(field)
+    no_shapes: list[Any] = ["", "x", "225x", "x375", "1x2x3", "-3x3", "2.5x3", "٣x٣", "wide", (), (64,), (64, 64, 64)]
+    for value in [*no_shapes, (64.0, 64), (True, 64), ("64", 64), "9" * 5000 + "x9"]:
+        with pytest.raises(SettingsError) as caught:
+            settings_with(cls, field.name, value)
+        expected = "a whole number, or height x width as in 225x375"
+        assert str(caught.value) == f"size is {value!r}; expected {expected}"
+    for value in [f"{least - 1}x64", f"64x{most + 1}", (64, most + 1)]:
+        with pytest.raises(SettingsError) as caught:
+            settings_with(cls, field.name, value)
+        assert str(caught.value) == f"size is {value!r}; expected {least} to {most} for each side"
 
 
 def test_a_float_may_be_written_as_a_whole_number() -> None:
@@ -190,7 +232,11 @@ def test_the_schema_says_what_the_fields_say(cls: type[CheckedFields]) -> None:
     for each in cls.fields():
         said = schema["properties"][each.name]
         assert said["default"] == each.default
-        own, *unset = said["anyOf"] if each.optional else [said]
+        own, *unset = said["anyOf"] if each.optional or each.shaped else [said]
+        if each.shaped:
+            shape = unset.pop(0)
+            assert shape["type"] == "string"
+            assert re.search(shape["pattern"], "225x375") and not re.search(shape["pattern"], "0x3")
         assert unset == ([{"type": "null"}] if each.optional else [])
         assert own["description"] == each.about
         if each.choices:
@@ -205,6 +251,8 @@ def values_of(field: Setting) -> st.SearchStrategy[Any]:
     if field.kind in (int, float):
         least, most = bounds(field)
         allowed: Any = st.integers(int(least), int(most)) if field.kind is int else st.floats(least, most)
+        if field.shaped:
+            allowed |= st.tuples(allowed, allowed)
     else:
         allowed = st.sampled_from(field.choices or (True, False))
     either: st.SearchStrategy[Any] = st.none() | allowed if field.optional else allowed

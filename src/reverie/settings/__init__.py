@@ -8,128 +8,19 @@ Imports no torch, so that `reverie --help` is quick.
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from types import NoneType
-from typing import Annotated, Any, ClassVar, Literal, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Literal, TypeAlias, get_args
 
-import msgspec
 from msgspec import Meta
 
-from reverie.errors import SettingsError, UnknownName
+from reverie.errors import SettingsError
+from reverie.settings.fields import CheckedFields
+from reverie.settings.size import Shape
 
 Normalization: TypeAlias = Literal["std", "mean-abs", "none"]
 Panorama: TypeAlias = Literal["auto", "on", "off", "force"]
 Parametrization: TypeAlias = Literal["fourier", "pixel"]
 PANORAMA_CHOICES: tuple[str, ...] = get_args(Panorama)
-
-FieldsT = TypeVar("FieldsT", bound="CheckedFields")
-
-OMITTED_SETTING = ("overshoot", False)
-"""A setting and the value with which recipes leave it out: only pictures of version 0.1.0 had another."""
-
-
-@dataclass(frozen=True)
-class Setting:
-    """The description of one field of settings, read from its type annotation."""
-
-    name: str
-    annotation: Any
-    """The whole annotation, with bounds and None, against which msgspec checks a value."""
-    kind: type
-    """int, float, str or bool."""
-    about: str
-    """One line for a user, as the command line's help shows it."""
-    default: Any
-    choices: tuple[str, ...] = ()
-    """The allowed strings; empty for numbers and booleans."""
-    least: float | None = None
-    most: float | None = None
-    """The bounds of a number, inclusive."""
-
-    @classmethod
-    def of(cls, name: str, annotation: Any, default: Any) -> Setting:
-        """Reads `Annotated[X, Meta(...)]` or `Annotated[X, Meta(...)] | None`; X is a Literal for choices."""
-        described = annotation
-        if NoneType in get_args(annotation):
-            (described,) = (each for each in get_args(annotation) if each is not NoneType)
-        kind, meta = get_args(described)
-        choices = get_args(kind) if get_origin(kind) is Literal else ()
-        return cls(name, annotation, str if choices else kind, meta.description, default, choices, meta.ge, meta.le)
-
-    @property
-    def optional(self) -> bool:
-        """Whether None is allowed."""
-        return NoneType in get_args(self.annotation)
-
-    def check(self, value: Any) -> Any:
-        """The value, converted to the field's type; raises `SettingsError` for one that does not fit."""
-        if isinstance(value, float):
-            # msgspec takes neither 15.0 for a whole number, as TOML and JSON may have it, nor NumPy's float64
-            value = int(value) if self.kind is int and value.is_integer() else float(value)
-        try:
-            return msgspec.convert(value, self.annotation)
-        except msgspec.ValidationError:
-            raise SettingsError(f"{self.name} is {value!r}; expected {self.expectation(value)}") from None
-
-    def expectation(self, value: Any) -> str:
-        """What was expected in the place of a wrong value, for the error message: msgspec names one bound only."""
-        if self.choices:
-            return f"one of {', '.join(self.choices)}"
-        if self.kind is bool:
-            return "true or false"
-        if isinstance(value, (int, self.kind)) and not isinstance(value, bool):
-            return f"{self.least} to {self.most}"
-        return "a whole number" if self.kind is int else "a number"
-
-
-class CheckedFields:
-    """Base of frozen dataclasses that check their fields' values against their types on creation."""
-
-    ORDER: ClassVar[tuple[str, ...]] = ()
-    """The names of all fields in the order to list them; empty: as the class defines them."""
-
-    def __post_init__(self) -> None:
-        for each in self.fields():
-            object.__setattr__(self, each.name, each.check(getattr(self, each.name)))
-
-    @classmethod
-    @lru_cache  # reading annotations takes longer than checking values, and is done for every instance
-    def fields(cls) -> tuple[Setting, ...]:
-        """The descriptions of all fields, in order."""
-        annotations = get_type_hints(cls, include_extras=True)
-        defaults = {each.name: each.default for each in dataclasses.fields(cls)}  # type: ignore[arg-type]
-        return tuple(Setting.of(name, annotations[name], defaults[name]) for name in cls.ORDER or defaults)
-
-    @classmethod
-    def of(cls: type[FieldsT], values: Mapping[str, Any]) -> FieldsT:
-        """Settings from a mapping of field names, such as a TOML table; raises `UnknownName` for any other name."""
-        known = [each.name for each in cls.fields()]
-        for name in values:
-            if name not in known:
-                raise UnknownName("setting", name, known)
-        return cls(**values)
-
-    def as_dict(self) -> dict[str, Any]:
-        """The fields that are not None, by name, in a recipe's order; `overshoot` only if it is true."""
-        values = {each.name: getattr(self, each.name) for each in self.fields()}
-        return {name: value for name, value in values.items() if value is not None and (name, value) != OMITTED_SETTING}
-
-    @classmethod
-    def schema(cls) -> dict[str, Any]:
-        """The JSON schema of `as_dict`, its properties in order, from which a form can be built.
-
-        Conditions between two fields (`larger_octaves` is less than `octaves`) are not part of it.
-        """
-        _, components = msgspec.json.schema_components([cls])
-        schema = components[cls.__name__]
-        properties = {}
-        for each in cls.fields():
-            choices = {"enum": list(each.choices)} if each.choices else {}  # msgspec sorts them
-            properties[each.name] = schema["properties"][each.name] | choices
-        return {**schema, "properties": properties, "additionalProperties": False}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,8 +98,14 @@ class Settings(Octaves, Style):
     size: (
         Annotated[
             int,
-            Meta(ge=1, le=10_000_000, description="longest side of the dream in pixels; unset: the picture's own"),
+            Meta(
+                ge=1,
+                le=10_000_000,
+                description="longest side of the dream in pixels, or height x width as in 225x375, which distorts; "
+                "unset: the picture's own",
+            ),
         ]
+        | Shape
         | None
     ) = None
     seed: Annotated[int, Meta(ge=0, le=2**63 - 1, description="what chance begins from")] = 0
@@ -243,7 +140,13 @@ class VisualSettings(CheckedFields):
     colors for longer; a larger decay and stronger rotation give coherent shapes in the place of lines.
     """
 
-    size: Annotated[int, Meta(ge=16, le=8192, description="sides of the picture in pixels")] = 512
+    size: (
+        Annotated[
+            int,
+            Meta(ge=16, le=8192, description="sides of the picture in pixels, or height x width as in 225x375"),
+        ]
+        | Shape
+    ) = 512
     steps: Annotated[int, Meta(ge=1, le=1_000_000, description="gradient ascent steps")] = 192
     step_size: Annotated[float, Meta(ge=1e-9, le=10, description="change of a number of the spectrum in one step")] = (
         0.02
