@@ -289,7 +289,7 @@ def test_wrap_leaves_the_module_as_it_was() -> None:
     model(picture(), ["4"])
     assert isinstance(model, rv.Model)
     assert model.name == "Sequential" and model.digest == digest
-    assert model.parameters["4"] == (4 * 4 * 9 + 4 + 8, 9)
+    assert model.parameters["4"] == (4 * 4 * 9 + 4 + 8, 8)  # the batch norm's step counter is no parameter
     assert module.training and all(each.requires_grad for each in module.parameters())
     assert all(torch.equal(before[name], tensor) for name, tensor in module.state_dict().items())
     assert not isinstance(object(), rv.Model)

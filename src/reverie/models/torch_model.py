@@ -8,7 +8,6 @@ from typing import Any, Protocol, cast, runtime_checkable
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 
 from reverie._native import kernels as native
 from reverie._native import malloc as heap
@@ -120,8 +119,9 @@ class _NormalizeFunction(torch.autograd.Function):
         return native.preprocess_image(image, scale, shift, dtype)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:
+        if torch.is_grad_enabled():  # `create_graph`: in torch's own operations, which can be differentiated again
+            return grad.float() * ctx.scale, None, None, None
         return native.preprocess_image_backward(grad, ctx.scale), None, None, None
 
 
@@ -131,11 +131,19 @@ def average_over_places(activations: Float[Tensor, "b n h w"]) -> Float[Tensor, 
 
 
 def count_block_parameters(module: nn.Module) -> dict[str, tuple[int, int]]:
-    """Count the (trainable, non-trainable) numbers of each top-level block: its parameters and its buffers."""
-    return {
-        name: (sum(each.numel() for each in block.parameters()), sum(each.numel() for each in block.buffers()))
-        for name, block in module.named_children()
-    }
+    """Count the (trainable, non-trainable) parameters of each top-level block."""
+    return {name: count_module_parameters(block) for name, block in module.named_children()}
+
+
+def count_module_parameters(module: nn.Module) -> tuple[int, int]:
+    """Count the (trainable, non-trainable) parameters of a module as they are published.
+
+    Non-trainable are the running statistics of batch norms: floating-point buffers that are saved with the weights.
+    Step counters, indices of relative positions, masks and the like are no parameters.
+    """
+    saved = module.state_dict()
+    statistics = [each for name, each in module.named_buffers() if name in saved and each.is_floating_point()]
+    return sum(each.numel() for each in module.parameters()), sum(each.numel() for each in statistics)
 
 
 def choose_device(device: str) -> torch.device:

@@ -12,6 +12,7 @@ from reverie.errors import SettingsError, SizeRefused
 from reverie.models.hooked.folding import fold_network
 from reverie.models.hooked.grids import AxisOrder, HeightWidth, OutputGrid, detect_constant_grids, detect_grids
 from reverie.models.hooked.hooks import record_all_outputs, record_outputs
+from reverie.models.torch_model import count_module_parameters
 
 LOGITS = "logits"
 """The name of the layer that is the whole network's output, where that is a score per class (b, n)."""
@@ -160,21 +161,16 @@ class HookedNetwork(nn.Module):
 
     @property
     def block_parameters(self) -> dict[str, tuple[int, int]]:
-        """The (trainable, non-trainable) numbers of each top-level block, except those that only run in training."""
+        """The (trainable, non-trainable) parameters of each top-level block, except those that only run in training."""
         own = {name: (each.numel(), 0) for name, each in self.original.named_parameters(recurse=False)}
         blocks = {name.split(".")[0] for name in self.executed}
         return own | {
-            name: count_module_numbers(block) for name, block in self.original.named_children() if name in blocks
+            name: count_module_parameters(block) for name, block in self.original.named_children() if name in blocks
         }
 
     def layer_parameters(self, layer: str) -> tuple[int, int]:
-        """The (trainable, non-trainable) numbers within a layer."""
-        return count_module_numbers(self.original.get_submodule(layer)) if layer != self.CLASSES else (0, 0)
-
-
-def count_module_numbers(module: nn.Module) -> tuple[int, int]:
-    """Count the (trainable, non-trainable) numbers of a module: parameters, and buffers such as running statistics."""
-    return sum(each.numel() for each in module.parameters()), sum(each.numel() for each in module.buffers())
+        """The (trainable, non-trainable) parameters within a layer."""
+        return count_module_parameters(self.original.get_submodule(layer)) if layer != self.CLASSES else (0, 0)
 
 
 def find_accepted_images(module: nn.Module, side: int) -> list[Tensor]:

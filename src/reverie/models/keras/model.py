@@ -12,7 +12,6 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from reverie.errors import ImageTooSmall, SettingsError, UnknownLayer
 from reverie.models.keras.graphs import SplitGraph
@@ -26,6 +25,7 @@ from reverie.models.keras.networks import (
     make_preprocessing,
     shorten_error,
 )
+from reverie.models.second_derivative import differentiable_once, tie_to
 from reverie.types import Image
 
 STRIDES_AT = 224
@@ -189,11 +189,11 @@ class _KerasFunction(torch.autograd.Function):
         if not ctx.needs_input_grad[0]:
             return tuple(map(_to_torch, graph.infer(_to_tensorflow(image))))
         outputs, ctx.saved = graph.forward(_to_tensorflow(image))  # TensorFlow's tensors, so not save_for_backward
-        ctx.graph = graph
+        ctx.graph, ctx.tie = graph, tie_to(image)
         return tuple(map(_to_torch, outputs))
 
     @staticmethod
-    @once_differentiable
+    @differentiable_once
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         if ctx.saved is None:
             raise RuntimeError("this graph was gone through before, and what it needed is freed")

@@ -13,9 +13,9 @@ from typing import Any, ClassVar, TypeAlias, TypeVar, cast
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 
 from reverie.errors import UnknownName
+from reverie.models.second_derivative import differentiable_once, tie_to
 
 FeatureMaps: TypeAlias = Float[Tensor, "b c h w"]
 """The feature maps that a layer reads, or the gradient with respect to them."""
@@ -125,10 +125,11 @@ class _ChainFunction(torch.autograd.Function):
         saved: SavedTensors = []
         outputs = chain.run_forward(image, requested, saved)
         ctx.chain, ctx.requested, ctx.dtype = chain, requested, image.dtype
+        ctx.tie = tie_to(image)
         ctx.save_for_backward(*saved)
         return outputs
 
     @staticmethod
-    @once_differentiable
+    @differentiable_once
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
         return ctx.chain.run_backward(grads, ctx.requested, list(ctx.saved_tensors), ctx.dtype), None, None

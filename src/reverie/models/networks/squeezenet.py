@@ -30,6 +30,14 @@ class SqueezeNet(Chain):
 
     The 1000 channels of `conv10` are ImageNet's classes at each place; the logit of a class is their ReLU averaged over
     all places.
+
+    Its max pools drop the last row and column where a window would reach beyond the border (they round down), as those
+    of keras-squeezenet do, from which the weights come. The authors' Caffe network and torchvision's round up: of a
+    picture of 227 x 227 pixels their `pool3` has 28 x 28 places and their `fire8` 14 x 14, where there are 27 x 27 and
+    13 x 13 here. All other places are the same, but the probabilities of the classes, averaged over the places, differ.
+    Where both sides are multiples of 16 pixels, or 1 less (224, 223, ...), nothing is rounded, and the two agree.
+
+    Its gradient cannot be differentiated again: that raises `SettingsError`.
     """
 
     LAYERS = (
