@@ -43,7 +43,7 @@ INSIDE = {
         keras.model zoo.load load zoo.timm zoo.torchvision describe
     """,
     "objectives": """
-        base batch classes default directions penalties guides parser masks
+        checks wording base batch classes default directions penalties guides parser masks
     """,
     "gradient": """
         base normalization sphere keeping tiling memory masks compose

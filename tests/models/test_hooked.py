@@ -18,9 +18,10 @@ from reverie.gradient.base import gradient_of, make_score_function
 from reverie.gradient.memory import step_bytes_per_pixel
 from reverie.image.resample import call_at_accepted_size
 from reverie.models.hooked.network import HookedNetwork, hash_module_weights
-from reverie.objectives.base import layer, quote_name
+from reverie.objectives.base import layer
 from reverie.objectives.guides import make_guide_objective
 from reverie.objectives.parser import objective
+from reverie.objectives.wording import quote_name
 
 HALF: dict[str, Any] = {"mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25)}
 

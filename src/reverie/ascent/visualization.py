@@ -23,7 +23,7 @@ from reverie.errors import SettingsError
 from reverie.gradient.base import gradient_of
 from reverie.gradient.normalization import MIN_SCALE
 from reverie.objectives.base import Objective
-from reverie.objectives.batch import per_image
+from reverie.objectives.batch import number_noises, per_image
 from reverie.objectives.parser import objective as objective_in_words
 from reverie.settings import VisualSettings
 from reverie.settings.size import find_canvas_size
@@ -43,7 +43,8 @@ def visualize(
 
     Args:
         wish: an objective, or its words such as "fire8:61". Several are climbed as one batch, each in a picture of its
-            own, the same as it would be alone.
+            own, the same as it would be alone, up to rounding; but terms over a batch (`diversity`) see the pictures of
+            all wishes that have them, and these begin each from a noise of its own.
         changed: settings by name: `visualize(model, "class:espresso", size=256, steps=512)`.
 
     Returns:
@@ -69,10 +70,8 @@ def visualize_steps(model: Model, wishes: Sequence[ObjectiveOrWords], settings: 
     objectives = [objective_in_words(wish) if isinstance(wish, str) else wish for wish in wishes]
     param = make_param(settings)
     generator = torch.Generator().manual_seed(settings.seed)
-    # Every picture begins from the same noise: alone or in a batch, it comes out the same.
-    canvas = (
-        make_noise_canvas(param, generator).to(model.device).expand(len(objectives), -1, -1, -1)
-    )  # (b, 3, *canvas_size)
+    make_noise_canvas(param, generator)  # so that what is drawn later does not depend on how many begin
+    canvas = make_start(param, objectives, settings.seed).to(model.device)  # (b, 3, *canvas_size)
     gradient = gradient_of(model, per_image(objectives))  # of what the network sees
     gradient = pull_back_gradient(gradient, make_transform(settings, generator))  # of the picture, before the transform
     gradient = pull_back_gradient(gradient, param)  # of the canvas
@@ -84,6 +83,17 @@ def visualize_steps(model: Model, wishes: Sequence[ObjectiveOrWords], settings: 
         with torch.no_grad():
             picture = param(step.image)
         yield replace(step, image=picture, before=before)
+
+
+def make_start(param: Param, objectives: Sequence[Objective], seed: int) -> Image:
+    """The canvases (b, 3, *canvas_size) from which the pictures of some objectives begin.
+
+    The same noise for all: alone or in a batch, a picture comes out the same. Those that are to differ from each other
+    begin each from its own.
+    """
+    numbers, generator = number_noises(objectives), torch.Generator().manual_seed(seed)
+    noises = [make_noise_canvas(param, generator) for _ in range(max(numbers) + 1)]
+    return torch.cat([noises[number] for number in numbers])
 
 
 def make_param(settings: VisualSettings) -> Param:

@@ -100,12 +100,16 @@ def measure_step_bytes(model: Model, objective: Objective, size: tuple[int, int]
         saved[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
         return tensor
 
-    image = torch.zeros(1, 3, *size, device=model.device, requires_grad=True)
+    count = 2 if objective.batchwide else 1
+    image = torch.zeros(count, 3, *size, device=model.device, requires_grad=True)
     with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(record_storage, lambda tensor: tensor):
         activations = {**(model(image, names) if names else {}), IMAGE_LAYER: image}
         for _, term in objective.terms:  # not the score: a neuron's place may lie beyond so small a picture
-            (term.excitement if term.additive else term)(activations[term.layer].float())
-    return PEAK_FACTOR * sum(saved.values()) / (size[0] * size[1]) + TRANSIENT_BYTES_PER_PIXEL
+            if term.additive:
+                term.excitement(activations[term.layer].float())
+            else:
+                term.score({name: activations[name].float() for name in term.layers})
+    return PEAK_FACTOR * sum(saved.values()) / (count * size[0] * size[1]) + TRANSIENT_BYTES_PER_PIXEL
 
 
 def find_tile(model: Model, objective: Objective, budget: int, size: tuple[int, int]) -> int | None:

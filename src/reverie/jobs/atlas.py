@@ -33,7 +33,7 @@ from reverie.jobs.places import free_path, make_folder
 from reverie.models.class_names import find_class_names
 from reverie.models.spec import ModelSpec
 from reverie.objectives.base import layer as whole_layer
-from reverie.objectives.base import quote_name
+from reverie.objectives.wording import quote_name
 from reverie.recipe.inputs import EXAMPLE, input_path
 from reverie.recipe.recipe import Recipe, VisualRecipe
 from reverie.settings import Settings, VisualSettings

@@ -12,23 +12,18 @@ of a class, is looked up by `wanted.resolved(model)`.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import ClassVar, Literal, Protocol, SupportsFloat, runtime_checkable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from reverie.errors import ImageTooSmall, SettingsError, WordingError
+from reverie.objectives.checks import check_index, check_place, check_power, read_weight
+from reverie.objectives.wording import format_power, format_weight, quote_name
 from reverie.types import Model, Score
-
-ALLOWED_POWERS = range(1, 9)
-"""The exponents that activations can be raised to."""
-
-UNQUOTED_NAME = re.compile(r"[A-Za-z_][\w./]*")
-"""A layer's name that needs no quotes in words."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +37,13 @@ class Term:
     layer: str
     additive: ClassVar[bool] = True
     """Whether the score is the sum of `excitement * share` over the places, and so can be computed in tiles."""
+    batchwide: ClassVar[bool] = False
+    """Whether an image's score depends on the other images of its batch."""
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The layers that are read, pseudo-layers included: one, unless a subclass reads several."""
+        return (self.layer,)
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -67,6 +69,10 @@ class Term:
         """The score of each image, (b,)."""
         share = self.share((activations.shape[2], activations.shape[3])).to(activations.device)
         return (self.excitement(activations) * share).sum((1, 2))
+
+    def score(self, activations: Mapping[str, Tensor]) -> Score:
+        """The score of each image (b,), from the activations of all layers that are read."""
+        return self(activations[self.layer])
 
 
 @dataclass(frozen=True)
@@ -147,8 +153,17 @@ class Scorer(Protocol):
 class Objective:
     """A weighted sum of terms: what gradient ascent maximizes.
 
-    Objectives are frozen values. `a + b`, `a - b`, `-a` and `2 * a` return new ones, and score as arithmetic says;
-    `str(a)` is text that `reverie.objective` reads back.
+    Objectives are frozen values. `a + b`, `a - b`, `-a`, `2 * a`, `a / 2` and `sum([a, b])` return new ones, and score
+    as arithmetic says; a weight is a number of Python, numpy or torch. `str(a)` is text that `reverie.objective` reads
+    back.
+
+    Example:
+        >>> import reverie as rv
+        >>> wanted = rv.layer("fire8", power=2) + rv.channel("fire5", 12) / 2 - 0.1 * rv.total_variation()
+        >>> str(wanted)
+        'fire8^2 + 0.5*fire5:12 - 0.1*tv'
+        >>> rv.objective(str(wanted)) == wanted
+        True
     """
 
     terms: tuple[tuple[float, Term], ...]
@@ -157,7 +172,7 @@ class Objective:
     @property
     def layers(self) -> tuple[str, ...]:
         """The layers that are read, pseudo-layers included, each once."""
-        return tuple(dict.fromkeys(term.layer for _, term in self.terms))
+        return tuple(dict.fromkeys(name for _, term in self.terms for name in term.layers))
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -175,41 +190,59 @@ class Objective:
         )
 
     @property
+    def batchwide(self) -> bool:
+        """Whether an image's score depends on the other images of its batch, as that of `diversity` does."""
+        return any(term.batchwide for _, term in self.terms)
+
+    @property
     def objective(self) -> Objective:
         """The objective itself; `Regions` has the same property, the sum of its objectives."""
         return self
 
     def without(self, layer: str) -> Objective:
         """The objective without the terms that read a layer; it may have none left."""
-        return Objective(tuple((weight, term) for weight, term in self.terms if term.layer != layer))
+        return Objective(tuple((weight, term) for weight, term in self.terms if layer not in term.layers))
 
     def __call__(self, activations: Mapping[str, Tensor]) -> Score:
         """One score per image (b,), float32; differentiable. `activations`: {layer: (b, c, h, w)}."""
-        # In float32 whatever the network's precision: bfloat16 has too few digits for the mean of a whole layer.
-        single_precision = {name: activations[name].float() for name in self.layers}
-        scores = [weight * term(single_precision[term.layer]) for weight, term in self.terms]
+        precise = {name: to_single_precision(activations[name]) for name in self.layers}
+        scores = [weight * term.score(precise) for weight, term in self.terms]
         return torch.stack(scores).sum(0)  # (b,)
 
-    def __add__(self, other: Objective) -> Objective:
+    def __add__(self, other: Objective | Literal[0]) -> Objective:
         if not isinstance(other, Objective):
-            return NotImplemented
+            return self if isinstance(other, int) and other == 0 else NotImplemented  # `sum` begins at 0
         return Objective(self.terms + other.terms)
 
+    __radd__ = __add__
+
     def __sub__(self, other: Objective) -> Objective:
-        return self + (-other)
+        return self + (-other) if isinstance(other, Objective) else NotImplemented
 
     def __neg__(self) -> Objective:
         return -1 * self
 
-    def __mul__(self, weight: float) -> Objective:
-        if not isinstance(weight, (int, float)):
+    def __mul__(self, weight: SupportsFloat) -> Objective:
+        factor = read_weight(weight)
+        if factor is None:
             return NotImplemented
-        weighted = Objective(tuple((float(weight) * own, term) for own, term in self.terms))
+        weighted = Objective(tuple((factor * own, term) for own, term in self.terms))
         if not all(math.isfinite(own) for own, _ in weighted.terms):
             raise SettingsError(f"a weight of {weight!r} on {self}; expected one that leaves it finite")
         return weighted
 
     __rmul__ = __mul__
+
+    def __truediv__(self, divisor: SupportsFloat) -> Objective:
+        number = read_weight(divisor)
+        if number is None:
+            return NotImplemented
+        if number == 0:
+            raise SettingsError(f"{self} divided by 0; expected another number")
+        return self * (1 / number)
+
+    __array_ufunc__: ClassVar[None] = None
+    """numpy leaves `np.float32(2) * objective` to `__rmul__`."""
 
     def __str__(self) -> str:
         words = "".join(
@@ -241,9 +274,7 @@ def neuron(name: str, number: int, place: tuple[int, int] | None = None, power: 
     where the grid has no such place.
     """
     number = check_index("channel", number)
-    if place is not None:
-        place = (check_index("row", place[0]), check_index("column", place[1]))
-    return make_term_objective(NeuronTerm(name, number, check_power(power), place))
+    return make_term_objective(NeuronTerm(name, number, check_power(power), check_place(place)))
 
 
 def make_term_objective(term: Term) -> Objective:
@@ -251,41 +282,11 @@ def make_term_objective(term: Term) -> Objective:
     return Objective(((1.0, term),))
 
 
+def to_single_precision(activations: Tensor) -> Tensor:
+    """The activations in float32, or in float64 if they are: bfloat16 has too few digits for the mean of a layer."""
+    return activations if activations.dtype == torch.float64 else activations.float()
+
+
 def raise_to_power(activations: Tensor, power: int) -> Tensor:
     """The activations to the power; for the power 1 no copy is made, nor saved for the backward pass."""
     return activations if power == 1 else activations.pow(power)
-
-
-def check_power(power: Any) -> int:
-    """The power; raises `SettingsError` for one that is not allowed."""
-    if not isinstance(power, int) or power not in ALLOWED_POWERS:
-        raise SettingsError(
-            f"a power of {power!r}; expected a whole number from {ALLOWED_POWERS[0]} to {ALLOWED_POWERS[-1]}"
-        )
-    return power
-
-
-def check_index(what: str, number: Any) -> int:
-    """The index of a channel, row or column (`what`); raises `SettingsError` for one that is no whole number from 0."""
-    if not isinstance(number, int) or number < 0:
-        raise SettingsError(f"the {what} {number!r}; expected a whole number from 0 up")
-    return number
-
-
-def format_power(power: int) -> str:
-    """A power in words: nothing for 1, "^2" for 2."""
-    return "" if power == 1 else f"^{power}"
-
-
-def format_weight(weight: float) -> str:
-    """A weight in words: nothing for 1, "2*" for 2.0."""
-    return "" if weight == 1 else f"{weight!r}*".replace(".0*", "*")
-
-
-RESERVED_WORDS = ("tv", "l1", "l2", "keep", "class", "logit", "guide", "guide_mean", "diversity", "cos", "dot")
-"""Names with a meaning of their own in words; a layer called so is put in quotes."""
-
-
-def quote_name(name: str) -> str:
-    """A layer's name as the parser reads it: in quotes if it is no plain name, or a reserved word."""
-    return name if UNQUOTED_NAME.fullmatch(name) and name not in RESERVED_WORDS else f'"{name}"'

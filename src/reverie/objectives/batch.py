@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -11,7 +12,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from reverie.errors import SettingsError
-from reverie.objectives.base import Objective, Term, make_term_objective, quote_name
+from reverie.objectives.base import Objective, Term, make_term_objective
+from reverie.objectives.wording import quote_name
 from reverie.types import Model, Score
 
 
@@ -46,12 +48,31 @@ class PerImage:
                 raise SettingsError(
                     f"{len(feature_maps)} pictures for {len(self.objectives)} wishes; expected one for each"
                 )
-        # An image's score does not depend on the others, so that it becomes the picture that it would be alone.
-        scores = [
-            objective({name: activations[name][number : number + 1] for name in objective.layers})
+        # Without such terms an image's score does not depend on the others: it becomes the picture it would be alone.
+        alone = [
+            score_alone(objective, {name: seen[number : number + 1] for name, seen in activations.items()})
             for number, objective in enumerate(self.objectives)
         ]
-        return torch.cat(scores)
+        scores = torch.cat(alone)  # (b,)
+        for term, weights in self.batch_terms.items():
+            members = torch.tensor(list(weights), device=scores.device)
+            own = make_term_objective(term)({name: activations[name][members] for name in term.layers})  # (m,)
+            scores = scores.index_add(0, members, own * own.new_tensor(list(weights.values())))
+        return scores
+
+    @property
+    def batch_terms(self) -> dict[Term, dict[int, float]]:
+        """The terms over a batch, each with the images whose objectives have it, and its weight in them.
+
+        Such a term sees these images alone: what one of them wishes changes no picture that does not wish it.
+        """
+        found: dict[Term, dict[int, float]] = {}
+        for number, objective in enumerate(self.objectives):
+            for weight, term in objective.terms:
+                if term.batchwide:
+                    weights = found.setdefault(term, {})
+                    weights[number] = weights.get(number, 0) + weight
+        return found
 
     def __str__(self) -> str:
         return "; ".join(map(str, self.objectives))
@@ -62,6 +83,22 @@ def per_image(objectives: Sequence[Objective]) -> PerImage:
     return PerImage(tuple(objectives))
 
 
+def score_alone(objective: Objective, activations: Mapping[str, Tensor]) -> Score:
+    """The score of the terms that are no terms over a batch; 0 where there are none."""
+    alone = Objective(tuple((weight, term) for weight, term in objective.terms if not term.batchwide))
+    return alone(activations) if alone.terms else next(iter(activations.values())).new_zeros(1).float()
+
+
+def number_noises(objectives: Sequence[Objective]) -> list[int]:
+    """Which noise each image of a batch shall begin from, by number.
+
+    The first one for all, so that an image becomes what it would be alone; but for an objective with terms over a batch
+    each its own. Images that begin alike stay alike: their difference has no gradient.
+    """
+    further = itertools.count()
+    return [next(further) if objective.batchwide else 0 for objective in objectives]
+
+
 @dataclass(frozen=True)
 class DiversityTerm(Term):
     """How different the images of a batch are: minus the mean cosine between their Gram matrices at a layer.
@@ -70,6 +107,7 @@ class DiversityTerm(Term):
     """
 
     additive: ClassVar[bool] = False
+    batchwide: ClassVar[bool] = True
 
     def __call__(self, activations: Float[Tensor, "b c h w"]) -> Score:
         features = activations.flatten(2)  # (b, c, h * w)

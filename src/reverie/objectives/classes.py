@@ -14,7 +14,8 @@ from torch import Tensor
 
 from reverie.errors import MAX_LISTED_NAMES, UnknownName, WordingError
 from reverie.models.class_names import find_class_names, require_classifier
-from reverie.objectives.base import ChannelTerm, Objective, Term, make_term_objective, quote_name
+from reverie.objectives.base import ChannelTerm, Objective, Term, make_term_objective
+from reverie.objectives.wording import quote_name
 from reverie.types import Model
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reverie.models.catalog import ENTRIES
 from reverie.models.default_layer import choose_middle_layer
-from reverie.objectives.base import quote_name
+from reverie.objectives.wording import quote_name
 from reverie.types import Model
 
 

@@ -14,7 +14,8 @@ from reverie.errors import ImageTooSmall, WordingError
 from reverie.image.reading import read_photo
 from reverie.image.resample import call_at_accepted_size, limit_longest_side
 from reverie.models.receptive_field import find_smallest_side
-from reverie.objectives.base import LayerTerm, Objective, Term, make_term_objective, quote_name
+from reverie.objectives.base import LayerTerm, Objective, Term, make_term_objective
+from reverie.objectives.wording import quote_name
 from reverie.types import Image, Model
 
 GUIDE_SIDE = 384

@@ -21,12 +21,14 @@ import re
 from dataclasses import dataclass
 
 from reverie.errors import SettingsError, WordingError
-from reverie.objectives.base import ALLOWED_POWERS, UNQUOTED_NAME, ChannelTerm, Objective, channel, layer, neuron
+from reverie.objectives.base import ChannelTerm, Objective, channel, layer, neuron
 from reverie.objectives.batch import diversity
+from reverie.objectives.checks import ALLOWED_POWERS
 from reverie.objectives.classes import logit
 from reverie.objectives.directions import make_direction
 from reverie.objectives.guides import guide
 from reverie.objectives.penalties import contrast, keep, total_variation
+from reverie.objectives.wording import UNQUOTED_NAME
 
 TOKEN_PATTERN = re.compile(rf"""\s*(?:(?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)(?![\w/])
     |(?P<name>{UNQUOTED_NAME.pattern})|"(?P<quoted>[^"]+)"|(?P<sign>[-+*^:@,()]))""", re.VERBOSE)  # fmt: skip

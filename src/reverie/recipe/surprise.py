@@ -12,7 +12,7 @@ from typing import Any
 
 from reverie.errors import SettingsError
 from reverie.models.receptive_field import LayerGeometry
-from reverie.objectives.base import quote_name
+from reverie.objectives.wording import quote_name
 
 
 @dataclass(frozen=True)
