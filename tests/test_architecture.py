@@ -36,7 +36,8 @@ INSIDE = {
         writing contact_sheet streaming
     """,
     "models": """
-        hooked hooked.grids hooked.hooks keras networks networks.inception_blocks second_derivative zoo
+        hooked hooked.grids hooked.hooks hooked.multiples keras networks
+        networks.inception_blocks second_derivative zoo
         zoo.torchvision_vit catalog class_names default_layer hooked.folding networks.chain networks.inception_weights
         receptive_field torch_model weights hooked.network keras.networks networks.layers spec zoo.files
         hooked.wrapping keras.graphs keras.inception_weights networks.inception_v3 networks.squeezenet

@@ -55,6 +55,7 @@ from .settings import Octaves as Octaves
 from .settings import Settings as Settings
 from .settings import Style as Style
 from .settings import VisualSettings as VisualSettings
+from .types import AcceptedSizes as AcceptedSizes
 from .types import Gradient as Gradient
 from .types import Image as Image
 from .types import Model as Model

@@ -86,6 +86,42 @@ class Classifier(Model, Protocol):
 
 
 @dataclass(frozen=True)
+class AcceptedSizes:
+    """The sizes of images that a network takes, where it does not take any: one alone, or the multiples of a number.
+
+    A model says so by its optional attribute `accepted_sizes`, which is None for one that takes any size, and by
+    raising `SizeRefused` for all others. Such a model sees a picture of another size in windows of its own, or with
+    the picture continued to the next multiple (`accept_any_size`).
+
+    Example:
+        >>> import reverie as rv
+        >>> str(rv.AcceptedSizes((96, 128)))
+        'pictures of 128 x 96 pixels only'
+        >>> rv.AcceptedSizes((64, 64), multiple=32).takes(96, 160)
+        True
+    """
+
+    size: tuple[int, int]
+    """A (height, width) in pixels that it takes: the smallest that is known."""
+    multiple: int | None = None
+    """It takes every height and width, not below `size`, that are multiples of this number; None: `size` alone."""
+
+    def takes(self, height: int, width: int) -> bool:
+        """Whether the network takes an image of that height and width in pixels."""
+        if self.multiple is None:
+            return (height, width) == self.size
+        return (
+            height >= self.size[0] and width >= self.size[1] and not (height % self.multiple or width % self.multiple)
+        )
+
+    def __str__(self) -> str:
+        height, width = self.size
+        if self.multiple is None:
+            return f"pictures of {width} x {height} pixels only"
+        return f"pictures from {width} x {height} pixels up whose sides are multiples of {self.multiple}"
+
+
+@dataclass(frozen=True)
 class Step:
     """One step of gradient ascent on the pixels, at one octave's size."""
 

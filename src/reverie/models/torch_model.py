@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from reverie._native import kernels as native
 from reverie._native import malloc as heap
 from reverie.errors import SettingsError, UnknownLayer, WordingError
-from reverie.types import Activations, Image
+from reverie.types import AcceptedSizes, Activations, Image
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 
@@ -23,7 +23,8 @@ class LayeredNetwork(Protocol):
 
     LAYERS are the names of its layers, lowest first; MEAN and STD (red, green, blue, on the scale 0..1) are those of
     the images it was trained on. A network with a classifier may have CLASSES too, the layer whose channels are the
-    classes, CLASS_NAMES and CLASS_COUNT; OTHERS says of modules that are no layers why they are none.
+    classes, CLASS_NAMES and CLASS_COUNT; OTHERS says of modules that are no layers why they are none; ACCEPTED_SIZES is
+    that of a network that does not take images of any size.
     """
 
     LAYERS: tuple[str, ...]
@@ -71,6 +72,7 @@ class TorchModel:
         self.classes: str | None = getattr(network, "CLASSES", None)
         self.class_names: Sequence[str] | None = getattr(network, "CLASS_NAMES", None)
         self.class_count: int | None = getattr(network, "CLASS_COUNT", None)
+        self.accepted_sizes: AcceptedSizes | None = getattr(network, "ACCEPTED_SIZES", None)
         self.other_layers: Mapping[str, str] = getattr(network, "OTHERS", {})
         # (image - mean) / std as image * scale + shift: one fused multiply-add. Both (1, 3, 1, 1).
         self.scale = (1 / torch.tensor(network.STD)).view(1, 3, 1, 1).to(self.device)

@@ -12,7 +12,9 @@ from reverie.errors import SettingsError, SizeRefused
 from reverie.models.hooked.folding import fold_network
 from reverie.models.hooked.grids import AxisOrder, HeightWidth, OutputGrid, detect_constant_grids, detect_grids
 from reverie.models.hooked.hooks import record_all_outputs, record_outputs
+from reverie.models.hooked.multiples import find_least_size, find_multiple
 from reverie.models.torch_model import count_module_parameters
+from reverie.types import AcceptedSizes
 
 LOGITS = "logits"
 """The name of the layer that is the whole network's output, where that is a score per class (b, n)."""
@@ -53,6 +55,7 @@ class HookedNetwork(nn.Module):
         if not self.pictures:
             sides = f"{min(TRIAL_SIDES)} to {max(TRIAL_SIDES)} pixels a side"
             raise SettingsError(f"{name} answers to no picture of {sides}{explain_refusal(module)}")
+        self.ACCEPTED_SIZES = measure_accepted_sizes(module, self.pictures[0])
         outputs = [
             record_all_outputs(module, picture) for picture in self.pictures
         ]  # of every submodule, for each image
@@ -141,17 +144,15 @@ class HookedNetwork(nn.Module):
 
     @property
     def any_size(self) -> bool:
-        """Whether the network takes any size: its second image was 64 pixels higher, not a multiple of the first."""
-        return len(self.pictures) > 1 and self.pictures[1].shape[2] == self.pictures[0].shape[2] + 64
+        """Whether the network takes any size that is not too small."""
+        return self.ACCEPTED_SIZES is None
 
     def size_error(self, image: Tensor) -> SizeRefused:
         """Make the error for an image of a size that the network does not take."""
-        (height, width), size = spatial_size(image), spatial_size(self.pictures[0])
-        others = "or multiples of that" if len(self.pictures) > 1 else "and no others"
+        (height, width), accepted = spatial_size(image), self.ACCEPTED_SIZES
+        accepted = accepted or AcceptedSizes(spatial_size(self.pictures[0]))
         return SizeRefused(
-            f"{self.name} does not take a picture of {width} x {height} pixels: it takes {size[1]} x {size[0]}, "
-            f"{others} (--size {size[0]} of a square picture)",
-            size,
+            f"{self.name} does not take a picture of {width} x {height} pixels: it takes {accepted}", accepted.size
         )
 
     @property
@@ -209,6 +210,19 @@ def make_gray_image(module: nn.Module, height: int, width: int) -> Tensor:
     """An image of zeros (1, 3, height, width), on the module's device and of its dtype."""
     like = next((each for each in module.parameters() if each.is_floating_point()), torch.zeros(()))
     return torch.zeros(1, 3, height, width, device=like.device, dtype=like.dtype)
+
+
+def measure_accepted_sizes(module: nn.Module, picture: Tensor) -> AcceptedSizes | None:
+    """The sizes that a module takes, found by trying, given an image that it does; None where it takes any."""
+
+    def accepts(height: int, width: int) -> bool:
+        return accepts_image(module, make_gray_image(module, height, width))
+
+    size = spatial_size(picture)
+    multiple = find_multiple(size, accepts)
+    if multiple is None:
+        return AcceptedSizes(size)
+    return None if multiple == 1 else AcceptedSizes(find_least_size(multiple, size, accepts), multiple)
 
 
 def accepts_image(module: nn.Module, picture: Tensor) -> bool:
