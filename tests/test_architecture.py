@@ -32,8 +32,8 @@ INSIDE = {
         files kernels malloc memory
     """,
     "image": """
-        color filters profiles xmp gpano opening pyramid resample embedding formats reading arrays panorama
-        writing contact_sheet streaming
+        color filters picture profiles xmp gpano opening pyramid resample embedding formats reading arrays panorama
+        writing contact_sheet notebook streaming
     """,
     "models": """
         hooked hooked.grids hooked.hooks hooked.multiples keras networks
@@ -58,7 +58,7 @@ INSIDE = {
         ondisk.regions ondisk.passes ondisk.scoring ondisk.octaves
     """,
     "jobs": """
-        pages atlas_page job networks noise_run caption places memory_run plans snapshots disk_run door atlas
+        pages atlas_page job bars networks noise_run caption places memory_run plans snapshots disk_run door atlas
         outcomes shortcuts surprise queue
     """,
     "analysis": """

@@ -3,6 +3,7 @@
 from .ascent.octaves import dream_steps as dream_steps
 from .ascent.steps import ascend as ascend
 from .ascent.visualization import visualize as visualize
+from .errors import Interrupted as Interrupted
 from .errors import ReverieError as ReverieError
 from .gradient.base import color_correlated as color_correlated
 from .gradient.base import color_kept as color_kept
@@ -16,6 +17,8 @@ from .gradient.masks import soft as soft
 from .gradient.normalization import laplacian_normalized as laplacian_normalized
 from .gradient.normalization import normalized as normalized
 from .image.arrays import open_image as open_image
+from .image.notebook import show as show
+from .image.picture import Picture as Picture
 from .image.reading import Photo as Photo
 from .image.reading import read_photo as read_photo
 from .image.writing import save_image as save_image

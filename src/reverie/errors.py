@@ -15,6 +15,8 @@ Each message is one line: what was got, what was expected, what to do. The comma
      ├── ReportError        a report that cannot be written where it was asked for
      ├── ScoreError         a score that became NaN or infinite; carries the picture before it
      └── MissingExtra       an optional dependency that is not installed
+
+`Interrupted` is no mistake, but a `KeyboardInterrupt` that carries the picture as far as it came.
 """
 
 from __future__ import annotations
@@ -107,6 +109,14 @@ class MissingExtra(ReverieError, ImportError):
 
     def __init__(self, purpose: str, extra: str) -> None:
         super().__init__(f"{purpose} needs the extra {extra!r}: pip install 'reverie[{extra}]'")
+
+
+class Interrupted(KeyboardInterrupt):
+    """A dream that was stopped, by Ctrl-C or a notebook's stop button; `image` is the picture as far as it came."""
+
+    def __init__(self, image: Any) -> None:
+        super().__init__("the dream was interrupted: the picture as far as it came is this error's .image")
+        self.image = image
 
 
 def suggest_names(name: str, known: Iterable[str], most: int = 3) -> str:

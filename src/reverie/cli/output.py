@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 MISTAKE = 2
 
-REFRESH = 0.1
-"""Seconds between two looks at the score, which on a graphics card waits for it."""
-
 Flag = Parameter(negative="")
 
 
@@ -99,27 +96,11 @@ def watch_with(manner: Manner, snapshots: int | None = None) -> Watch:
             progress = write_snapshots(run, snapshots)
         if manner.quiet:
             return progress
+        from reverie.jobs.bars import show_bar
+
         return show_bar(progress, run.title) if sys.stderr.isatty() else print_lines(progress, run.title)
 
     return watch
-
-
-def show_bar(run: Iterable[Progress], title: str) -> Iterator[Progress]:
-    """The same progress, as a bar with the time that is left."""
-    from rich.console import Console
-    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bars
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(compact=True))
-    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
-        task, shown = bars.add_task(title, total=1.0), 0.0
-        for progress in run:
-            bars.update(task, completed=progress.share)
-            if time.monotonic() - shown > REFRESH:
-                shown = time.monotonic()
-                score = "" if progress.score is None else f"  score {progress.score:.4g}"
-                bars.update(task, description=f"{title}  {progress.place}{score}")
-            yield progress
 
 
 def print_lines(run: Iterable[Progress], title: str) -> Iterator[Progress]:

@@ -1,7 +1,7 @@
 """The gradient of an objective with respect to the pixels, and the simplest wrappers around it.
 
 A gradient is a function `gradient(image) -> (score, grad)`. A wrapper takes one and returns another, so that the whole
-treatment of a dream's gradient is written by nesting them:
+treatment of a dream's gradient is written by nesting them. All of them can be pickled, for a pool of processes.
 
     gradient = gradient_of(model, objective)
     gradient = normalized(laplacian_normalized(color_correlated(jittered(gradient, 32, rng)), levels=4))
@@ -9,7 +9,9 @@ treatment of a dream's gradient is written by nesting them:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 
 import torch
 
@@ -29,20 +31,20 @@ def gradient_of(model: Model, objective: Scorer, photo: Image | None = None) -> 
     Raises `UnknownName` for a layer or class that the model does not have, and `SettingsError` where `keep` has no
     photo. The returned function raises `ImageTooSmall` for an image too small for the layers.
     """
-    score = make_score_function(model, objective, photo)
-
-    def gradient(image: Image) -> tuple[Score, Image]:
-        image = image.detach().requires_grad_(True)
-        with torch.enable_grad():
-            scores = score(image)  # (b,)
-            # One backward pass serves the whole batch: an image's score does not depend on the others' pixels.
-            (grad,) = torch.autograd.grad(scores.sum(), image)  # (b, 3, h, w)
-        return scores.detach(), grad
-
-    return gradient
+    return partial(differentiate, make_score_function(model, objective, photo))
 
 
-def make_score_function(model: Model, objective: Scorer, photo: Image | None = None) -> Callable[[Image], Score]:
+def differentiate(score: ScoreFunction, image: Image) -> tuple[Score, Image]:
+    """The scores (b,) of images (b, 3, h, w), and the gradient of each with respect to its own image."""
+    with torch.inference_mode(False), torch.enable_grad():
+        image = (image.clone() if image.is_inference() else image.detach()).requires_grad_(True)
+        scores = score(image)  # (b,)
+        # One backward pass serves the whole batch: an image's score does not depend on the others' pixels.
+        (grad,) = torch.autograd.grad(scores.sum(), image)  # (b, 3, h, w)
+    return scores.detach(), grad
+
+
+def make_score_function(model: Model, objective: Scorer, photo: Image | None = None) -> ScoreFunction:
     """The function that computes an objective's score (b,) for an image, differentiable by autograd.
 
     Arguments and errors are those of `gradient_of`.
@@ -51,14 +53,24 @@ def make_score_function(model: Model, objective: Scorer, photo: Image | None = N
     layers = find_model_layers(model, objective)
     if CHANGE_LAYER in objective.layers and photo is None:
         raise SettingsError("keep needs the photograph to stay near to: give it as photo")
+    return ScoreFunction(model, objective, tuple(layers), photo)
 
-    def score(image: Image) -> Score:
-        activations = compute_activations(model, image, layers) if layers else {}  # {layer: (b, c, h, w)}
-        if photo is not None:
-            activations[CHANGE_LAYER] = image - resize(photo, (image.shape[-2], image.shape[-1]))
-        return objective({**activations, IMAGE_LAYER: image})
 
-    return score
+@dataclass(frozen=True, eq=False)
+class ScoreFunction:
+    """score(image) -> (b,): what an objective, its classes and guides looked up, makes of a network's activations."""
+
+    model: Model
+    objective: Scorer
+    layers: tuple[str, ...]
+    """The layers of the network that are read."""
+    photo: Image | None = None
+
+    def __call__(self, image: Image) -> Score:
+        activations = compute_activations(self.model, image, self.layers) if self.layers else {}
+        if self.photo is not None:
+            activations[CHANGE_LAYER] = image - resize(self.photo, (image.shape[-2], image.shape[-1]))
+        return self.objective({**activations, IMAGE_LAYER: image})
 
 
 def find_model_layers(model: Model, objective: Scorer) -> list[str]:
@@ -73,7 +85,7 @@ def find_model_layers(model: Model, objective: Scorer) -> list[str]:
     return layers
 
 
-def compute_activations(model: Model, image: Image, layers: list[str]) -> dict[str, torch.Tensor]:
+def compute_activations(model: Model, image: Image, layers: Sequence[str]) -> dict[str, torch.Tensor]:
     """The activations {layer: (b, c, h, w)} of one forward pass.
 
     Raises `ImageTooSmall`, naming the smallest side that works, where the image is the reason for a network's error.
@@ -84,7 +96,7 @@ def compute_activations(model: Model, image: Image, layers: list[str]) -> dict[s
         raise
     except (RuntimeError, ValueError):  # torch's own, from a convolution or pooling without room for its kernel
         height, width = image.shape[-2:]
-        least = find_smallest_side(model, layers)
+        least = find_smallest_side(model, list(layers))
         if least is None or min(height, width) >= least:
             raise
         raise ImageTooSmall(
@@ -99,12 +111,14 @@ def jittered(gradient: Gradient, reach: int, generator: torch.Generator) -> Grad
     Strided layers and padding leave a pattern at fixed places of the image; moved at every step, it averages out.
     """
 
-    def shift_and_restore(image: Image) -> tuple[Score, Image]:
-        y, x = torch.randint(-reach, reach + 1, (2,), generator=generator).tolist()
-        score, grad = gradient(roll_image(image, y, x))
-        return score, roll_image(grad, -y, -x)
+    return partial(shift_and_restore, gradient, reach, generator) if reach else gradient
 
-    return shift_and_restore if reach else gradient
+
+def shift_and_restore(gradient: Gradient, reach: int, generator: torch.Generator, image: Image) -> tuple[Score, Image]:
+    """The gradient of an image that was shifted by chance, shifted back."""
+    y, x = torch.randint(-reach, reach + 1, (2,), generator=generator).tolist()
+    score, grad = gradient(roll_image(image, y, x))
+    return score, roll_image(grad, -y, -x)
 
 
 def roll_image(image: Image, down: int, right: int) -> Image:
@@ -121,12 +135,13 @@ def roll_image(image: Image, down: int, right: int) -> Image:
 
 def color_kept(gradient: Gradient) -> Gradient:
     """Averages the grad over the color channels: only brightness changes, the photograph keeps its colors."""
+    return partial(average_channels, gradient)
 
-    def average_channels(image: Image) -> tuple[Score, Image]:
-        score, grad = gradient(image)
-        return score, grad.mean(1, keepdim=True).expand_as(grad)
 
-    return average_channels
+def average_channels(gradient: Gradient, image: Image) -> tuple[Score, Image]:
+    """The gradient, its grad the same in all channels."""
+    score, grad = gradient(image)
+    return score, grad.mean(1, keepdim=True).expand_as(grad)
 
 
 def color_correlated(gradient: Gradient, share: float = 0.6) -> Gradient:
@@ -136,20 +151,21 @@ def color_correlated(gradient: Gradient, share: float = 0.6) -> Gradient:
     Lucid parametrizes the image by decorrelated colors instead; under plain gradient ascent that is the same as
     multiplying the grad by the covariance.
     """
-    mix = mix_color_covariance(share)  # (3, 3)
+    return partial(mix_colors, gradient, mix_color_covariance(share)) if share else gradient
 
-    def mix_colors(image: Image) -> tuple[Score, Image]:
-        score, grad = gradient(image)
-        return score, torch.einsum("dc,bchw->bdhw", mix.to(grad.device), grad)
 
-    return mix_colors if share else gradient
+def mix_colors(gradient: Gradient, mix: torch.Tensor, image: Image) -> tuple[Score, Image]:
+    """The gradient, its grad's channels mixed by a matrix (3, 3)."""
+    score, grad = gradient(image)
+    return score, torch.einsum("dc,bchw->bdhw", mix.to(grad.device), grad)
 
 
 def smoothed(gradient: Gradient, sigma: float) -> Gradient:
     """Blurs the grad by a Gaussian, `sigma` in pixels, which gives softer and larger shapes."""
+    return partial(blur_grad, gradient, sigma) if sigma else gradient
 
-    def blur_grad(image: Image) -> tuple[Score, Image]:
-        score, grad = gradient(image)
-        return score, gaussian_blur(grad, sigma)
 
-    return blur_grad if sigma else gradient
+def blur_grad(gradient: Gradient, sigma: float, image: Image) -> tuple[Score, Image]:
+    """The gradient, its grad blurred."""
+    score, grad = gradient(image)
+    return score, gaussian_blur(grad, sigma)

@@ -6,6 +6,7 @@ From the inside out: network (in tiles), jitter, color, Laplacian bands, smoothi
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeAlias
 
 import torch
@@ -113,7 +114,7 @@ def wrap_style(gradient: Gradient, settings: Settings, bands: MeasureOverride, w
 
 def wrap_sphere(gradient: Gradient, settings: Settings, generator: torch.Generator) -> Gradient:
     """Wraps the projection of a panorama around a gradient, if the settings say that the image is one."""
-    return wrap_in_charts(gradient, lambda width: ChartPose.draw(width, generator)) if settings.around else gradient
+    return wrap_in_charts(gradient, partial(ChartPose.draw, generator=generator)) if settings.around else gradient
 
 
 def choose_resize(settings: Settings) -> Resize:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from jaxtyping import Float
+from torch import Tensor
+
 from reverie.errors import SettingsError
 from reverie.image.resample import Resize, resize
 from reverie.objectives.penalties import KeepTerm
@@ -22,15 +27,18 @@ def kept(gradient: Gradient, photo: Image | None, weight: float, resize: Resize 
         return gradient
     if photo is None:
         raise SettingsError("keep needs the photograph to stay near to: give it as photo")
+    return partial(pull_back, gradient, photo, weight, resize)
 
-    def pull_back(image: Image) -> tuple[Score, Image]:
-        change = image - resize(photo, (image.shape[-2], image.shape[-1]))
-        score, grad = gradient(image)
-        score = score + weight * KeepTerm()(change)  # (b,)
-        # The two are averaged, not added, so that no weight is so large that a step overshoots the photograph.
-        return score, (grad - weight / TYPICAL_CHANGE * change) / (1 + abs(weight))
 
-    return pull_back
+def pull_back(
+    gradient: Gradient, photo: Float[Tensor, "_n 3 _h _w"], weight: float, resize: Resize, image: Image
+) -> tuple[Score, Image]:
+    """The gradient, averaged with the way back to the photograph."""
+    change = image - resize(photo, (image.shape[-2], image.shape[-1]))
+    score, grad = gradient(image)
+    score = score + weight * KeepTerm()(change)  # (b,)
+    # The two are averaged, not added, so that no weight is so large that a step overshoots the photograph.
+    return score, (grad - weight / TYPICAL_CHANGE * change) / (1 + abs(weight))
 
 
 TYPICAL_CHANGE = 0.08

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeAlias
 
 import torch
@@ -26,7 +27,22 @@ def soft(mask: Mask, feather: float = 0, around: bool = False) -> RegionWeights:
     `mask`: (1, 1, h, w), 0..1. `feather`: the sigma of the blur as a share of the longest side. `around`: the image is
     an equirectangular panorama. The mask of the last size is cached, because an octave has many steps of one size.
     """
-    return lru_cache(1)(lambda size: fit_mask(mask, size, feather, around))
+    return SoftMask(mask, feather, around)
+
+
+@dataclass(eq=False)
+class SoftMask:
+    """weights((height, width)) -> the mask at that size, its edges blurred; the last one is kept."""
+
+    mask: Mask
+    feather: float = 0
+    around: bool = False
+    _last: tuple[tuple[int, int], Mask] | None = field(default=None, repr=False)
+
+    def __call__(self, size: tuple[int, int]) -> Float[Tensor, "1 1 _h _w"]:
+        if self._last is None or self._last[0] != size:
+            self._last = size, fit_mask(self.mask, size, self.feather, self.around)
+        return self._last[1]
 
 
 def fit_mask(mask: Mask, size: tuple[int, int], feather: float = 0, around: bool = False) -> Float[Tensor, "1 1 _h _w"]:
@@ -47,13 +63,14 @@ def restrict_measure(weights: RegionWeights, measure: Measure) -> Measure:
 
     A small or calm region would else be normalized by the strength of the whole image, and dream more weakly.
     """
+    return partial(measure_inside, weights, measure)
 
-    def measure_inside(grad: Image) -> Tensor:
-        inside = weights((grad.shape[-2], grad.shape[-1])).to(grad.device)[0, 0]
-        # The pixels inside have no rectangular shape: (b, 3, n), given as an image of one row, (b, 3, 1, n).
-        return measure(grad[:, :, inside >= inside.max() / 2][:, :, None])
 
-    return measure_inside
+def measure_inside(weights: RegionWeights, measure: Measure, grad: Image) -> Tensor:
+    """What a measure says of a grad where the mask is at least half of its maximum."""
+    inside = weights((grad.shape[-2], grad.shape[-1])).to(grad.device)[0, 0]
+    # The pixels inside have no rectangular shape: (b, 3, n), given as an image of one row, (b, 3, 1, n).
+    return measure(grad[:, :, inside >= inside.max() / 2][:, :, None])
 
 
 def regional(gradients: Sequence[Gradient], regions: Sequence[RegionWeights]) -> Gradient:
@@ -62,17 +79,18 @@ def regional(gradients: Sequence[Gradient], regions: Sequence[RegionWeights]) ->
     `gradients` and `regions` belong together in order; `soft` makes the latter from masks. The score is the sum of the
     regions' scores. Where masks add up to more than 1, the sum is divided by that, so that a step is no larger there.
     """
+    return partial(sum_regions, tuple(gradients), tuple(regions))
 
-    def sum_regions(image: Image) -> tuple[Score, Image]:
-        weights = [region((image.shape[-2], image.shape[-1])).to(image.device) for region in regions]  # (1, 1, h, w)
-        covered = torch.stack(weights).sum(0).clamp_min(1)
-        total, grads = torch.zeros(len(image), device=image.device), torch.zeros_like(image)
-        for gradient, weight in zip(gradients, weights, strict=True):
-            score, grad = gradient(image)
-            total, grads = total + score, grads + weight / covered * grad
-        return total, grads
 
-    return sum_regions
+def sum_regions(gradients: Sequence[Gradient], regions: Sequence[RegionWeights], image: Image) -> tuple[Score, Image]:
+    """The sum of the regions' scores, and of their grads, each multiplied by its mask."""
+    weights = [region((image.shape[-2], image.shape[-1])).to(image.device) for region in regions]  # (1, 1, h, w)
+    covered = torch.stack(weights).sum(0).clamp_min(1)
+    total, grads = torch.zeros(len(image), device=image.device), torch.zeros_like(image)
+    for gradient, weight in zip(gradients, weights, strict=True):
+        score, grad = gradient(image)
+        total, grads = total + score, grads + weight / covered * grad
+    return total, grads
 
 
 def confine_to_regions(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import TypeAlias
 
 import torch
@@ -28,15 +29,19 @@ def laplacian_normalized(
     TensorFlow notebook of 2016), which paints heavy light and dark; at 0 nothing changes.
     `measure`: called for each band, finest first, in place of the root mean square.
     """
-    measure = measure or root_mean_square
+    if levels < 2 or not strength:
+        return gradient
+    return partial(divide_bands, gradient, levels, strength, measure or root_mean_square)
 
-    def divide_bands(image: Image) -> tuple[Score, Image]:
-        score, grad = gradient(image)
-        bands = split_laplacian(grad, levels)
-        # The inverse transform is linear, so that the bands' factors can be applied while it adds them up.
-        return score, merge_laplacian(bands, [measure(band) ** -strength for band in bands])
 
-    return divide_bands if levels > 1 and strength else gradient
+def divide_bands(
+    gradient: Gradient, levels: int, strength: float, measure: Measure, image: Image
+) -> tuple[Score, Image]:
+    """The gradient, each band of its grad divided by its own measure to the `strength`."""
+    score, grad = gradient(image)
+    bands = split_laplacian(grad, levels)
+    # The inverse transform is linear, so that the bands' factors can be applied while it adds them up.
+    return score, merge_laplacian(bands, [measure(band) ** -strength for band in bands])
 
 
 def normalized(gradient: Gradient, by: str = "std", measure: Measure | None = None) -> Gradient:
@@ -47,13 +52,13 @@ def normalized(gradient: Gradient, by: str = "std", measure: Measure | None = No
     """
     if by not in SCALE_MEASURES:
         raise SettingsError(f"normalization by {by!r}; expected one of {', '.join(SCALE_MEASURES)}")
-    scale = measure or SCALE_MEASURES[by]
+    return partial(divide_by_scale, gradient, measure or SCALE_MEASURES[by]) if by != "none" else gradient
 
-    def divide_by_scale(image: Image) -> tuple[Score, Image]:
-        score, grad = gradient(image)
-        return score, grad / scale(grad)
 
-    return divide_by_scale if by != "none" else gradient
+def divide_by_scale(gradient: Gradient, scale: Measure, image: Image) -> tuple[Score, Image]:
+    """The gradient, its grad divided by one number for each image."""
+    score, grad = gradient(image)
+    return score, grad / scale(grad)
 
 
 MIN_SCALE = 1e-30

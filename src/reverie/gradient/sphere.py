@@ -21,6 +21,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
 import torch
@@ -84,14 +85,15 @@ def wrap_in_charts(gradient: Gradient, turn: Callable[[int], ChartPose]) -> Grad
     derivative with respect to the panorama's pixels: that would be divided among the many pixels that show a pole, and
     leave the poles without a dream.
     """
+    return partial(unfold_and_fold, gradient, turn)
 
-    def unfold_and_fold(image: Image) -> tuple[Score, Image]:
-        height, width = image.shape[-2:]
-        charts = Charts(height, width, turn(width), image.device)
-        score, grad = gradient(charts.unfold(image))
-        return score, charts.fold(grad)
 
-    return unfold_and_fold
+def unfold_and_fold(gradient: Gradient, turn: Callable[[int], ChartPose], image: Image) -> tuple[Score, Image]:
+    """The gradient of a panorama on its charts, laid back onto the sphere."""
+    height, width = image.shape[-2:]
+    charts = Charts(height, width, turn(width), image.device)
+    score, grad = gradient(charts.unfold(image))
+    return score, charts.fold(grad)
 
 
 @dataclass(frozen=True)

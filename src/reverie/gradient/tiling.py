@@ -15,6 +15,7 @@ import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from jaxtyping import Float
@@ -38,27 +39,27 @@ def build_tiled_gradient(model: Model, objective: Objective, tile: int, halo: in
     `SettingsError` for an objective that is no sum over places.
     """
     objective = objective.resolved(model)
-    whole = gradient_of(model, objective)
-    plan = TilePlan.of(model, objective, tile, halo)
+    gradient_of(model, objective)  # refuses what the network does not have
+    return partial(differentiate_in_tiles, model, objective, TilePlan.of(model, objective, tile, halo))
 
-    def gradient(image: Image) -> tuple[Score, Image]:
-        height, width = image.shape[-2:]
-        rows, columns = plan.windows(height), plan.windows(width)
-        if len(rows) == len(columns) == 1:
-            return whole(image)
-        grids = plan.grids(model, height, width)
-        score, grad = torch.zeros(image.shape[0], device=image.device), torch.zeros_like(image)  # (b,), (b, 3, h, w)
-        check_additive(objective)
-        for row, column in itertools.product(rows, columns):
-            own = Objective(tuple(plan.shares(objective, grids, row, column)))
-            if own.terms:
-                y, x = slice(*row.seen), slice(*column.seen)
-                tile_score, tile_grad = gradient_of(model, own)(image[..., y, x])
-                score += tile_score
-                grad[..., y, x] += tile_grad  # halos overlap: a pixel has a grad from every tile that sees it
-        return score, grad
 
-    return gradient
+def differentiate_in_tiles(model: Model, objective: Objective, plan: TilePlan, image: Image) -> tuple[Score, Image]:
+    """The score (b,) and the grad (b, 3, h, w) of images, added up tile by tile."""
+    height, width = image.shape[-2:]
+    rows, columns = plan.windows(height), plan.windows(width)
+    if len(rows) == len(columns) == 1:
+        return gradient_of(model, objective)(image)
+    grids = plan.grids(model, height, width)
+    score, grad = torch.zeros(image.shape[0], device=image.device), torch.zeros_like(image)  # (b,), (b, 3, h, w)
+    check_additive(objective)
+    for row, column in itertools.product(rows, columns):
+        own = Objective(tuple(plan.shares(objective, grids, row, column)))
+        if own.terms:
+            y, x = slice(*row.seen), slice(*column.seen)
+            tile_score, tile_grad = gradient_of(model, own)(image[..., y, x])
+            score += tile_score
+            grad[..., y, x] += tile_grad  # halos overlap: a pixel has a grad from every tile that sees it
+    return score, grad
 
 
 def check_additive(objective: Objective) -> None:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from reverie.errors import ImageFileError
-from reverie.image.reading import read_photo
+from reverie.image.reading import Photo, read_photo
 from reverie.types import Image
 
 _TOLERANCE = 1e-3  # how far resampling or half precision may take values out of 0..1; within it they are clamped
@@ -21,7 +21,7 @@ def open_image(source: Any) -> Image:
 
     `source` is one of:
 
-    - a path, read by `read_photo`, with the file's orientation and color profile applied;
+    - a path, read by `read_photo`, with the file's orientation and color profile applied, or a `Photo`;
     - a PIL image, whose pixels are taken as they are (orientation and profile are applied to files only);
     - a NumPy array (h, w), (h, w, 3) or (h, w, 4) of uint8, uint16 or floats 0..1;
     - a tensor (3, h, w) or (b, 3, h, w) of uint8 or floats 0..1, which stays on its device.
@@ -30,6 +30,8 @@ def open_image(source: Any) -> Image:
     """
     if isinstance(source, (str, os.PathLike)):
         return read_photo(source).image
+    if isinstance(source, Photo):
+        return source.image
     if isinstance(source, Tensor):
         return _convert_tensor(source)
     if isinstance(source, np.ndarray):
@@ -52,7 +54,7 @@ def _convert_tensor(tensor: Tensor) -> Image:
         return tensor.float() / 255
     if not tensor.is_floating_point():
         raise ImageFileError(f"a tensor of {tensor.dtype} is no picture; expected uint8 or floats 0..1")
-    tensor = tensor.detach()
+    tensor = tensor.detach() if tensor.requires_grad else tensor  # a `Picture` is kept as it is
     low, high = tensor.min().item(), tensor.max().item()
     if not (low >= -_TOLERANCE and high <= 1 + _TOLERANCE):  # in this form NaN is refused too
         raise ImageFileError(f"values from {low:g} to {high:g} are no picture; expected floats 0..1")

@@ -58,17 +58,23 @@ def save_sheet(pictures: Sequence[tuple[Path, str]], path: Path, layout: SheetLa
 
 
 def make_sheet(pictures: Sequence[tuple[Path, str]], layout: SheetLayout) -> pyvips.Image:
-    """Build the contact sheet of (path, label) pairs as 8-bit sRGB on white.
+    """Build the contact sheet of (path, label) pairs as 8-bit sRGB on white."""
+    images = [open_thumbnail(path, layout.longest) for path, _ in pictures]
+    return arrange_sheet(images, [label for _, label in pictures], layout)
+
+
+def arrange_sheet(images: Sequence[pyvips.Image], labels: Sequence[str], layout: SheetLayout) -> pyvips.Image:
+    """Arrange 8-bit sRGB pictures on a white sheet, each with its label below; `layout.lines` 0 leaves the labels out.
 
     All cells have the same size, that of the largest picture.
     """
-    images = [open_thumbnail(path, layout.longest) for path, _ in pictures]
     width, height = max(each.width for each in images), max(each.height for each in images)
     label_height = layout.lines * LINE_HEIGHT
     across = layout.columns or count_columns(len(images), (height + label_height + CELL_GAP, width + CELL_GAP))
+    below: dict[str, Any] = {"expand": True, "align": "centre", "background": 255}
     cells = [
-        image.join(make_label(label, width, layout.lines), "vertical", expand=True, align="centre", background=255)
-        for image, (_, label) in zip(images, pictures, strict=True)
+        image.join(make_label(label, width, layout.lines), "vertical", **below) if layout.lines else image
+        for image, label in zip(images, labels, strict=True)
     ]
     sheet = pyvips.Image.arrayjoin(
         cells,

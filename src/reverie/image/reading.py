@@ -16,6 +16,7 @@ from torch import Tensor
 from reverie._native.files import hash_file
 from reverie.errors import ImageFileError
 from reverie.image.opening import DAMAGED_MESSAGE, escape_path, open_picture, translate_libvips_errors
+from reverie.image.picture import Origin, Picture
 from reverie.image.profiles import convert_to_srgb, find_usable_profile
 
 MAX_PIXELS = 400_000_000
@@ -26,7 +27,7 @@ MAX_PIXELS = 400_000_000
 class Photo:
     """An image read from a file, with the file's metadata.
 
-    - `image` (1, 3, h, w): float32, sRGB, 0 black to 1 white, rotated upright.
+    - `image` (1, 3, h, w): float32, sRGB, 0 black to 1 white, rotated upright; (b, 3, h, w) where it is no file's.
     - `alpha` (1, 1, h, w): 0 transparent to 1 opaque; None: the file has no alpha channel.
     - `depth`: 8 or 16, the bits of a channel in the file (16 also for 10, 12 and 32 bits and for floats).
     - `profile`: the file's RGB ICC profile, from which `image` was converted and to which `save_image` converts back;
@@ -35,7 +36,7 @@ class Photo:
     - `exif`, `xmp`: these blocks of the file, or None.
     """
 
-    image: Float[Tensor, "1 3 h w"]
+    image: Float[Tensor, "b 3 h w"]
     alpha: Float[Tensor, "1 1 h w"] | None
     depth: int
     profile: bytes | None
@@ -141,9 +142,9 @@ def read_photo(path: str | os.PathLike[str]) -> Photo:
         image = _convert_to_tensor(convert_to_srgb(colors))
         image = image if image.shape[1] == 3 else image.repeat(1, 3, 1, 1)
         opacity = None if alpha is None else _convert_to_tensor(alpha)
-        return Photo(
-            image, opacity, find_bit_depth(colors), find_usable_profile(colors), path, hash_file(path), exif, xmp
-        )
+        digest = hash_file(path)
+        image = Picture.of(image, Origin(str(path), digest))
+        return Photo(image, opacity, find_bit_depth(colors), find_usable_profile(colors), path, digest, exif, xmp)
 
 
 def normalize_samples(picture: pyvips.Image) -> pyvips.Image:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import TypeAlias, TypeVar
 
 import torch
@@ -59,7 +60,12 @@ def resize_sphere(image: Image, size: tuple[int, int]) -> ResizedImage:
 
 def clamp_after_resize(resize: Resize) -> Resize:
     """Return the resize function followed by a clamp to 0..1, for photographs, where overshoot is no color."""
-    return lambda image, size: resize(image, size).clamp(0, 1)
+    return partial(resize_and_clamp, resize)
+
+
+def resize_and_clamp(resize: Resize, image: Image, size: tuple[int, int]) -> ResizedImage:
+    """Resize an image by a function and clamp it to 0..1."""
+    return resize(image, size).clamp(0, 1)
 
 
 def resize_sphere_mask(mask: Float[Tensor, "b c h w"], size: tuple[int, int]) -> Float[Tensor, "b c _h _w"]:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 import pyvips
 import torch
 from jaxtyping import Float
@@ -18,6 +17,7 @@ from reverie.errors import ImageFileError, SettingsError
 from reverie.image.embedding import build_xmp_packet, insert_png_texts
 from reverie.image.formats import AVIF, JPEG, PNG, TIFF, Format, find_format
 from reverie.image.opening import escape_path, silence_libvips, translate_libvips_errors
+from reverie.image.picture import Picture, quantize_samples
 from reverie.image.profiles import PROFILE_FIELD, convert_from_srgb, is_srgb
 from reverie.image.reading import Photo, PhotoFile
 from reverie.types import Image
@@ -42,9 +42,10 @@ def save_image(
     - ICC profile, to which the image is converted; without one the file is plain sRGB;
     - EXIF, except in TIFF, and XMP; the orientation becomes upright, since the image is.
 
-    Without `like` the file has 8 bits and no metadata. `recipe` is a TOML text to embed, which `read_recipe_text` finds
-    again. `quality`, 1..100, is for JPEG (default 95), WebP (95) and AVIF (90); JPEG and AVIF are written without
-    chroma subsampling. Values outside 0..1 are clamped.
+    Without `like` the file has 8 bits and no metadata. `recipe` is a TOML text to embed, which `read_recipe` finds
+    again; None is the image's own, which a picture that `dream`, `run` or `visualize` made has; "" is none.
+    `quality`, 1..100, is for JPEG (default 95), WebP (95) and AVIF (90); JPEG and AVIF are written without chroma
+    subsampling. Values outside 0..1 are clamped.
 
     Raises ImageFileError for an image or a path that cannot be written, and SettingsError for a quality out of range;
     the file that was there before is then untouched.
@@ -54,6 +55,7 @@ def save_image(
     _check_image(image, path, form)
     if quality is not None and not 1 <= quality <= 100:
         raise SettingsError(f"quality is {quality}; expected 1 to 100")
+    recipe = (image.recipe if isinstance(image, Picture) and recipe is None else recipe) or None
     packet = build_format_packet(path, form, recipe, like)
     with translate_libvips_errors(path, "cannot be written"):
         picture = _make_picture(image, form, like)
@@ -121,11 +123,11 @@ def _make_picture(image: Image, form: Format, photo: Photo | None) -> pyvips.Ima
         image, alpha = image * alpha + (1 - alpha), None  # on white
     profile = photo.profile if photo else None
     if profile is None or is_srgb(profile):
-        picture = _quantize_samples(image, depth)
+        picture = quantize_samples(image, depth)
     else:  # 16 bits until the conversion is done, whatever the depth of the file
-        picture = convert_from_srgb(_quantize_samples(image, 16), profile, depth)
+        picture = convert_from_srgb(quantize_samples(image, 16), profile, depth)
     if alpha is not None:
-        picture = picture.bandjoin(_quantize_samples(alpha, depth))
+        picture = picture.bandjoin(quantize_samples(alpha, depth))
     return attach_metadata(picture, photo)
 
 
@@ -146,21 +148,6 @@ def _fit_alpha(image: Image, alpha: Float[Tensor, "1 1 y x"]) -> Float[Tensor, "
     if alpha.shape[2:] == image.shape[2:]:
         return alpha
     return torch.nn.functional.interpolate(alpha, image.shape[2:], mode="bilinear", antialias=True).clamp(0, 1)
-
-
-def _quantize_samples(tensor: Float[Tensor, "1 c h w"], depth: int) -> pyvips.Image:
-    """Convert a tensor 0..1 to a libvips picture of 8 or 16 bits, clamped and rounded to the nearest value.
-
-    So an image that was read from a file of that depth is written as it was.
-    """
-    top, kind = (255, np.uint8) if depth == 8 else (65535, np.uint16)
-    values = tensor.detach()[0].float().cpu()
-    samples = np.empty((*values.shape[1:], len(values)), kind)  # (h, w, c)
-    for number, channel in enumerate(values):  # one at a time: temporary copies of the whole could be gigabytes
-        samples[:, :, number] = (channel.clamp(0, 1) * top).round_().numpy()
-    picture = pyvips.Image.new_from_array(samples)
-    gray, rgb = ("b-w", "srgb") if depth == 8 else ("grey16", "rgb16")
-    return picture.copy(interpretation=rgb if picture.bands == 3 else gray)
 
 
 def _encode_picture(picture: pyvips.Image, form: Format, quality: int | None, packet: bytes | None) -> bytes:

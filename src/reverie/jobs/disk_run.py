@@ -64,6 +64,10 @@ class DiskRun:
         self._passes: Iterator[Pass] | None = None
         self._held = ExitStack()
 
+    @property
+    def written_recipe(self) -> Recipe:
+        return self.recipe
+
     def _make_temporary_folder(self) -> Path:
         """A folder that is deleted with this run: a picture that goes nowhere is on disk all the same."""
         folder = tempfile.mkdtemp(prefix="reverie-")

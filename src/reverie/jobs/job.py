@@ -95,7 +95,11 @@ class Run(Protocol):
 
     @property
     def recipe(self) -> AnyRecipe:
-        """The recipe, complete: what is embedded in the picture."""
+        """The recipe, complete: what is embedded in the picture once it is finished."""
+
+    @property
+    def written_recipe(self) -> AnyRecipe:
+        """The recipe of the picture as far as it is: with only the steps that were made."""
 
     @property
     def target(self) -> Path | None:

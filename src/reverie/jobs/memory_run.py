@@ -21,20 +21,27 @@ from reverie.image.writing import save_image
 from reverie.jobs.job import Progress, Report
 from reverie.objectives.base import Objective
 from reverie.objectives.masks import Regions
-from reverie.recipe.inputs import read_wish, whole_objective
+from reverie.recipe.inputs import read_wish
 from reverie.recipe.recipe import Recipe
 from reverie.settings import Settings
 from reverie.types import Image, Model, Step
 
 
 class MemoryRun:
-    """A dream, step by step, in memory. `photo` is the input, `detail` what was dreamed before."""
+    """A dream, step by step, in memory."""
 
     keeps_its_work = False
 
     def __init__(
-        self, recipe: Recipe, photo: Photo, model: Model, target: Path | None, detail: Image | None = None
+        self,
+        recipe: Recipe,
+        photo: Photo,
+        model: Model,
+        target: Path | None,
+        detail: Image | None = None,
+        wish: Objective | Regions | None = None,
     ) -> None:
+        """`photo` is the input, `detail` what was dreamed before; `wish` stands for what the recipe says in words."""
         self.recipe, self.photo, self.model, self.target = recipe, photo, model, target
         self.title = photo.path.name
         self.start: Image = resize_longest_side(
@@ -45,7 +52,7 @@ class MemoryRun:
         self.taken = 0
         """How many steps were made, all octaves counted."""
         self.finished = False
-        self.wish = read_wish(recipe)
+        self.wish = read_wish(recipe) if wish is None else wish
         self._finish = make_finish(make_region_weights(self.wish, recipe.settings), recipe.settings)
         self._stream = dream_recipe(recipe, self.start, model, self.wish, detail)
         self._seconds = 0.0
@@ -88,7 +95,6 @@ class MemoryRun:
 
     @property
     def written_recipe(self) -> Recipe:
-        """The recipe of the picture as far as it is."""
         return self.recipe if self.finished else replace(self.recipe, only_steps=self.taken)
 
     def save(self, path: Path | None = None) -> Path:
@@ -116,7 +122,7 @@ class MemoryRun:
     def _score(self, image: Image) -> float | None:
         """The score of a picture; None where only its larger octaves could be dreamed of, or it is not finite."""
         try:
-            value = float(make_score_function(self.model, whole_objective(self.recipe), self.start)(image).mean())
+            value = float(make_score_function(self.model, self.wish.objective, self.start)(image).mean())
         except ImageTooSmall:
             return None
         return value if math.isfinite(value) else None

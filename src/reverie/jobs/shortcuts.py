@@ -2,56 +2,137 @@
 
 from __future__ import annotations
 
-from reverie.ascent.octaves import dream_steps, finish_dream
-from reverie.gradient.compose import (
-    ObjectiveLike,
-    choose_resize,
-    dream_gradient,
-    make_finish,
-    make_region_weights,
-    model_input_size,
-    parse_objective,
-)
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from reverie.errors import Interrupted
+from reverie.gradient.compose import ObjectiveLike, choose_resize, model_input_size, parse_objective
 from reverie.gradient.memory import find_tile, parse_memory
+from reverie.image.arrays import open_image
+from reverie.image.picture import Picture
 from reverie.image.reading import Photo
 from reverie.image.resample import image_size, resize_longest_side
+from reverie.jobs.bars import ProgressReader, follow
 from reverie.jobs.door import prepare
-from reverie.jobs.job import Job
+from reverie.jobs.job import Job, Run
+from reverie.jobs.memory_run import MemoryRun
+from reverie.models.spec import ModelSpec
+from reverie.objectives.base import Objective
+from reverie.objectives.masks import Regions
 from reverie.recipe.defaults import choose_settings
-from reverie.recipe.recipe import AnyRecipe
+from reverie.recipe.inputs import ARRAY, fill_digests, hash_pixels
+from reverie.recipe.recipe import AnyRecipe, Recipe, as_text
 from reverie.settings import Settings
-from reverie.types import Image, Model, ResizedImage
+from reverie.types import Image, Model
 
 
-def run(recipe: AnyRecipe, photo: Photo | None = None) -> Image:
-    """The picture of a recipe, (1, 3, h, w): the same recipe gives the same pixels on the same machine.
+def run(recipe: AnyRecipe, photo: Photo | None = None, *, progress: ProgressReader = False) -> Picture:
+    """The picture of a recipe, (1, 3, h, w), sRGB, 0..1: the same recipe gives the same pixels on the same machine.
 
     Of every kind: in memory, in tiles, in blocks on disk, from noise. `photo`: the input, if it is open already.
-    Raises `RecipeError` where the input or the weights are not those of the recipe.
+    `progress` is as for `dream`. Raises `RecipeError` where the input or the weights are not those of the recipe, and
+    `Interrupted` at Ctrl-C.
+
+    >>> import reverie as rv
+    >>> recipe = rv.Recipe("example:astronaut", objective="fire2^2", settings=rv.Settings(size=48, steps=1))
+    >>> rv.run(recipe).shape
+    torch.Size([1, 3, 48, 48])
     """
-    made = prepare(Job(recipe), photo=photo)
-    for _ in made:
-        pass
-    return made.image()
+    with torch.inference_mode(False):  # where that is on, nothing could be differentiated
+        return finish(prepare(Job(recipe), photo=photo), progress)
 
 
 def dream(
-    image: Image,
+    image: Any,
     model: Model,
     objective: ObjectiveLike,
     settings: Settings | None = None,
     memory: str = "auto",
-) -> ResizedImage:
-    """The image (b, 3, h, w), 0..1, dreamed: at its own size, or with `settings.size` as its longest side.
+    *,
+    progress: ProgressReader = False,
+) -> Picture:
+    """The picture (b, 3, h, w), sRGB, 0..1, dreamed: at its own size, or with `settings.size` as its longest side.
 
-    Settings that are not given are those that suit the wish: of classes the preset of that name, else the defaults.
-    `memory`: what the dream may take, such as "2GB"; "auto" is half of what is free. A picture that needs more is
-    computed in tiles. Raises `SettingsError` where not even the smallest tile fits.
+    Args:
+        image: whatever `open_image` takes: a path, an image tensor (b, 3, h, w), a NumPy array, a PIL image, a `Photo`.
+        objective: what to dream of, in words or as an objective; regions with one each are made by `masked`.
+        settings: those that are not given suit the wish: of classes the preset of that name, else the defaults.
+        memory: what the dream may take, such as "2GB"; "auto" is half of what is free. A picture that needs more is
+            computed in tiles.
+        progress: True shows a bar; a function is called with a `Progress` after every step.
+
+    The picture carries its recipe, which `save_image` embeds in the file, so that `reverie run` makes it again; a batch
+    has none, nor have masks that are no files.
+
+    Raises `ImageFileError` for what is no picture, `UnknownName` for a layer or class that the model does not have,
+    `WordingError` for words that cannot be read, `SettingsError` where not even the smallest tile fits, `ImageTooSmall`
+    where the picture is too small for the layers. At Ctrl-C `Interrupted` carries the picture as far as it came.
+
+    After "Inceptionism" (Mordvintsev, Olah and Tyka, 2015).
+
+    >>> import reverie as rv
+    >>> dreamed = rv.dream("examples/astronaut.jpg", rv.load_model(), "fire2^2", rv.Settings(size=64, steps=2))
+    >>> dreamed.shape
+    torch.Size([1, 3, 64, 64])
     """
-    settings = settings or choose_settings(objective)
-    wish = parse_objective(objective).resolved(model)
-    image = resize_longest_side(image.to(model.device), settings.size, choose_resize(settings))
-    tile = find_tile(model, wish.objective, parse_memory(memory), model_input_size(image_size(image), settings))
-    gradient = dream_gradient(model, wish, settings, tile, image)
-    dreamed = finish_dream(dream_steps(image, gradient, settings), image, settings)
-    return make_finish(make_region_weights(wish, settings), settings)(dreamed, image)
+    with torch.inference_mode(False):
+        opened, settings = open_image(image), settings or choose_settings(objective)
+        wish = parse_objective(objective)
+        run = prepare_dream(opened, model, wish, settings, memory)
+        return finish(run, progress, has_words(wish) and len(opened) == 1)
+
+
+def prepare_dream(
+    image: Image, model: Model, wish: Objective | Regions, settings: Settings, memory: str = "auto"
+) -> MemoryRun:
+    """The run of a dream of an image and a network that are at hand; the arguments are those of `dream`."""
+    size = image_size(resize_longest_side(image, settings.size, choose_resize(settings)))
+    seen = model_input_size(size, settings)
+    tile = find_tile(model, wish.resolved(model).objective, parse_memory(memory), seen)
+    recipe = describe_dream(image, model, wish, settings, tile)
+    own = image.clone() if image.is_inference() else image  # autograd keeps nothing that is an inference tensor
+    photo = Photo(own, None, 8, None, Path(recipe.input), recipe.input_sha256)
+    return MemoryRun(recipe, photo, model, None, wish=wish)
+
+
+def describe_dream(
+    image: Image, model: Model, wish: Objective | Regions, settings: Settings, tile: int | None
+) -> Recipe:
+    """The recipe of a dream of an image: of the file that it was read from, or of an array that is no file."""
+    origin = image.origin if isinstance(image, Picture) else None
+    spec = getattr(model, "spec", ModelSpec(model.name))  # a network of one's own was not loaded by a name
+    recipe = Recipe(
+        input=as_text(origin.name) if origin else ARRAY,
+        input_sha256=origin.digest if origin else hash_pixels(image),
+        model=model.name,
+        model_sha256=model.digest,
+        objective=str(wish) if has_words(wish) else "",
+        precision=model.precision,
+        engine=spec.engine,
+        weights=spec.weights,
+        # An image says nothing about a sphere: unless told it is dreamed as a flat one, whatever its file says.
+        settings=replace(settings, panorama="off") if settings.panorama == "auto" else settings,
+        tile=tile,
+    )
+    return fill_digests(recipe)
+
+
+def has_words(wish: Objective | Regions) -> bool:
+    """Whether words say all of a wish; those of masks that are no files do not."""
+    return isinstance(wish, Objective)
+
+
+def finish(run: Run, progress: ProgressReader, remembered: bool = True) -> Picture:
+    """The picture at the end of a run, with its recipe if that is to be remembered. Raises `Interrupted` at Ctrl-C."""
+
+    def picture() -> Picture:
+        return Picture.of(run.image(), recipe=run.written_recipe.to_toml() if remembered else None)
+
+    try:
+        follow(run, run.title, progress)
+    except KeyboardInterrupt:
+        raise Interrupted(picture()) from None
+    return picture()

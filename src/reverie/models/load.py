@@ -55,8 +55,14 @@ def load_model(
         return load_model(name.name, weights=name.weights, seed=seed, **how)
     if engine not in ENGINES:
         raise UnknownName("engine", engine, ENGINES)
+    import torch
+
     load = load_torch if engine == "torch" and not name.startswith(f"{KERAS}:") else load_tensorflow
-    return load(name, weights, seed, device, precision)
+    with torch.inference_mode(False):  # weights made where that is on could not be differentiated through, ever
+        model = load(name, weights, seed, device, precision)
+    # Optional, and so no part of the protocol: a recipe asks a network how it was loaded.
+    vars(model)["spec"] = ModelSpec(model.name, None if weights is None else str(weights), engine, device, precision)
+    return model
 
 
 def load_torch(name: str, weights: str | Path | None, seed: int, device: str, precision: str) -> Model:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from importlib import resources
@@ -15,10 +16,16 @@ from reverie.objectives.guides import relocate_guides
 from reverie.objectives.masks import Regions, extract_mask, masked
 from reverie.objectives.parser import objective as parse_objective
 from reverie.recipe.recipe import Recipe, RegionWish, as_text
-from reverie.types import Model
+from reverie.types import Image, Model
 
 EXAMPLE = "example:astronaut"
 """The input's name where it is the photograph that comes with the package."""
+
+ARRAY = "array"
+"""The input's name where it was an array or a tensor in Python, and so is no file."""
+
+PIXELS = "pixels:"
+"""What the digest of such an input begins with: it is that of the pixels."""
 
 ELSEWHERE = ", or say where it is with --input"
 
@@ -43,9 +50,25 @@ def find_file(name: str, beside: Path | None = None) -> Path | None:
 def open_input(recipe: Recipe, read: Callable[[Path], AnyPhoto], beside: Path | None = None) -> AnyPhoto:
     """The recipe's photograph, by `read_photo` or `read_header`; raises `RecipeError` where it is gone or another."""
     path = find_file(recipe.input, beside)
+    if recipe.input_sha256.startswith(PIXELS):
+        return open_array(recipe, path, read)
     if not recipe.input_sha256:  # not yet written down: a missing file is told as any other
         return read(path or input_path(recipe.input))
     return read_unchanged("input", path, (recipe.input, recipe.input_sha256), read, ELSEWHERE)
+
+
+def hash_pixels(image: Image) -> str:
+    """The digest of an input that is no file: the SHA-256 of its pixels, float32 (b, 3, h, w)."""
+    return PIXELS + hashlib.sha256(image.float().cpu().contiguous().numpy().tobytes()).hexdigest()
+
+
+def open_array(recipe: Recipe, path: Path | None, read: Callable[[Path], AnyPhoto]) -> AnyPhoto:
+    """A file of the same pixels as an input that was none; raises `RecipeError` where nobody named one, or another."""
+    if path is None:
+        raise RecipeError("the input was an array in Python, not a file: say which picture holds it with --input")
+    if hash_pixels(read_photo(path).image) != recipe.input_sha256:
+        raise RecipeError(f"{path} does not hold the pixels that this was dreamed of, an array in Python")
+    return read(path)
 
 
 def read_unchanged(
