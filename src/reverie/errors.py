@@ -112,7 +112,18 @@ class MissingExtra(ReverieError, ImportError):
 
 
 class Interrupted(KeyboardInterrupt):
-    """A dream that was stopped, by Ctrl-C or a notebook's stop button; `image` is the picture as far as it came."""
+    """A dream that was stopped, by Ctrl-C or a notebook's stop button; `image` is the picture as far as it came.
+
+    >>> import torch
+    >>> import reverie as rv
+    >>> def stop(progress):
+    ...     raise KeyboardInterrupt
+    >>> try:
+    ...     rv.dream(torch.rand(1, 3, 32, 32), rv.load_model(), "fire2", progress=stop)
+    ... except rv.Interrupted as stopped:
+    ...     stopped.image.shape
+    torch.Size([1, 3, 32, 32])
+    """
 
     def __init__(self, image: Any) -> None:
         super().__init__("the dream was interrupted: the picture as far as it came is this error's .image")

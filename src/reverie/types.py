@@ -40,6 +40,12 @@ class Model(Protocol):
 
     The model does its own preprocessing and chooses its precision and memory format. It computes nothing above the
     highest layer asked for. Images of one batch never influence each other.
+
+    >>> import torch
+    >>> import reverie as rv
+    >>> model = rv.load_model("squeezenet")
+    >>> isinstance(model, rv.Model), model(torch.rand(1, 3, 64, 64), ["fire2"])["fire2"].shape
+    (True, torch.Size([1, 128, 15, 15]))
     """
 
     @property
@@ -123,7 +129,14 @@ class AcceptedSizes:
 
 @dataclass(frozen=True)
 class Step:
-    """One step of gradient ascent on the pixels, at one octave's size."""
+    """One step of gradient ascent on the pixels, at one octave's size.
+
+    >>> import torch
+    >>> import reverie as rv
+    >>> step, = rv.ascend(torch.rand(1, 3, 32, 32), rv.gradient_of(rv.load_model(), rv.layer("fire2")), 1, 0.01)
+    >>> step.number, step.last, step.score.shape
+    (0, True, torch.Size([1]))
+    """
 
     image: Image
     """The picture after the step, (b, 3, h, w)."""

@@ -56,6 +56,13 @@ def dream_steps(
     high (unless it is forced), and what `ascend` raises.
 
     After "Inceptionism" (Mordvintsev, Olah and Tyka, 2015) and its notebook, google/deepdream.
+
+    >>> import reverie as rv
+    >>> model, image = rv.load_model(), rv.open_image("examples/astronaut.jpg")
+    >>> settings = rv.Settings(octaves=2, steps=3)
+    >>> gradient = rv.dream_gradient(model, "fire2^2", settings)
+    >>> [(step.octave, step.number) for step in rv.dream_steps(image, gradient, settings)]
+    [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]
     """
     settings = settings or Settings()
     if settings.panorama == "on":

@@ -27,6 +27,13 @@ def ascend(image: Image, gradient: Gradient, steps: int, step_size: float) -> It
 
     The next step is computed only when it is asked for. Raises `ScoreError`, which carries the picture before the step,
     where the score is NaN or infinite.
+
+    >>> import torch
+    >>> import reverie as rv
+    >>> gradient = rv.normalized(rv.gradient_of(rv.load_model(), rv.layer("fire2")))
+    >>> steps = list(rv.ascend(torch.rand(1, 3, 32, 32), gradient, steps=3, step_size=0.01))
+    >>> bool(steps[0].score < steps[1].score < steps[2].score)
+    True
     """
     for number in range(steps):
         score, grad = gradient(image)  # (b,), (b, 3, h, w)

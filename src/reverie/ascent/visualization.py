@@ -53,6 +53,10 @@ def visualize(
 
     Raises `WordingError` for words that cannot be read, `UnknownName` for an unknown layer or setting, `SettingsError`
     for a value out of range, `ImageTooSmall` where the network needs a larger `size`.
+
+    >>> import reverie as rv
+    >>> rv.visualize(rv.load_model(), ["fire5:12", "fire5:13"], size=32, steps=2).shape
+    torch.Size([2, 3, 32, 32])
     """
     settings = VisualSettings.of({**asdict(settings or VisualSettings()), **changed})
     objectives = [wish] if isinstance(wish, (str, Objective)) else list(wish)

@@ -30,6 +30,13 @@ def gradient_of(model: Model, objective: Scorer, photo: Image | None = None) -> 
     `photo`: the photograph (1 or b, 3, h, w), of any size, that the term `keep` compares the image with.
     Raises `UnknownName` for a layer or class that the model does not have, and `SettingsError` where `keep` has no
     photo. The returned function raises `ImageTooSmall` for an image too small for the layers.
+
+    >>> import torch
+    >>> import reverie as rv
+    >>> gradient = rv.gradient_of(rv.load_model(), rv.layer("fire2") + rv.layer("fire3"))
+    >>> score, grad = gradient(torch.rand(2, 3, 32, 48))
+    >>> score.shape, grad.shape
+    (torch.Size([2]), torch.Size([2, 3, 32, 48]))
     """
     return partial(differentiate, make_score_function(model, objective, photo))
 
@@ -109,6 +116,14 @@ def jittered(gradient: Gradient, reach: int, generator: torch.Generator) -> Grad
     """Jitter: shifts the image cyclically by up to `reach` pixels in each direction, and the grad back.
 
     Strided layers and padding leave a pattern at fixed places of the image; moved at every step, it averages out.
+
+    `reach`: in pixels, 0 or more. `generator` draws the shift of every call. After Google's notebook of 2015.
+
+    >>> import torch
+    >>> import reverie as rv
+    >>> gradient = rv.gradient_of(rv.load_model(), rv.layer("fire2"))
+    >>> shifted = rv.jittered(gradient, 8, torch.Generator().manual_seed(0))
+    >>> score, grad = shifted(torch.rand(1, 3, 32, 32))
     """
 
     return partial(shift_and_restore, gradient, reach, generator) if reach else gradient
@@ -134,7 +149,15 @@ def roll_image(image: Image, down: int, right: int) -> Image:
 
 
 def color_kept(gradient: Gradient) -> Gradient:
-    """Averages the grad over the color channels: only brightness changes, the photograph keeps its colors."""
+    """Averages the grad over the color channels: only brightness changes, the photograph keeps its colors.
+
+    >>> import torch
+    >>> import reverie as rv
+    >>> gradient = rv.color_kept(rv.gradient_of(rv.load_model(), rv.layer("fire2")))
+    >>> score, grad = gradient(torch.rand(1, 3, 32, 32))
+    >>> torch.equal(grad[:, 0], grad[:, 2])
+    True
+    """
     return partial(average_channels, gradient)
 
 
@@ -150,6 +173,11 @@ def color_correlated(gradient: Gradient, share: float = 0.6) -> Gradient:
     `share`, 0..1: 0 leaves the raw grad, whose colors are neon; 1 uses the full covariance, which is almost gray.
     Lucid parametrizes the image by decorrelated colors instead; under plain gradient ascent that is the same as
     multiplying the grad by the covariance.
+
+    >>> import torch
+    >>> import reverie as rv
+    >>> gradient = rv.gradient_of(rv.load_model(), rv.layer("fire2"))
+    >>> score, grad = rv.color_correlated(gradient, 0.6)(torch.rand(1, 3, 32, 32))
     """
     return partial(mix_colors, gradient, mix_color_covariance(share)) if share else gradient
 
@@ -161,7 +189,16 @@ def mix_colors(gradient: Gradient, mix: torch.Tensor, image: Image) -> tuple[Sco
 
 
 def smoothed(gradient: Gradient, sigma: float) -> Gradient:
-    """Blurs the grad by a Gaussian, `sigma` in pixels, which gives softer and larger shapes."""
+    """Blurs the grad by a Gaussian, `sigma` in pixels, which gives softer and larger shapes.
+
+    As in pytorch-deepdream and Hvass-Labs' tutorial 14; 0 changes nothing.
+
+    >>> import torch
+    >>> import reverie as rv
+    >>> gradient, image = rv.gradient_of(rv.load_model(), rv.layer("fire2")), torch.rand(1, 3, 32, 32)
+    >>> bool(rv.smoothed(gradient, 2.0)(image)[1].std() < gradient(image)[1].std())
+    True
+    """
     return partial(blur_grad, gradient, sigma) if sigma else gradient
 
 

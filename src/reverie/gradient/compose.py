@@ -50,6 +50,13 @@ def dream_gradient(
     objective with that term needs it, but masks of another shape than the photo are reported to the log.
     Raises `UnknownName` for a layer or class that the model does not have, `WordingError` for words that cannot be
     parsed, `SettingsError` for a `keep` without a photo. The gradient raises what `gradient_of`'s does.
+
+    >>> import torch
+    >>> import reverie as rv
+    >>> gradient = rv.dream_gradient(rv.load_model(), "fire2^2 - 0.1*tv", rv.Settings(jitter=8))
+    >>> score, grad = gradient(torch.rand(1, 3, 48, 48))
+    >>> round(float(grad.std()), 3)
+    1.0
     """
     resolved = parse_objective(objective).resolved(model)
     generator = torch.Generator().manual_seed(settings.seed)

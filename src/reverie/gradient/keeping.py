@@ -22,6 +22,12 @@ def kept(gradient: Gradient, photo: Image | None, weight: float, resize: Resize 
     Adding the two scores instead would need another weight for every layer and network: the mean square of fire8 is a
     thousand times the distance, the mean of fire8 a thousandth of it. The normalized grad has a known scale, so the
     pull is measured against that: at the weight 1 it is as strong as the grad where the image is `TYPICAL_CHANGE` away.
+
+    >>> import torch
+    >>> import reverie as rv
+    >>> photo = torch.rand(1, 3, 32, 32)
+    >>> gradient = rv.normalized(rv.gradient_of(rv.load_model(), rv.layer("fire2")))
+    >>> score, grad = rv.kept(gradient, photo, 0.5)(photo)
     """
     if not weight:
         return gradient

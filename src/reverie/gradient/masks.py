@@ -26,6 +26,14 @@ def soft(mask: Mask, feather: float = 0, around: bool = False) -> RegionWeights:
 
     `mask`: (1, 1, h, w), 0..1. `feather`: the sigma of the blur as a share of the longest side. `around`: the image is
     an equirectangular panorama. The mask of the last size is cached, because an octave has many steps of one size.
+
+    Returns a function of (height, width) that gives the mask there, (1, 1, height, width), 0..1.
+
+    >>> import torch
+    >>> import reverie as rv
+    >>> weights = rv.soft(torch.ones(1, 1, 4, 4), feather=0.02)
+    >>> weights((24, 32)).shape
+    torch.Size([1, 1, 24, 32])
     """
     return SoftMask(mask, feather, around)
 
@@ -78,6 +86,15 @@ def regional(gradients: Sequence[Gradient], regions: Sequence[RegionWeights]) ->
 
     `gradients` and `regions` belong together in order; `soft` makes the latter from masks. The score is the sum of the
     regions' scores. Where masks add up to more than 1, the sum is divided by that, so that a step is no larger there.
+
+    >>> import torch
+    >>> import reverie as rv
+    >>> left = torch.zeros(1, 1, 32, 32)
+    >>> left[..., :16] = 1
+    >>> gradient = rv.gradient_of(rv.load_model(), rv.layer("fire2"))
+    >>> score, grad = rv.regional([gradient], [rv.soft(left)])(torch.rand(1, 3, 32, 32))
+    >>> bool(grad[..., 16:].any())
+    False
     """
     return partial(sum_regions, tuple(gradients), tuple(regions))
 

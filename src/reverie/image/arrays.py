@@ -27,6 +27,13 @@ def open_image(source: Any) -> Image:
     - a tensor (3, h, w) or (b, 3, h, w) of uint8 or floats 0..1, which stays on its device.
 
     Alpha is dropped. Raises ImageFileError for anything else, and for values outside 0..1 or NaN.
+
+    >>> import numpy as np
+    >>> import reverie as rv
+    >>> rv.open_image("examples/astronaut.jpg").shape
+    torch.Size([1, 3, 96, 96])
+    >>> rv.open_image(np.zeros((20, 30, 3), np.uint8)).shape
+    torch.Size([1, 3, 20, 30])
     """
     if isinstance(source, (str, os.PathLike)):
         return read_photo(source).image

@@ -32,6 +32,7 @@ class Picture(Tensor):
     It is a tensor like any other: what is computed from it is a plain tensor, which claims no origin and no recipe. In
     a notebook it shows itself. `open_image`, `read_photo`, `dream`, `run` and `visualize` return one.
 
+    >>> import torch
     >>> import reverie as rv
     >>> dreamed = rv.dream(rv.open_image(torch.rand(3, 48, 48)), rv.load_model(), "fire2^2", rv.Settings(steps=1))
     >>> dreamed.recipe is not None, (dreamed * 2).__class__.__name__

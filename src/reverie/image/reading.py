@@ -34,6 +34,10 @@ class Photo:
       None for gray and CMYK, which are saved as sRGB.
     - `path`, and `digest`: the SHA-256 of the file's bytes, in hexadecimal.
     - `exif`, `xmp`: these blocks of the file, or None.
+
+    >>> import reverie as rv
+    >>> photo = rv.read_photo("examples/astronaut.jpg")
+    >>> rv.save_image(1 - photo.image, "negative.jpg", like=photo)  # with the photo's profile and EXIF
     """
 
     image: Float[Tensor, "b 3 h w"]
@@ -127,6 +131,11 @@ def read_photo(path: str | os.PathLike[str]) -> Photo:
 
     Raises ImageFileError for a file that is missing, empty, truncated, not a picture, or larger than 400 megapixels
     (`MAX_PIXELS`).
+
+    >>> import reverie as rv
+    >>> photo = rv.read_photo("examples/astronaut.jpg")
+    >>> photo.size, photo.depth, photo.alpha is None
+    ((96, 96), 8, True)
     """
     path = Path(path)
     picture = open_picture(path)

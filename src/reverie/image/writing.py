@@ -49,6 +49,12 @@ def save_image(
 
     Raises ImageFileError for an image or a path that cannot be written, and SettingsError for a quality out of range;
     the file that was there before is then untouched.
+
+    >>> import torch
+    >>> import reverie as rv
+    >>> rv.save_image(torch.rand(1, 3, 20, 30), "noise.png")
+    >>> rv.open_image("noise.png").shape
+    torch.Size([1, 3, 20, 30])
     """
     path = Path(path)
     form = find_format(path)

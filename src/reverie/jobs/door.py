@@ -51,6 +51,15 @@ def prepare(
     `beside`: the picture that holds the recipe; what the recipe names is looked for beside it as well. `detail`: what
     was dreamed before and is gone on with (1, 3, h, w), of any size.
     Raises `RecipeError` for inputs or weights that are not those of the recipe, and what opening them raises.
+
+    >>> from pathlib import Path
+    >>> import reverie as rv
+    >>> recipe = rv.Recipe("examples/astronaut.jpg", objective="fire2^2", settings=rv.Settings(steps=2, octaves=1))
+    >>> run = rv.prepare(rv.Job(recipe, target=Path("dream.png")))
+    >>> [progress.share for progress in run]
+    [0.5, 1.0]
+    >>> run.save().name
+    'dream.png'
     """
     models = models or Networks()
     tell_version(job.recipe)

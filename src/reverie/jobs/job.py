@@ -20,6 +20,12 @@ class Job:
     `target`: the picture's file; None: it stays in memory. `memory`: such as "2GB" or "auto" (half of what is free),
     from which follow tiles, or blocks on disk; None: tiles and blocks are those that the recipe says, so that the
     pixels are the same wherever it runs. `device`: "auto", "cpu", "cuda" or "mps".
+
+    >>> from pathlib import Path
+    >>> import reverie as rv
+    >>> job = rv.Job(rv.Recipe("examples/astronaut.jpg"), target=Path("dream.png"), memory="2GB")
+    >>> job.recipe.model
+    'squeezenet'
     """
 
     recipe: AnyRecipe
@@ -39,6 +45,12 @@ class Progress:
     `share` is that of all the work, 0..1; `octave` counts from 0. `place` says in words where the run is, such as
     "octave 2/6 step 3/15"; `size` is the (height, width) that is worked at. A `milestone` is worth a line where nobody
     watches a bar: the first and the last step of an octave.
+
+    >>> import reverie as rv
+    >>> recipe = rv.Recipe("examples/astronaut.jpg", objective="fire2", settings=rv.Settings(steps=1, octaves=1))
+    >>> progress = next(iter(rv.prepare(rv.Job(recipe))))
+    >>> progress.place, progress.preview(32).shape
+    ('octave 1/1 step 1/1', torch.Size([1, 3, 32, 32]))
     """
 
     share: float
@@ -66,6 +78,14 @@ class Report:
 
     The scores are those of the photograph and of the finished picture, at its size; None where there is none, as that
     of a photograph which only its larger octaves could be dreamed of. `recipe` is that of the picture, as text.
+
+    >>> import reverie as rv
+    >>> recipe = rv.Recipe("examples/astronaut.jpg", objective="fire2", settings=rv.Settings(steps=1, octaves=1))
+    >>> run = rv.prepare(rv.Job(recipe))
+    >>> _ = list(run)
+    >>> report = run.report()
+    >>> report.score_end > report.score_start
+    True
     """
 
     output: str
@@ -91,6 +111,15 @@ class Run(Protocol):
     """A job about to be done: its files are open, its network is loaded, its place is known to be good.
 
     Iterating it does the work; to stop is not to ask for the next. Iterated again, it goes on where it was.
+
+    >>> import reverie as rv
+    >>> recipe = rv.Recipe("examples/astronaut.jpg", objective="fire2", settings=rv.Settings(steps=1, octaves=1))
+    >>> run = rv.prepare(rv.Job(recipe))
+    >>> for progress in run:
+    ...     print(progress.place)
+    octave 1/1 step 1/1
+    >>> run.image().shape
+    torch.Size([1, 3, 96, 96])
     """
 
     @property

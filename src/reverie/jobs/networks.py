@@ -11,7 +11,13 @@ from reverie.types import Model
 
 
 class Networks:
-    """Loads each network once and keeps it. Two specs that come to the same network share it."""
+    """Loads each network once and keeps it. Two specs that come to the same network share it.
+
+    >>> import reverie as rv
+    >>> networks = rv.Networks()
+    >>> networks.load(rv.ModelSpec("squeezenet")) is networks.load(rv.ModelSpec("squeezenet"))
+    True
+    """
 
     def __init__(self) -> None:
         self._loaded: dict[tuple[ModelSpec, int], Model] = {}

@@ -22,6 +22,12 @@ class Outcome:
 
     `path` is where its picture is, None where there is none. `error` is why it failed; a picture may be there all the
     same, as far as it came. `interrupted`: by Ctrl-C, after `taken` steps.
+
+    >>> from pathlib import Path
+    >>> import reverie as rv
+    >>> outcome, = rv.run_all([rv.Job(rv.Recipe("there is no such.jpg"), Path("dream.png"))])
+    >>> outcome.path, type(outcome.error).__name__
+    (None, 'ImageFileError')
     """
 
     job: Job
@@ -38,6 +44,16 @@ def run_all(
     """Does jobs one after another, as they are asked for. One that fails does not stop the rest; Ctrl-C does.
 
     `watch` reads each run's progress; `beside` is the picture that holds the recipe, as for `prepare`.
+
+    >>> from pathlib import Path
+    >>> import reverie as rv
+    >>> few = rv.Settings(steps=1, octaves=1)
+    >>> jobs = [
+    ...     rv.Job(rv.Recipe("examples/astronaut.jpg", objective=wish, settings=few), Path(f"{wish}.png"))
+    ...     for wish in ("fire2", "fire3")
+    ... ]
+    >>> [str(outcome.path) for outcome in rv.run_all(jobs)]
+    ['fire2.png', 'fire3.png']
     """
     models = models or Networks()
     for job in jobs:

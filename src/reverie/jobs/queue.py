@@ -42,6 +42,15 @@ class Queue:
 
     `submit` returns a ticket at once; `cancel` takes a job out of the line, or stops it at its next step, in which case
     its picture is saved as far as it came. `close`, or leaving a `with` block, cancels what is left.
+
+    >>> from pathlib import Path
+    >>> import reverie as rv
+    >>> recipe = rv.Recipe("examples/astronaut.jpg", objective="fire2", settings=rv.Settings(steps=1, octaves=1))
+    >>> with rv.Queue() as queue:
+    ...     ticket = queue.submit(rv.Job(recipe, Path("dream.png")))
+    ...     done = ticket.wait(timeout=60)
+    >>> ticket.state, str(ticket.outcome.path)
+    ('done', 'dream.png')
     """
 
     def __init__(self, models: Networks | None = None) -> None:

@@ -26,7 +26,12 @@ if TYPE_CHECKING:
 
 
 def available_models() -> tuple[str, ...]:
-    """The names of the cataloged networks; `load_model` knows those of other libraries too, as "library:network"."""
+    """The names of the cataloged networks; `load_model` knows those of other libraries too, as "library:network".
+
+    >>> import reverie as rv
+    >>> rv.available_models()
+    ('squeezenet', 'inception_v3')
+    """
     return tuple(ENTRIES)
 
 
@@ -49,6 +54,11 @@ def load_model(
     Raises `UnknownName` for a network or engine that is not known, `WeightsError` for weights that cannot be had, read
     or do not fit, `SettingsError` for a device or precision that is not there, and `MissingExtra` where the network
     needs a library that is not installed.
+
+    >>> import reverie as rv
+    >>> model = rv.load_model("inception_v3", weights="random")
+    >>> model.layers[-1]
+    'mixed10'
     """
     if isinstance(name, ModelSpec):
         how = {"engine": name.engine, "device": name.device, "precision": name.precision}

@@ -15,6 +15,10 @@ class ModelSpec:
     `weights`: a file (safetensors, Keras's .h5, a torch state dict), "random" for an untrained network, or None for the
     network's own. `engine`: "torch" or "tensorflow". `device`: "auto", "cpu", "cuda" or "mps". `precision`: "auto",
     "float32" or "bfloat16".
+
+    >>> import reverie as rv
+    >>> rv.load_model(rv.ModelSpec("squeezenet", precision="float32"))
+    <squeezenet: 13 layers, float32, ...>
     """
 
     name: str = DEFAULT_MODEL

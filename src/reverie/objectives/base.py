@@ -255,6 +255,10 @@ def layer(name: str, power: int = 1) -> Objective:
     """The mean of a layer's activations to the `power`: 1 as in the paper, 2 as in Google's notebook of 2015.
 
     `power`: 1 to 8, else `SettingsError`. Whether the layer exists is seen only when a model is given.
+
+    >>> import reverie as rv
+    >>> str(rv.layer("fire8", power=2) + 0.5 * rv.layer("fire5"))
+    'fire8^2 + 0.5*fire5'
     """
     return make_term_objective(LayerTerm(name, check_power(power)))
 
@@ -263,6 +267,10 @@ def channel(name: str, number: int, power: int = 1) -> Objective:
     """The mean of channel `number` (from 0) of a layer to the `power`: one feature, everywhere in the image.
 
     Raises `SettingsError` for a negative number, or a power other than 1 to 8.
+
+    >>> import reverie as rv
+    >>> str(rv.channel("fire5", 12))
+    'fire5:12'
     """
     return make_term_objective(ChannelTerm(name, check_index("channel", number), check_power(power)))
 
@@ -272,6 +280,10 @@ def neuron(name: str, number: int, place: tuple[int, int] | None = None, power: 
 
     The place is in neurons, not in pixels. Raises `SettingsError` as `channel` does; the score raises `ImageTooSmall`
     where the grid has no such place.
+
+    >>> import reverie as rv
+    >>> str(rv.neuron("fire8", 61, (3, 7)))
+    'fire8:61@3,7'
     """
     number = check_index("channel", number)
     return make_term_objective(NeuronTerm(name, number, check_power(power), check_place(place)))

@@ -124,5 +124,9 @@ def diversity(name: str) -> Objective:
     """How different the images of a batch are at layer `name`: minus the mean cosine between their Gram matrices.
 
     Add it to an objective of a batch, so that each image shows another facet of the same feature.
+
+    >>> import reverie as rv
+    >>> str(rv.channel("fire8", 61) + 50 * rv.diversity("fire5"))
+    'fire8:61 + 50*diversity:fire5'
     """
     return make_term_objective(DiversityTerm(name))

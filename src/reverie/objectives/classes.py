@@ -67,6 +67,10 @@ def logit(wanted: str | int) -> Objective:
 
     `wanted`: the number of the class, or words of its name ("espresso", "golden retriever"). What the model is asked
     for is looked up later: `Objective.resolved` raises `UnknownName` or `WordingError` where no single class fits.
+
+    >>> import reverie as rv
+    >>> str(0.5 * rv.logit("golden retriever"))
+    '0.5*class:"golden retriever"'
     """
     return make_term_objective(ClassTerm(wanted=wanted))
 

@@ -54,6 +54,12 @@ def direction(name: str, vector: Sequence[float] | Tensor, cosine: bool = False)
 
     `vector` (c,) has one weight for each channel of the layer. Raises `SettingsError` if all are zero; the score raises
     `WordingError` if the layer has fewer channels.
+
+    >>> import torch
+    >>> import reverie as rv
+    >>> model, image = rv.load_model(), rv.open_image("examples/astronaut.jpg")
+    >>> seen = model(image, ["fire5"])["fire5"].float().mean((0, 2, 3))  # (c,)
+    >>> score, grad = rv.gradient_of(model, rv.direction("fire5", seen, cosine=True))(image)
     """
     weights = torch.as_tensor(vector).double().tolist()
     return make_direction(name, [(number, weight) for number, weight in enumerate(weights) if weight], cosine)

@@ -55,6 +55,10 @@ def guide(picture: str | Path, layer: str, mean: bool = False) -> Objective:
     `picture`: a file, which is read when the objective is resolved for a model. `mean`: match the mean of the guide's
     features instead. Raises `WordingError` for a file name that cannot be put in quotes; `Objective.resolved` raises
     `ImageFileError` and `ImageTooSmall`.
+
+    >>> import reverie as rv
+    >>> str(rv.guide("examples/astronaut.jpg", "fire8"))
+    'guide:"examples/astronaut.jpg"@fire8'
     """
     if '"' in str(picture):
         raise WordingError(f"the guide {str(picture)!r} has a quotation mark in its name: rename it")

@@ -34,7 +34,16 @@ LUMA_WEIGHTS = (0.2126, 0.7152, 0.0722)
 
 @dataclass(frozen=True, eq=False)
 class Regions:
-    """Objectives, each with the mask of its region; `+` joins the regions of two."""
+    """Objectives, each with the mask of its region; `+` joins the regions of two.
+
+    >>> import torch
+    >>> import reverie as rv
+    >>> left = torch.zeros(4, 4)
+    >>> left[:, :2] = 1
+    >>> regions = rv.masked("fire2^2", left) + rv.masked("fire3^2", 1 - left)
+    >>> rv.dream(torch.rand(1, 3, 48, 48), rv.load_model(), regions, rv.Settings(steps=1)).shape
+    torch.Size([1, 3, 48, 48])
+    """
 
     regions: tuple[tuple[Objective, Mask], ...]
 
@@ -56,6 +65,15 @@ def masked(objective: Objective | str, mask: Tensor) -> Regions:
 
     `mask`: (h, w) or (1, 1, h, w), of any size, 0 outside of the region to 1 inside. Raises `SettingsError` for a mask
     of another shape, with other values, or without a region, and `WordingError` for words that cannot be parsed.
+
+    >>> import torch
+    >>> import reverie as rv
+    >>> middle = torch.zeros(48, 48)
+    >>> middle[16:32, 16:32] = 1
+    >>> image = torch.rand(1, 3, 48, 48)
+    >>> dreamed = rv.dream(image, rv.load_model(), rv.masked("fire2^2", middle), rv.Settings(steps=1, feather=0))
+    >>> torch.equal(dreamed[..., :8], image[..., :8])
+    True
     """
     parsed = objective_in_words(objective) if isinstance(objective, str) else objective
     if mask.ndim < 2 or mask.numel() != mask.shape[-1] * mask.shape[-2] or not mask.numel():

@@ -42,6 +42,10 @@ def objective(words: str) -> Objective:
 
     `str` of the result is such text again. Raises `WordingError` that says up to where the words could be read. Whether
     the layers exist is seen only when a model is given.
+
+    >>> import reverie as rv
+    >>> rv.objective("fire8^2 + 0.5*fire5:12") == rv.layer("fire8", power=2) + 0.5 * rv.channel("fire5", 12)
+    True
     """
     return ObjectiveParser(words, split_tokens(words)).parse_all()
 

@@ -45,6 +45,10 @@ def keep() -> Objective:
 
     Its gradient is not that of the sum: the wrapper `kept` adds it to the normalized grad of the other terms, so that
     a weight means the same for all layers and networks.
+
+    >>> import reverie as rv
+    >>> str(rv.layer("fire8") + 0.5 * rv.keep())
+    'fire8 + 0.5*keep'
     """
     return make_term_objective(KeepTerm())
 
@@ -58,6 +62,10 @@ def contrast(power: int = 2) -> Objective:
     """The mean distance of the pixels from middle gray to the power 1 or 2, in shades of 0..255. Subtract it.
 
     These are the L1 and L2 penalties, `l1` and `l2` in words. Raises `SettingsError` for another power.
+
+    >>> import reverie as rv
+    >>> str(rv.layer("fire8") - 0.1 * rv.contrast(2))
+    'fire8 - 0.1*l2'
     """
     if power not in (1, 2):
         raise SettingsError(f"a contrast to the power {power!r}; expected 1 or 2")
@@ -84,5 +92,10 @@ class TotalVariationTerm(Term):
 
 
 def total_variation() -> Objective:
-    """Total variation: the mean absolute difference between neighboring pixels, in shades of 0..255. Subtract it."""
+    """Total variation: the mean absolute difference between neighboring pixels, in shades of 0..255. Subtract it.
+
+    >>> import reverie as rv
+    >>> str(rv.layer("fire8") - 0.1 * rv.total_variation())
+    'fire8 - 0.1*tv'
+    """
     return make_term_objective(TotalVariationTerm())

@@ -46,6 +46,11 @@ class Recipe:
 
     What is left empty (digests, the objective, the precision) is decided when a run is prepared, and written down in
     that run's own recipe. A recipe that is read from a file says all of it.
+
+    >>> import reverie as rv
+    >>> recipe = rv.Recipe("examples/astronaut.jpg", objective="fire2^2", settings=rv.Settings(steps=1))
+    >>> rv.run(recipe).shape
+    torch.Size([1, 3, 96, 96])
     """
 
     input: str
@@ -123,7 +128,13 @@ class Recipe:
 
 @dataclass(frozen=True)
 class VisualRecipe:
-    """Everything that a picture from noise is made of: `visualize` is what it shows, an objective in words."""
+    """Everything that a picture from noise is made of: `visualize` is what it shows, an objective in words.
+
+    >>> import reverie as rv
+    >>> recipe = rv.VisualRecipe("fire2:5", settings=rv.VisualSettings(size=32, steps=2))
+    >>> rv.run(recipe).shape
+    torch.Size([1, 3, 32, 32])
+    """
 
     visualize: str
     model: str = DEFAULT_MODEL
@@ -184,7 +195,14 @@ REQUIRED: dict[type, tuple[str, ...]] = {
 
 
 def read_recipe(path: str | Path) -> AnyRecipe:
-    """The recipe within a picture, or in a TOML file. Raises `RecipeError`."""
+    """The recipe within a picture, or in a TOML file. Raises `RecipeError`.
+
+    >>> import reverie as rv
+    >>> dreamed = rv.dream("examples/astronaut.jpg", rv.load_model(), "fire2^2", rv.Settings(steps=1))
+    >>> rv.save_image(dreamed, "dream.png")
+    >>> rv.read_recipe("dream.png").objective
+    'fire2^2'
+    """
     return parse_recipe(read_text(path))
 
 

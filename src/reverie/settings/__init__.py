@@ -25,7 +25,12 @@ PANORAMA_CHOICES: tuple[str, ...] = get_args(Panorama)
 
 @dataclass(frozen=True, kw_only=True)
 class Octaves(CheckedFields):
-    """The settings of the loop over the octaves: the sizes of the image, and the steps at each."""
+    """The settings of the loop over the octaves: the sizes of the image, and the steps at each.
+
+    >>> import reverie as rv
+    >>> rv.Octaves(octaves=4, octave_scale=1.4, steps=10).step_size
+    0.014
+    """
 
     octaves: (
         Annotated[int, Meta(ge=1, le=64, description="how many sizes to dream at; unset: down to about 150 pixels")]
@@ -67,7 +72,12 @@ class Octaves(CheckedFields):
 
 @dataclass(frozen=True, kw_only=True)
 class Style(CheckedFields):
-    """The settings of the wrappers around an objective's gradient, which give a dream its look."""
+    """The settings of the wrappers around an objective's gradient, which give a dream its look.
+
+    >>> import reverie as rv
+    >>> rv.Style(jitter=0, laplacian_levels=0).color_correlation
+    0.6
+    """
 
     jitter: Annotated[
         int,
@@ -93,7 +103,16 @@ class Style(CheckedFields):
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(Octaves, Style):
-    """All settings of a dream. Raises `SettingsError` for a value of another type, or outside its bounds."""
+    """All settings of a dream. Raises `SettingsError` for a value of another type, or outside its bounds.
+
+    >>> import reverie as rv
+    >>> rv.Settings(steps=30, jitter=8, size=1024, seed=3).steps
+    30
+    >>> rv.Settings(steps=-1)
+    Traceback (most recent call last):
+    ...
+    reverie.errors.SettingsError: steps is -1; expected 1 to 1000000
+    """
 
     size: (
         Annotated[
@@ -138,6 +157,10 @@ class VisualSettings(CheckedFields):
 
     Step size and decay have lucid's units; its own values are 0.05 and 1 at 512 steps. Smaller steps keep natural
     colors for longer; a larger decay and stronger rotation give coherent shapes in the place of lines.
+
+    >>> import reverie as rv
+    >>> rv.VisualSettings(size=256, steps=512).param
+    'fourier'
     """
 
     size: (

@@ -34,6 +34,13 @@ def wrap(
 
     Raises `SettingsError` for a module that cannot be copied, takes no image, or has no layer with a grid of
     activations.
+
+    >>> from torch import nn
+    >>> import reverie as rv
+    >>> network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 8, 3))
+    >>> model = rv.wrap(network, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
+    >>> model.layers
+    ('0', '1', '2')
     """
     name = name or type(module).__name__
     try:
