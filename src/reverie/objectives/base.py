@@ -1,12 +1,8 @@
 """The objective that gradient ascent maximizes: a weighted sum of terms, each a function of one layer's activations.
 
-The score is always maximized, so that a penalty is an objective subtracted. `+`, `-` and `*` return new objectives:
-
+The score is always maximized, so that a penalty is an objective subtracted. `+`, `-` and `*` return new objectives,
+and `str` gives the words that `reverie.objectives.parser` reads:
     wanted = layer("fire8", power=2) + 0.5 * channel("fire5", 12) - 0.1 * total_variation()
-    score = wanted(model(image, wanted.layers))  # (b,)
-
-`str(wanted)` gives the words that `reverie.objectives.parser` reads. What depends on the network, such as the channel
-of a class, is looked up by `wanted.resolved(model)`.
 """
 
 from __future__ import annotations
