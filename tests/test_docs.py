@@ -75,7 +75,15 @@ LINES = sorted({shlex.join(words) for page in PAGES for words in command_lines_o
 
 def test_command_lines_are_found() -> None:
     assert len(LINES) > 60
-    assert {line.split()[0] for line in LINES} >= {"dream", "run", "show", "caption", "visualize", "atlas", "analyze"}
+    assert {line.split()[0] for line in LINES} >= {
+        "dream",
+        "run",
+        "show",
+        "caption",
+        "visualize",
+        "channels",
+        "analyze",
+    }
 
 
 @pytest.mark.parametrize("line", LINES)

@@ -18,12 +18,12 @@ from reverie.ascent.visualization import visualize, visualize_steps
 from reverie.errors import SettingsError
 from reverie.image.arrays import open_image
 from reverie.image.contact_sheet import CELL_GAP, LINE_HEIGHT
-from reverie.jobs import atlas, noise_run
-from reverie.jobs.atlas import parse_channels
+from reverie.jobs import noise_run, sheets
+from reverie.jobs.sheets import parse_channels
 
 RANDOM = ("--weights", "random", "--precision", "float32", "--device", "cpu")
 QUICK = (*RANDOM, "--size", "48", "--steps", "2")
-CHANNELS = ("atlas", "--layer", "fire2", "--channels", "3:14", "-o", "sheet.png", *QUICK)
+CHANNELS = ("channels", "--layer", "fire2", "--channels", "3:14", "-o", "sheet.png", *QUICK)
 
 
 def test_a_wish_is_visualized_and_says_how(folder: Path, reverie: Command) -> None:
@@ -55,9 +55,9 @@ def test_run_visualizes_again_pixel_for_pixel(words: tuple[str, ...], folder: Pa
     assert Path("third.png").read_bytes() == Path("wish.png").read_bytes()
 
 
-def test_the_cells_of_an_atlas_are_made_again_by_their_recipes(folder: Path, reverie: Command) -> None:
-    assert reverie("atlas", "--layer", "fire2", "--channels", "3:5", "-o", "sheet.png", *QUICK, "--quiet").code == 0
-    assert reverie("atlas", "photo.jpg", "-o", "photo-sheet.png", *QUICK, "--quiet").code == 0
+def test_the_cells_of_a_sheet_are_made_again_by_their_recipes(folder: Path, reverie: Command) -> None:
+    assert reverie("channels", "--layer", "fire2", "--channels", "3:5", "-o", "sheet.png", *QUICK, "--quiet").code == 0
+    assert reverie("channels", "photo.jpg", "-o", "photo-sheet.png", *QUICK, "--quiet").code == 0
     for sheet_of in ("sheet", "photo-sheet"):
         cells = re.findall(r"data:image/png;base64,([^\"]+)", Path(f"{sheet_of}.html").read_text())
         Path("cell.png").write_bytes(base64.b64decode(cells[1]))
@@ -134,14 +134,14 @@ def test_a_sheet_goes_on_where_it_was(folder: Path, reverie: Command, monkeypatc
         asked.append(len(wishes))
         return visualize(model, wishes, settings)
 
-    monkeypatch.setattr(atlas, "visualize", counted)
+    monkeypatch.setattr(sheets, "visualize", counted)
     stopped = reverie(*CHANNELS)
     assert stopped.code == 130
     assert "goes on from here" in stopped.err
     assert not Path("sheet.png").exists()
     assert reverie(*CHANNELS).code == 0
     assert asked == [8, -1, 3]
-    monkeypatch.setattr(atlas, "visualize", visualize)
+    monkeypatch.setattr(sheets, "visualize", visualize)
     resumed = open_image("sheet.png")
     assert reverie(*CHANNELS).code == 0
     assert torch.equal(resumed, open_image("sheet.png"))
@@ -158,14 +158,14 @@ def test_other_settings_do_not_take_the_cells_of_these(
             raise KeyboardInterrupt
         return visualize(model, wishes, settings)
 
-    monkeypatch.setattr(atlas, "visualize", failing)
+    monkeypatch.setattr(sheets, "visualize", failing)
     assert reverie(*CHANNELS).code == 130
     assert reverie(*CHANNELS, "--seed", "4").code == 0
     assert asked == [8, 3, 8, 3]
 
 
 def test_a_photo_is_dreamed_by_every_layer(folder: Path, reverie: Command) -> None:
-    assert reverie("atlas", "photo.jpg", "-o", "layers.png", *RANDOM, "--size", "100", "--steps", "1").code == 0
+    assert reverie("channels", "photo.jpg", "-o", "layers.png", *RANDOM, "--size", "100", "--steps", "1").code == 0
     page = Path("layers.html").read_text()
     labels = re.findall(r"<figcaption>(.*?)</figcaption>", page)
     assert labels[0] == "conv1"
@@ -199,14 +199,14 @@ def test_a_page_of_someone_else_is_not_written_over(folder: Path, reverie: Comma
         (["visualize", "fire2:1", "--param", "oil"], "fourier, pixel"),
         (["visualize", "class:retriever"], "golden retriever (207)"),
         (["visualize", "fire2:1", "-o", "a.bmp"], "a.bmp"),
-        (["atlas", "--layer", "fire99"], "fire9"),
-        (["atlas", "--layer", "fire2", "--channels", "128"], "the channels 0 to 127"),
-        (["atlas", "--layer", "fire2", "--channels", "few"], "0:64"),
-        (["atlas", "--channels", "0:4"], "--layer"),
-        (["atlas", "photo.jpg", "--layer", "fire2"], "leave out photo.jpg"),
-        (["atlas", "gone.jpg"], "gone.jpg"),
-        (["atlas", "--layer", "fire2", "--columns", "0"], "at least 1"),
-        (["atlas", "photo.jpg", "-o", "photo.jpg"], "photo.jpg"),
+        (["channels", "--layer", "fire99"], "fire9"),
+        (["channels", "--layer", "fire2", "--channels", "128"], "the channels 0 to 127"),
+        (["channels", "--layer", "fire2", "--channels", "few"], "0:64"),
+        (["channels", "--channels", "0:4"], "--layer"),
+        (["channels", "photo.jpg", "--layer", "fire2"], "leave out photo.jpg"),
+        (["channels", "gone.jpg"], "gone.jpg"),
+        (["channels", "--layer", "fire2", "--columns", "0"], "at least 1"),
+        (["channels", "photo.jpg", "-o", "photo.jpg"], "photo.jpg"),
     ],
 )
 def test_mistakes_are_one_line(words: list[str], message: str, folder: Path, reverie: Command) -> None:
@@ -225,3 +225,12 @@ def test_channels_in_words() -> None:
     for wrong in ("", "a", "3:2", "-1", "9", "1:2:3", "٣٣٣٣"):
         with pytest.raises(SettingsError):
             parse_channels(wrong, 9)
+
+
+@pytest.mark.parametrize("words", [[], ["sky.jpg", "-o", "sheet.png"], ["--layer", "fire2", "--channels=0:4"]])
+def test_the_old_name_of_a_sheet_says_both_new_ones(words: list[str], reverie: Command) -> None:
+    said = reverie("atlas", *words)
+    assert said.code == 2 and said.err.count("\n") == 1 and not said.out
+    assert "reverie channels" in said.err and "reverie activation-atlas" in said.err
+    commands = re.findall(r"^. ([\w-]+)  ", reverie("--help").out, re.MULTILINE)
+    assert "channels" in commands and "atlas" not in commands

@@ -13,7 +13,7 @@ from itertools import zip_longest
 
 from cyclopts import App, CycloptsError
 
-from reverie.cli import listings, pictures, reports
+from reverie.cli import features, listings, pictures, reports
 from reverie.cli.output import INTERRUPTED, MISTAKE
 from reverie.errors import ReverieError
 from reverie.settings import PANORAMA_CHOICES
@@ -31,7 +31,7 @@ COMMANDS: dict[str, Callable[..., int | None]] = {
     "show": listings.show_recipe,
     "caption": listings.print_caption,
     "visualize": pictures.visualize_wish,
-    "atlas": pictures.map_network,
+    "channels": pictures.show_sheet,
     "analyze": reports.analyze_dream,
     "models": listings.list_models,
     "layers": listings.list_layers,
@@ -39,6 +39,7 @@ COMMANDS: dict[str, Callable[..., int | None]] = {
 }
 for name, command in COMMANDS.items():
     app.command(command, name=name)
+app.command(features.refuse_atlas, name="atlas", show=False)
 
 
 def expand_panorama(words: list[str]) -> list[str]:

@@ -172,7 +172,7 @@ def visualize_wish(
     return tell_outcomes(run_all([job], watch=watch_with(manner)), manner, 1)
 
 
-def map_network(
+def show_sheet(
     photo: Path | None = None,
     *,
     output: Output = None,
@@ -185,7 +185,7 @@ def map_network(
     manner: Speaking = None,
     network: Network = None,
 ) -> int:
-    """Show at once what there is to wish for: a photo dreamed by every layer, or every channel of one layer.
+    """Show every channel of a layer, or a photo dreamed by every layer, on one sheet: what there is to wish for.
 
     Writes a sheet of labelled pictures, and a page beside it that enlarges them and says how to make each. A sheet that
     was interrupted goes on where it was.
@@ -209,31 +209,31 @@ def map_network(
         What chance begins from.
     """
     manner = set_manner(manner)
-    from reverie.jobs.atlas import AtlasRequest, map_channels, map_layers
+    from reverie.jobs.sheets import SheetRequest, show_channels, show_layers
 
     said = {"size": size, "steps": steps, "seed": seed}
     values = tuple((name, value) for name, value in said.items() if value is not None)
-    request = AtlasRequest(output, read_spec(network), values, columns)
+    request = SheetRequest(output, read_spec(network), values, columns)
     if layer is None:
         if channels is not None:
             raise SettingsError(f"channels is {channels!r}, but of which layer? Say it with --layer")
-        atlas = map_layers(photo, request)
+        sheet = show_layers(photo, request)
     else:
         if photo is not None:
             raise SettingsError(f"channels begin as noise: leave out {photo}, or --layer")
-        atlas = map_channels(layer, channels, request)
-    if atlas.there:
-        print_line(manner, f"{len(atlas.there)} of {len(atlas.cells)} pictures are there already")
+        sheet = show_channels(layer, channels, request)
+    if sheet.there:
+        print_line(manner, f"{len(sheet.there)} of {len(sheet.cells)} pictures are there already")
     try:
-        for made in atlas:
+        for made in sheet:
             print_line(manner, f"{made.done} of {made.cells}: {made.label}")
     except KeyboardInterrupt:
-        print_line(manner, f"interrupted; the same command with -o {atlas.target} goes on from here")
+        print_line(manner, f"interrupted; the same command with -o {sheet.target} goes on from here")
         return INTERRUPTED
-    count = len(atlas.there)
-    atlas.save()
+    count = len(sheet.there)
+    sheet.save()
     if manner.json:
-        print_json({"output": str(atlas.target), "page": str(atlas.page), "pictures": count})
+        print_json({"output": str(sheet.target), "page": str(sheet.page), "pictures": count})
     else:
-        print_line(manner, f"{atlas.target} and {atlas.page}")
+        print_line(manner, f"{sheet.target} and {sheet.page}")
     return 0

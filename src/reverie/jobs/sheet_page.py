@@ -21,10 +21,12 @@ class Entry:
     path: Path
 
 
-MADE_HERE = '<meta name="generator" content="Reverie atlas">'
+GENERATOR = '<meta name="generator" content="Reverie'
 """What tells our pages from others, which are not to be written over."""
 
 
 def draw_page(title: str, entries: Sequence[Entry]) -> str:
     """The page as text."""
-    return render_page("reverie.jobs", "atlas.html.j2", {"title": title, "entries": entries, "made_here": MADE_HERE})
+    return render_page(
+        "reverie.jobs", "sheet.html.j2", {"title": title, "entries": entries, "made_here": f'{GENERATOR} sheet">'}
+    )

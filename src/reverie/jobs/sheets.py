@@ -1,7 +1,7 @@
-"""An atlas: a photograph dreamed by every layer, or what every channel of a layer wants to see, on one sheet.
+"""Sheets: a photograph dreamed by every layer of a network, or what every channel of a layer wants to see.
 
-Its cells are made one after another, kept until all are there, and put on a sheet with a page beside it. One that was
-interrupted goes on where it was.
+The cells of a sheet are made one after another, kept until all are there, and put side by side with a page beside
+them. One that was interrupted goes on where it was.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from reverie.image.contact_sheet import SheetLayout, save_sheet
 from reverie.image.formats import check_output
 from reverie.image.reading import read_header, read_photo
 from reverie.image.writing import save_image
-from reverie.jobs.atlas_page import MADE_HERE, Entry, draw_page
 from reverie.jobs.door import complete_recipe
 from reverie.jobs.memory_run import MemoryRun
 from reverie.jobs.networks import Networks
 from reverie.jobs.places import free_path, make_folder
+from reverie.jobs.sheet_page import GENERATOR, Entry, draw_page
 from reverie.models.class_names import find_class_names
 from reverie.models.spec import ModelSpec
 from reverie.objectives.base import layer as whole_layer
@@ -68,14 +68,14 @@ class Cell:
 
 @dataclass(frozen=True)
 class Made:
-    """How far an atlas is: so many of its cells are there, the last of them with this label."""
+    """How far a sheet is: so many of its cells are there, the last of them with this label."""
 
     done: int
     cells: int
     label: str
 
 
-class Atlas:
+class Sheet:
     """A sheet about to be made. Iterating it makes the cells that are not there yet; `save` puts them on the sheet."""
 
     def __init__(
@@ -145,7 +145,7 @@ class Atlas:
 
 
 @dataclass(frozen=True)
-class AtlasRequest:
+class SheetRequest:
     """What is asked for beside what is shown: where the sheet goes, the network, the settings that were said."""
 
     output: Path | None = None
@@ -155,12 +155,12 @@ class AtlasRequest:
     columns: int | None = None
 
 
-def map_layers(photo: Path | None, request: AtlasRequest, models: Networks | None = None) -> Atlas:
-    """The atlas of a photograph, or of the bundled one, dreamed by every layer of a network."""
+def show_layers(photo: Path | None, request: SheetRequest, models: Networks | None = None) -> Sheet:
+    """The sheet of a photograph, or of the bundled one, dreamed by every layer of a network."""
     settings = Settings.of({**PHOTO, **dict(request.settings)})
     name = EXAMPLE if photo is None else str(photo)
     path = input_path(name)
-    target = place_atlas(request.output, f"{path.stem}-atlas", [path])
+    target = place_sheet(request.output, f"{path.stem}-layers", [path])
     header, opened = read_header(path), read_photo(path)
     model = (models or Networks()).load(request.model, settings.seed)
     spec = request.model
@@ -175,7 +175,7 @@ def map_layers(photo: Path | None, request: AtlasRequest, models: Networks | Non
         words = f"{quote_name(layer)}^2"
         recipe = Recipe(name, objective=words, engine=spec.engine, weights=spec.weights, settings=settings)
         cells.append(Cell(layer, dream_command(recipe, spec), complete_recipe(recipe, header, model)))
-    return Atlas(target, cells, make, columns=request.columns)
+    return Sheet(target, cells, make, columns=request.columns)
 
 
 def dream_command(recipe: Recipe, spec: ModelSpec) -> str:
@@ -191,10 +191,10 @@ def dream_command(recipe: Recipe, spec: ModelSpec) -> str:
     return " ".join(["reverie dream", *photo, "--objective", shlex.quote(recipe.objective), *flags])
 
 
-def map_channels(layer: str, channels: str | None, request: AtlasRequest, models: Networks | None = None) -> Atlas:
-    """The atlas of what the channels of a layer want; `channels`: "0:64", "3,17,61", or None for all of them."""
+def show_channels(layer: str, channels: str | None, request: SheetRequest, models: Networks | None = None) -> Sheet:
+    """The sheet of what the channels of a layer want; `channels`: "0:64", "3,17,61", or None for all of them."""
     settings = VisualSettings.of({**CHANNEL, **dict(request.settings)})
-    target = place_atlas(request.output, f"{''.join(each if each.isalnum() else '-' for each in layer)}-atlas", [])
+    target = place_sheet(request.output, f"{''.join(each if each.isalnum() else '-' for each in layer)}-channels", [])
     model = (models or Networks()).load(request.model, settings.seed)
     spec = replace(request.model, precision=model.precision)
 
@@ -210,7 +210,7 @@ def map_channels(layer: str, channels: str | None, request: AtlasRequest, models
         return list(pictures.split(1))
 
     numbers = parse_channels(channels, count_channels(model, layer, find_canvas_size(settings.size)))
-    return Atlas(target, [cell(number) for number in numbers], make, AT_ONCE, request.columns)
+    return Sheet(target, [cell(number) for number in numbers], make, AT_ONCE, request.columns)
 
 
 def count_channels(model: Model, layer: str, size: tuple[int, int]) -> int:
@@ -245,13 +245,13 @@ def parse_channels(words: str | None, count: int) -> list[int]:
     return list(found)
 
 
-def place_atlas(output: Path | None, stem: str, read: list[Path]) -> Path:
+def place_sheet(output: Path | None, stem: str, read: list[Path]) -> Path:
     """Where the sheet goes; raises `ImageFileError` where it, or the page beside it, cannot."""
     target = output or free_path(Path(), stem, ".png")
     check_output(target, read)
     beside = page_beside(target)
-    if beside.exists() and MADE_HERE not in beside.read_text("utf-8", "replace"):
-        raise ImageFileError(f"{beside} is there already and no page of an atlas: name another picture with -o")
+    if beside.exists() and GENERATOR not in beside.read_text("utf-8", "replace"):
+        raise ImageFileError(f"{beside} is there already and no page of a sheet: name another picture with -o")
     return target
 
 
