@@ -26,7 +26,7 @@ SAME_FLOOR = {"image", "models"}
 
 INSIDE = {
     "settings": """
-        size fields
+        size fields visual
     """,
     "_native": """
         files kernels malloc memory
@@ -53,7 +53,8 @@ INSIDE = {
         presets surprise versions recipe config inputs defaults request
     """,
     "ascent": """
-        ondisk param steps transforms ondisk.raster ondisk.workspace ondisk.resampling ondisk.blocks
+        ondisk param steps transforms pyramids cppn maco deriving optimizers transform_words chain pieces
+        ondisk.raster ondisk.workspace ondisk.resampling ondisk.blocks
         ondisk.source visualization ondisk.masks octaves ondisk.window_gradient ondisk.disk_dream
         ondisk.regions ondisk.passes ondisk.scoring ondisk.octaves
     """,

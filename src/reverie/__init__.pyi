@@ -1,8 +1,31 @@
 """The public names, each from where it lives: what `reverie/__init__.py` imports when a name is first used."""
 
+from .ascent.chain import average_draws as average_draws
+from .ascent.chain import pull_back_gradient as pull_back_gradient
+from .ascent.cppn import CPPN as CPPN
+from .ascent.deriving import PhotoImage as PhotoImage
+from .ascent.deriving import SharedImage as SharedImage
+from .ascent.maco import MACO as MACO
 from .ascent.octaves import dream_steps as dream_steps
+from .ascent.optimizers import adam as adam
+from .ascent.optimizers import follow_optimizer as follow_optimizer
+from .ascent.param import FourierImage as FourierImage
+from .ascent.param import Param as Param
+from .ascent.param import PixelImage as PixelImage
+from .ascent.pyramids import PyramidImage as PyramidImage
 from .ascent.steps import ascend as ascend
+from .ascent.transforms import Blur as Blur
+from .ascent.transforms import Crop as Crop
+from .ascent.transforms import Flip as Flip
+from .ascent.transforms import Jitter as Jitter
+from .ascent.transforms import Noise as Noise
+from .ascent.transforms import Pad as Pad
+from .ascent.transforms import RandomTransform as RandomTransform
+from .ascent.transforms import Rotate as Rotate
+from .ascent.transforms import Scale as Scale
+from .ascent.transforms import Transform as Transform
 from .ascent.visualization import visualize as visualize
+from .ascent.visualization import visualize_steps as visualize_steps
 from .errors import Interrupted as Interrupted
 from .errors import ReverieError as ReverieError
 from .gradient.base import color_correlated as color_correlated
@@ -57,7 +80,7 @@ from .recipe.recipe import read_recipe as read_recipe
 from .settings import Octaves as Octaves
 from .settings import Settings as Settings
 from .settings import Style as Style
-from .settings import VisualSettings as VisualSettings
+from .settings.visual import VisualSettings as VisualSettings
 from .types import AcceptedSizes as AcceptedSizes
 from .types import Gradient as Gradient
 from .types import Image as Image

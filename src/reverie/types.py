@@ -20,6 +20,7 @@ from torch import Tensor
 
 Image: TypeAlias = Float[Tensor, "b 3 h w"]
 ResizedImage: TypeAlias = Float[Tensor, "b 3 _h _w"]  # `_`: of another size than the image it was made from
+Canvas: TypeAlias = Float[Tensor, "b ..."]  # what is climbed: an image, or the numbers that a picture is made of, 0..1
 Score: TypeAlias = Float[Tensor, " b"]
 Activations: TypeAlias = Mapping[str, Float[Tensor, "b _c _h _w"]]  # every layer has its own c, h, w
 Gradient: TypeAlias = Callable[[Image], tuple[Score, Image]]
@@ -138,15 +139,15 @@ class Step:
     (0, True, torch.Size([1]))
     """
 
-    image: Image
-    """The picture after the step, (b, 3, h, w)."""
+    image: Canvas
+    """The picture after the step, (b, 3, h, w); (b, 4, h, w) where its alpha is climbed, too."""
     score: Score
     """The score (b,) of `before`, and so not of `image`: the gradient computed it on the way to the step."""
     number: int
     """Which step of its octave this is, from 0."""
     steps: int
     """The most steps that its octave has; it may end earlier (`Settings.max_score`)."""
-    before: Image
+    before: Canvas
     """The picture before the step, (b, 3, h, w): the one that `score` is of."""
     octave: int = 0
     """Which octave it belongs to, from 0, the smallest."""

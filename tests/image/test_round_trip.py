@@ -51,6 +51,20 @@ def test_lossless_files_hold_the_8_bit_grid_exactly(tmp_path: Path, ending: str)
 
 
 @pytest.mark.parametrize("ending", [".png", ".tif"])
+def test_a_fourth_channel_is_the_alpha_of_the_file(tmp_path: Path, ending: str) -> None:
+    image = grid(256, channels=4)
+    save_image(image, tmp_path / f"x{ending}")
+    back = read_photo(tmp_path / f"x{ending}")
+    assert back.alpha is not None
+    assert torch.equal(torch.cat([back.image, back.alpha], 1), image)
+    save_image(image, tmp_path / "x.jpg")
+    white = image[:, :3] * image[:, 3:] + 1 - image[:, 3:]
+    assert float((open_image(tmp_path / "x.jpg") - white).abs().mean()) < 0.1
+    with pytest.raises(ImageFileError, match="an image of 2 channels; expected 3, or 4"):
+        save_image(image[:, :2], tmp_path / "y.png")
+
+
+@pytest.mark.parametrize("ending", [".png", ".tif"])
 def test_16_bits_in_are_16_bits_out(tmp_path: Path, ending: str) -> None:
     image = grid(65536)
     save_image(image, tmp_path / f"x{ending}", like=photo(image, depth=16, alpha=grid(65536, 1, 1)))

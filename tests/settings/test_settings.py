@@ -24,6 +24,8 @@ from reverie.settings.size import find_canvas_size
 Case: TypeAlias = tuple[type[CheckedFields], Setting]
 
 CASES: list[Case] = [(cls, each) for cls in (Settings, VisualSettings) for each in cls.fields()]
+TEXTS = ("transforms",)
+"""The fields of free text, which is read where it is used."""
 NUMBERS = [(cls, each) for cls, each in CASES if each.kind in (int, float)]
 WHOLE = [(cls, each) for cls, each in NUMBERS if each.kind is int]
 
@@ -51,7 +53,7 @@ def test_every_field_is_described_and_bounded(cls: type[CheckedFields]) -> None:
     for each in cls.fields():
         assert each.about and "\n" not in each.about
         assert (each.least is not None) == (each.most is not None) == (each.kind in (int, float)), each.name
-        assert (each.kind is str) == bool(each.choices), f"{each.name} takes any text"
+        assert (each.kind is str) == bool(each.choices) or each.name in TEXTS, f"{each.name} takes any text"
         assert each.check(each.default) == each.default, f"the default of {each.name} is refused"
 
 
@@ -228,7 +230,7 @@ def test_the_schema_says_what_the_fields_say(cls: type[CheckedFields]) -> None:
     schema = json.loads(json.dumps(cls.schema(), allow_nan=False))
     assert schema["type"] == "object" and not schema["additionalProperties"] and not schema["required"]
     assert list(schema["properties"]) == [each.name for each in cls.fields()]
-    types = {int: "integer", float: "number", bool: "boolean"}
+    types = {int: "integer", float: "number", bool: "boolean", str: "string"}
     for each in cls.fields():
         said = schema["properties"][each.name]
         assert said["default"] == each.default
@@ -253,8 +255,10 @@ def values_of(field: Setting) -> st.SearchStrategy[Any]:
         allowed: Any = st.integers(int(least), int(most)) if field.kind is int else st.floats(least, most)
         if field.shaped:
             allowed |= st.tuples(allowed, allowed)
+    elif field.kind is str:
+        allowed = st.sampled_from(field.choices or ("jitter(3)", ""))
     else:
-        allowed = st.sampled_from(field.choices or (True, False))
+        allowed = st.booleans()
     either: st.SearchStrategy[Any] = st.none() | allowed if field.optional else allowed
     return either
 
@@ -265,6 +269,8 @@ def test_what_is_written_down_is_read_again(cls: type[CheckedFields], data: st.D
     drawn = data.draw(st.fixed_dictionaries({}, optional={each.name: values_of(each) for each in cls.fields()}))
     if cls is Settings:
         drawn["larger_octaves"] = min(drawn.get("larger_octaves", 0), (drawn.get("octaves") or 64) - 1)
+    if drawn.get("transforms") is not None:  # they stand in the place of these
+        drawn = {name: value for name, value in drawn.items() if name not in ("jitter", "rotation", "scaling")}
     settings = cls.of(drawn)
     assert cls.of(settings.as_dict()) == settings
     assert json.loads(json.dumps(settings.as_dict())) == settings.as_dict()

@@ -11,15 +11,16 @@ from collections.abc import Iterator
 import torch
 
 from reverie.errors import ScoreError
-from reverie.types import Gradient, Image, Score, Step
+from reverie.types import Canvas, Gradient, Score, Step
 
 
-def ascend(image: Image, gradient: Gradient, steps: int, step_size: float) -> Iterator[Step]:
+def ascend(image: Canvas, gradient: Gradient, steps: int, step_size: float) -> Iterator[Step]:
     """Gradient ascent: adds `step_size` times the gradient to the image, `steps` times, and yields after each step.
 
     Args:
-        image: (b, 3, h, w), sRGB, 0..1; it is not changed in place.
-        gradient: image -> (score (b,), grad (b, 3, h, w)); usually normalized, so that `step_size` is about the
+        image: (b, 3, h, w), sRGB, 0..1; it is not changed in place. A canvas of any shape (b, ...), 0..1, is climbed
+            the same way.
+        gradient: image -> (score (b,), grad like the image); usually normalized, so that `step_size` is about the
             change of a pixel in one step, on the scale 0..1.
 
     Yields:
@@ -45,7 +46,7 @@ def ascend(image: Image, gradient: Gradient, steps: int, step_size: float) -> It
         yield Step(image, score, number, steps, before)
 
 
-def check_score(score: Score, number: int, image: Image) -> None:
+def check_score(score: Score, number: int, image: Canvas) -> None:
     """Raises `ScoreError` where a score is NaN or infinite: every later picture would be NaN as well."""
     if not bool(torch.isfinite(score).all()):
         raise ScoreError(

@@ -2,164 +2,170 @@
 
 The same gradient ascent as a dream's, on a canvas instead of a photograph:
 
-    canvas --param--> picture --random transform--> what the network sees --objective--> score
+    canvas --param--> picture --random transforms--> what the network sees --objective--> score
 
-The gradient goes back along these arrows by the chain rule (`pull_back_gradient`), and Adam sets the length of the
-step. After Olah, Mordvintsev and Schubert, "Feature Visualization" (2017), and lucid.
+The gradient goes back along these arrows by the chain rule (`pull_back_gradient`), and an optimizer sets the length of
+the step. After Olah, Mordvintsev and Schubert, "Feature Visualization" (2017), and lucid.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, replace
-from typing import Any, TypeAlias
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TypeAlias, Unpack
 
 import torch
 
-from reverie.ascent.param import FourierImage, Param, PixelImage, make_noise_canvas, scale_step_size
+from reverie.ascent.chain import (
+    add_noise_if_zero,
+    average_draws,
+    discount_alpha,
+    lay_on_background,
+    pull_back_gradient,
+    stay_near,
+    transform_randomly,
+)
+from reverie.ascent.deriving import SharedImage, begin_from
+from reverie.ascent.optimizers import choose_steps
+from reverie.ascent.param import Param, scale_step_size
+from reverie.ascent.pieces import Pieces, VisualOptions, collect_pieces
 from reverie.ascent.steps import ascend
-from reverie.ascent.transforms import Transform, compose_transforms, make_jitter, make_rotation
 from reverie.errors import SettingsError
 from reverie.gradient.base import gradient_of
-from reverie.gradient.normalization import MIN_SCALE
 from reverie.objectives.base import Objective
 from reverie.objectives.batch import number_noises, per_image
 from reverie.objectives.parser import objective as objective_in_words
+from reverie.objectives.penalties import sum_keep_weights
 from reverie.settings import VisualSettings
-from reverie.settings.size import find_canvas_size
-from reverie.types import Gradient, Image, Model, Score, Step
+from reverie.types import CHANGE_LAYER, Canvas, Gradient, Model, Step
 
 ObjectiveOrWords: TypeAlias = Objective | str
-Differentiable: TypeAlias = Callable[[Image], torch.Tensor]
+Wishes: TypeAlias = ObjectiveOrWords | Sequence[ObjectiveOrWords]
 
 
 def visualize(
-    model: Model,
-    wish: ObjectiveOrWords | Sequence[ObjectiveOrWords],
-    settings: VisualSettings | None = None,
-    **changed: Any,
-) -> Image:
-    """The picture that excites an objective most: gradient ascent from noise.
+    model: Model, wish: Wishes, settings: VisualSettings | None = None, **options: Unpack[VisualOptions]
+) -> Canvas:
+    """The picture that excites an objective most: gradient ascent from noise, or from a photo.
 
     Args:
         wish: an objective, or its words such as "fire8:61". Several are climbed as one batch, each in a picture of its
             own, the same as it would be alone, up to rounding; but terms over a batch (`diversity`) see the pictures of
             all wishes that have them, and these begin each from a noise of its own.
-        changed: settings by name: `visualize(model, "class:espresso", size=256, steps=512)`.
+        settings: what is not in them is as in `VisualSettings()`.
+        options: settings by name: `visualize(model, "class:espresso", size=256, steps=512)`. Of these, `param` takes a
+            `Param`, `transforms` a list of transforms or of your own functions of images, and `optimizer` a class of
+            `torch.optim` or a function that makes one of a list of parameters. `start`: a photo to begin from, whatever
+            `open_image` takes, one for all or a batch with one for each wish; its longest side becomes `size`. A wish
+            such as "fire8:61 + 0.3*keep" stays near to it.
 
     Returns:
-        images (b, 3, h, w), sRGB, 0..1, one for each objective: squares of `size` pixels a side, or of the height and
-        the width that it says, as in size="225x375" or size=(225, 375).
+        images (b, 3, h, w), sRGB, 0..1, one for each objective; (b, 4, h, w) where their alpha is climbed, too.
 
     Raises `WordingError` for words that cannot be read, `UnknownName` for an unknown layer or setting, `SettingsError`
-    for a value out of range, `ImageTooSmall` where the network needs a larger `size`.
+    for a value out of range, `ImageTooSmall` where the network needs a larger `size`, `ImageFileError` for a start that
+    is no picture.
+
+    After Olah et al., "Feature Visualization" (2017), and lucid's `render_vis`; with `start` after Hamblin et al.,
+    "Feature Accentuation" (2024).
 
     >>> import reverie as rv
-    >>> rv.visualize(rv.load_model(), ["fire5:12", "fire5:13"], size=32, steps=2).shape
-    torch.Size([2, 3, 32, 32])
+    >>> rv.visualize(rv.load_model(), "fire2:5", size=32, steps=2).shape
+    torch.Size([1, 3, 32, 32])
     """
-    settings = VisualSettings.of({**asdict(settings or VisualSettings()), **changed})
-    objectives = [wish] if isinstance(wish, (str, Objective)) else list(wish)
-    *_, last = visualize_steps(model, objectives, settings)
+    *_, last = visualize_steps(model, wish, settings, **options)
     return last.image
 
 
-def visualize_steps(model: Model, wishes: Sequence[ObjectiveOrWords], settings: VisualSettings) -> Iterator[Step]:
+def visualize_steps(
+    model: Model, wish: Wishes, settings: VisualSettings | None = None, **options: Unpack[VisualOptions]
+) -> Iterator[Step]:
     """The steps of `visualize`, as they are made: each step's image is the pictures (b, 3, h, w) so far.
 
-    Raises as `visualize` does, and `SettingsError` where there is no objective.
+    Arguments are those of `visualize`, and what it raises is raised at once, before the first step. To stop, do not ask
+    for the next one.
+
+    >>> import reverie as rv
+    >>> for step in rv.visualize_steps(rv.load_model(), "fire2:5", size=32, steps=2):
+    ...     print(step.number, tuple(step.image.shape))
+    0 (1, 3, 32, 32)
+    1 (1, 3, 32, 32)
     """
-    if not wishes:
-        raise SettingsError("nothing to visualize: expected at least one wish")
-    objectives = [objective_in_words(wish) if isinstance(wish, str) else wish for wish in wishes]
-    param = make_param(settings)
-    generator = torch.Generator().manual_seed(settings.seed)
-    make_noise_canvas(param, generator)  # so that what is drawn later does not depend on how many begin
-    canvas = make_start(param, objectives, settings.seed).to(model.device)  # (b, 3, *canvas_size)
-    gradient = gradient_of(model, per_image(objectives))  # of what the network sees
-    gradient = pull_back_gradient(gradient, make_transform(settings, generator))  # of the picture, before the transform
-    gradient = pull_back_gradient(gradient, param)  # of the canvas
-    gradient = adam(add_noise_if_zero(gradient, generator))
+    return climb_pieces(model, parse_wishes(wish), collect_pieces(settings, options))
+
+
+def climb_pieces(model: Model, objectives: Sequence[Objective], pieces: Pieces) -> Iterator[Step]:
+    """The steps of a visualization whose pieces are at hand. Raises as `visualize` does, before the first step."""
+    check_start(objectives, pieces)
+    generator = torch.Generator().manual_seed(pieces.settings.seed)
+    param = pieces.param if pieces.start is None else begin_from(pieces.param, pieces.start, generator)
+    param = SharedImage(param, pieces.settings.shared) if pieces.settings.shared else param
+    param.start(generator)  # so that what is drawn later does not depend on how many begin
+    canvas = make_start(param, objectives, pieces.settings.seed).to(model.device)  # (b, *canvas_shape)
     with torch.no_grad():
-        picture = param(canvas)
-    for step in ascend(canvas, gradient, settings.steps, scale_step_size(settings.step_size)):
+        picture = param(canvas)  # (b, 3 or 4, h, w)
+    gradient = build_picture_gradient(model, objectives, pieces, picture.shape[1] == 4, generator)
+    gradient = add_noise_if_zero(pull_back_gradient(gradient, param), generator)  # of the canvas
+    gradient, step_size = choose_steps(gradient, pieces.optimizer, pieces.settings.step_size)
+    steps = ascend(canvas, gradient, pieces.settings.steps, scale_step_size(step_size))
+    return show_pictures(steps, param, picture)
+
+
+def make_start(param: Param, objectives: Sequence[Objective], seed: int) -> Canvas:
+    """The canvases (b, *canvas_shape) from which the pictures of some objectives begin.
+
+    The same noise for all: alone or in a batch, a picture comes out the same. Those that are to differ from each other
+    begin each from its own.
+    """
+    numbers, generator = number_noises(objectives), torch.Generator().manual_seed(seed)
+    noises = [param.start(generator) for _ in range(max(numbers) + 1)]
+    return torch.cat([noises[number] for number in numbers])
+
+
+def show_pictures(steps: Iterator[Step], param: Param, picture: Canvas) -> Iterator[Step]:
+    """The same steps, with the pictures of their canvases; `picture` is the one before the first."""
+    for step in steps:
         before = picture
         with torch.no_grad():
             picture = param(step.image)
         yield replace(step, image=picture, before=before)
 
 
-def make_start(param: Param, objectives: Sequence[Objective], seed: int) -> Image:
-    """The canvases (b, 3, *canvas_size) from which the pictures of some objectives begin.
-
-    The same noise for all: alone or in a batch, a picture comes out the same. Those that are to differ from each other
-    begin each from its own.
-    """
-    numbers, generator = number_noises(objectives), torch.Generator().manual_seed(seed)
-    noises = [make_noise_canvas(param, generator) for _ in range(max(numbers) + 1)]
-    return torch.cat([noises[number] for number in numbers])
-
-
-def make_param(settings: VisualSettings) -> Param:
-    """The parameterization that the settings name."""
-    size = find_canvas_size(settings.size)
-    return PixelImage(size) if settings.param == "pixel" else FourierImage(size, settings.decay)
-
-
-def make_transform(settings: VisualSettings, generator: torch.Generator) -> Transform:
-    """The random transform before each forward pass: rotation and scaling between two shifts, as in lucid."""
-    shift, shift_again = make_jitter(settings.jitter, generator), make_jitter(settings.jitter // 2, generator)
-    if not settings.rotation and not settings.scaling:
-        return shift
-    return compose_transforms([shift, make_rotation(settings.rotation, settings.scaling, generator), shift_again])
+def build_picture_gradient(
+    model: Model, objectives: Sequence[Objective], pieces: Pieces, alpha: bool, generator: torch.Generator
+) -> Gradient:
+    """The gradient of the objectives with respect to the pictures, under random transforms."""
+    seen = per_image([each.without(CHANGE_LAYER) for each in objectives])
+    gradient = transform_randomly(gradient_of(model, seen), pieces.transforms, generator)
+    if alpha:
+        gradient = pull_back_gradient(gradient, partial(lay_on_background, generator))
+    gradient = average_draws(gradient, pieces.settings.draws)
+    gradient = discount_alpha(gradient) if alpha else gradient
+    weights = torch.tensor([float(sum_keep_weights(each)) for each in objectives], device=model.device)
+    if pieces.start is None or not weights.any():
+        return gradient
+    return stay_near(gradient, pieces.start.to(model.device), weights)
 
 
-def pull_back_gradient(gradient: Gradient, function: Differentiable) -> Gradient:
-    """The gradient of score(function(image)) from the gradient of the score: one link of the chain rule."""
-
-    def pulled(image: Image) -> tuple[Score, Image]:
-        image = image.detach().requires_grad_(True)
-        with torch.enable_grad():
-            made = function(image)
-        score, grad = gradient(made.detach())
-        (own,) = torch.autograd.grad(made, image, grad)  # grad times the function's Jacobian
-        return score, own
-
-    return pulled
+def parse_wishes(wish: Wishes) -> list[Objective]:
+    """The objectives of one wish or of several; raises `WordingError`, and `SettingsError` where there is none."""
+    wishes = [wish] if isinstance(wish, (str, Objective)) else list(wish)
+    if not wishes:
+        raise SettingsError("nothing to visualize: expected at least one wish")
+    return [objective_in_words(each) if isinstance(each, str) else each for each in wishes]
 
 
-def add_noise_if_zero(gradient: Gradient, generator: torch.Generator) -> Gradient:
-    """Replaces an all-zero gradient by Gaussian noise, for each image of the batch: otherwise it would never move.
-
-    The gradient is zero where a ReLU is dead, i.e. where no place of the picture excites it.
-    """
-
-    def noised(image: Image) -> tuple[Score, Image]:
-        score, grad = gradient(image)
-        # Drawn at every step, and once for the batch, so that an image does not depend on its neighbors.
-        noise = torch.randn(image.shape[1:], generator=generator).to(image.device)  # (3, h, w)
-        zero = (grad == 0).all(3).all(2).all(1)  # (b,)
-        return score, torch.where(zero[:, None, None, None], noise, grad)
-
-    return noised
-
-
-def adam(gradient: Gradient, first: float = 0.9, second: float = 0.999) -> Gradient:
-    """Adam's update instead of the gradient (Kingma and Ba, 2015): its running mean over its running root mean square.
-
-    `first` and `second` are the decay rates of the two moments (the article's beta1 and beta2). The result keeps state:
-    it serves one ascent.
-    """
-    mean, square, taken = torch.zeros(()), torch.zeros(()), 0
-
-    def update(image: Image) -> tuple[Score, Image]:
-        nonlocal mean, square, taken
-        score, grad = gradient(image)
-        taken += 1
-        mean = first * mean.to(grad.device) + (1 - first) * grad
-        square = second * square.to(grad.device) + (1 - second) * grad.square()
-        # The article adds 1e-8 to the root; gradients of a mean over many neurons may be smaller than that.
-        root = (square / (1 - second**taken)).sqrt().clamp_min(MIN_SCALE)
-        return score, mean / (1 - first**taken) / root
-
-    return update
+def check_start(objectives: Sequence[Objective], pieces: Pieces) -> None:
+    """Raises `SettingsError` for a start of another number of pictures, and for `keep` without a start, or alone."""
+    start, count = pieces.start, len(objectives)
+    if start is not None and len(start) not in (1, count):
+        raise SettingsError(f"a start of {len(start)} pictures for {count} wishes; expected one, or one for each")
+    for each in objectives:
+        if CHANGE_LAYER in each.layers and start is None:
+            raise SettingsError(
+                "keep stays near to a photograph, and what is visualized begins as noise: "
+                "leave keep out, say what to begin from (start), or dream a photo"
+            )
+        if not each.without(CHANGE_LAYER).terms:
+            raise SettingsError(f"{each} excites nothing: expected a wish beside it, as in fire8:61 + 0.3*keep")

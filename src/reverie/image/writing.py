@@ -26,7 +26,7 @@ _MAX_JPEG_XMP_BYTES = 60_000  # bytes; a JPEG segment holds 64 kB, and libvips s
 
 
 def save_image(
-    image: Image,
+    image: Float[Tensor, "b c h w"],
     path: str | os.PathLike[str],
     *,
     like: Photo | None = None,
@@ -34,6 +34,8 @@ def save_image(
     quality: int | None = None,
 ) -> None:
     """Write one image (1, 3, h, w), sRGB, 0 black to 1 white, in the format that the path's ending names.
+
+    A fourth channel, as of what is visualized with `alpha`, is the file's alpha, 0 transparent to 1 opaque.
 
     `like` is the photograph that the image was made from. The file keeps its
 
@@ -82,9 +84,11 @@ def write_picture(picture: pyvips.Image, path: Path) -> None:
         draft.write_bytes(data)
 
 
-def _check_image(image: Image, path: Path, form: Format) -> None:
+def _check_image(image: Float[Tensor, "b c h w"], path: Path, form: Format) -> None:
     """Raise ImageFileError for a batch, an empty image, one too large for the format, and NaN or infinite values."""
-    batch, _, height, width = image.shape
+    batch, channels, height, width = image.shape
+    if channels not in (3, 4):
+        raise ImageFileError(f"{escape_path(path)} is not written: an image of {channels} channels; expected 3, or 4")
     if batch != 1:
         raise ImageFileError(f"{escape_path(path)} holds one picture; got a batch of {batch}")
     if not height or not width:
@@ -121,10 +125,12 @@ def build_format_packet(path: Path, form: Format, recipe: str | None, photo: Pho
     return packet
 
 
-def _make_picture(image: Image, form: Format, photo: Photo | None) -> pyvips.Image:
+def _make_picture(image: Float[Tensor, "1 c h w"], form: Format, photo: Photo | None) -> pyvips.Image:
     """Convert an image to a libvips picture with the photograph's alpha, in the file's depth and color profile."""
     depth = photo.depth if photo and form.high_depth else 8
     alpha = _fit_alpha(image, photo.alpha) if photo and photo.alpha is not None else None
+    if image.shape[1] == 4:
+        image, alpha = image[:, :3], image[:, 3:]
     if alpha is not None and not form.alpha:
         image, alpha = image * alpha + (1 - alpha), None  # on white
     profile = photo.profile if photo else None

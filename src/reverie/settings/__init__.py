@@ -8,18 +8,19 @@ Imports no torch, so that `reverie --help` is quick.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal, TypeAlias, get_args
+from typing import Annotated, ClassVar, Literal, TypeAlias, get_args
 
 from msgspec import Meta
 
 from reverie.errors import SettingsError
 from reverie.settings.fields import CheckedFields
 from reverie.settings.size import Shape
+from reverie.settings.visual import VisualSettings as VisualSettings
 
 Normalization: TypeAlias = Literal["std", "mean-abs", "none"]
 Panorama: TypeAlias = Literal["auto", "on", "off", "force"]
-Parametrization: TypeAlias = Literal["fourier", "pixel"]
 PANORAMA_CHOICES: tuple[str, ...] = get_args(Panorama)
 
 
@@ -31,6 +32,8 @@ class Octaves(CheckedFields):
     >>> rv.Octaves(octaves=4, octave_scale=1.4, steps=10).step_size
     0.014
     """
+
+    OMITTED: ClassVar[Mapping[str, object]] = {"overshoot": False}  # only pictures of version 0.1.0 had another
 
     octaves: (
         Annotated[int, Meta(ge=1, le=64, description="how many sizes to dream at; unset: down to about 150 pixels")]
@@ -149,40 +152,3 @@ class Settings(Octaves, Style):
         "seed",
         "overshoot",
     )
-
-
-@dataclass(frozen=True, kw_only=True)
-class VisualSettings(CheckedFields):
-    """The settings of a visualization, an ascent from noise. Raises `SettingsError` as `Settings` does.
-
-    Step size and decay have lucid's units; its own values are 0.05 and 1 at 512 steps. Smaller steps keep natural
-    colors for longer; a larger decay and stronger rotation give coherent shapes in the place of lines.
-
-    >>> import reverie as rv
-    >>> rv.VisualSettings(size=256, steps=512).param
-    'fourier'
-    """
-
-    size: (
-        Annotated[
-            int,
-            Meta(ge=16, le=8192, description="sides of the picture in pixels, or height x width as in 225x375"),
-        ]
-        | Shape
-    ) = 512
-    steps: Annotated[int, Meta(ge=1, le=1_000_000, description="gradient ascent steps")] = 192
-    step_size: Annotated[float, Meta(ge=1e-9, le=10, description="change of a number of the spectrum in one step")] = (
-        0.02
-    )
-    param: Annotated[Parametrization, Meta(description="what the picture is made of")] = "fourier"
-    decay: Annotated[
-        float, Meta(ge=0, le=4, description="how much weaker the high frequencies of the spectrum are")
-    ] = 1.2
-    jitter: Annotated[int, Meta(ge=0, le=1_000_000, description="largest random shift before each step, in pixels")] = 8
-    rotation: Annotated[float, Meta(ge=0, le=180, description="largest random turn before each step, in degrees")] = (
-        15.0
-    )
-    scaling: Annotated[
-        float, Meta(ge=0, le=0.9, description="largest random change of size before each step, as a share")
-    ] = 0.2
-    seed: Annotated[int, Meta(ge=0, le=2**63 - 1, description="what chance begins from")] = 0

@@ -16,9 +16,6 @@ from reverie.settings.size import SHAPE_EXAMPLE, Shape, format_shape, parse_shap
 
 FieldsT = TypeVar("FieldsT", bound="CheckedFields")
 
-OMITTED_SETTING = ("overshoot", False)
-"""A setting and the value with which recipes leave it out: only pictures of version 0.1.0 had another."""
-
 
 @dataclass(frozen=True)
 class Setting:
@@ -82,6 +79,8 @@ class Setting:
             return f"one of {', '.join(self.choices)}"
         if self.kind is bool:
             return "true or false"
+        if self.kind is str:
+            return "a text"
         if isinstance(value, (int, self.kind)) and not isinstance(value, bool):
             return f"{self.least} to {self.most}"
         number = "a whole number" if self.kind is int else "a number"
@@ -93,6 +92,8 @@ class CheckedFields:
 
     ORDER: ClassVar[tuple[str, ...]] = ()
     """The names of all fields in the order to list them; empty: as the class defines them."""
+    OMITTED: ClassVar[Mapping[str, object]] = {}
+    """Values with which recipes leave a setting out: those of the versions that did not have it."""
 
     def __post_init__(self) -> None:
         for each in self.fields():
@@ -116,9 +117,13 @@ class CheckedFields:
         return cls(**values)
 
     def as_dict(self) -> dict[str, Any]:
-        """The fields that are not None, by name, in a recipe's order; `overshoot` only if it is true."""
+        """The fields that are not None, by name, in a recipe's order, without those that `OMITTED` leaves out."""
         values = {each.name: getattr(self, each.name) for each in self.fields()}
-        return {name: value for name, value in values.items() if value is not None and (name, value) != OMITTED_SETTING}
+        return {
+            name: value
+            for name, value in values.items()
+            if value is not None and not (name in self.OMITTED and value == self.OMITTED[name])
+        }
 
     @classmethod
     def schema(cls) -> dict[str, Any]:
