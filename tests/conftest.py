@@ -26,6 +26,7 @@ with warnings.catch_warnings():
     with contextlib.suppress(ImportError):
         importlib.import_module("triton")  # before any test imports keras: see `reverie.models.keras.networks`
 
+from reverie.models import extensions  # noqa: E402
 from reverie.models.torch_model import TorchModel  # noqa: E402
 from reverie.types import Image  # noqa: E402
 from silent import SilentNetwork  # noqa: E402
@@ -41,6 +42,12 @@ settings.load_profile("laws")
 def tiny() -> TorchModel:
     """A small random network: the same laws as a large one, in a millisecond."""
     return TorchModel(TinyNetwork(), "tiny", "0" * 64, device="cpu", precision="float32")
+
+
+@pytest.fixture(autouse=True)
+def nothing_registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one test registers under a name is unknown to the next."""
+    monkeypatch.setattr(extensions, "_registered", {})
 
 
 @pytest.fixture

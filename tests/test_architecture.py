@@ -37,14 +37,14 @@ INSIDE = {
     """,
     "models": """
         hooked hooked.grids hooked.hooks hooked.multiples keras networks
-        networks.inception_blocks second_derivative zoo
+        networks.inception_blocks second_derivative zoo extensions
         zoo.torchvision_vit catalog class_names default_layer hooked.folding networks.chain networks.inception_weights
         receptive_field torch_model weights hooked.network keras.networks networks.layers spec zoo.files
         hooked.wrapping keras.graphs keras.inception_weights networks.inception_v3 networks.squeezenet
-        keras.model zoo.load load zoo.timm zoo.torchvision describe
+        keras.model factories zoo.load load zoo.timm zoo.torchvision describe
     """,
     "objectives": """
-        checks wording base batch classes default directions penalties guides parser masks
+        checks wording base registered batch classes default directions penalties guides parser masks
     """,
     "gradient": """
         base normalization sphere keeping tiling memory masks compose

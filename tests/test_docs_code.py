@@ -118,7 +118,7 @@ def test_each_extension_is_short() -> None:
 
 @pytest.mark.bundled
 def test_a_preset_of_a_file_is_a_configuration(folder: Path) -> None:
-    (toml,) = TOML.findall((ROOT / "docs" / "extending.md").read_text("utf-8"))
+    toml, _ = TOML.findall((ROOT / "docs" / "extending.md").read_text("utf-8"))
     Path("mist.toml").write_text(toml, "utf-8")
     assert main(["dream", "sky.jpg", "-o", "mist.png", "--config", "mist.toml", "--quiet"]) == 0
     recipe = rv.Recipe.from_file("mist.png")

@@ -56,6 +56,7 @@ from .jobs.outcomes import run_all as run_all
 from .jobs.queue import Queue as Queue
 from .jobs.shortcuts import dream as dream
 from .jobs.shortcuts import run as run
+from .models.factories import register_model as register_model
 from .models.hooked.wrapping import wrap as wrap
 from .models.load import available_models as available_models
 from .models.load import load_model as load_model
@@ -74,6 +75,9 @@ from .objectives.parser import objective as objective
 from .objectives.penalties import contrast as contrast
 from .objectives.penalties import keep as keep
 from .objectives.penalties import total_variation as total_variation
+from .objectives.registered import register_objective as register_objective
+from .recipe.presets import Preset as Preset
+from .recipe.presets import register_preset as register_preset
 from .recipe.recipe import Recipe as Recipe
 from .recipe.recipe import VisualRecipe as VisualRecipe
 from .recipe.recipe import read_recipe as read_recipe

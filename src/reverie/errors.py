@@ -12,6 +12,7 @@ Each message is one line: what was got, what was expected, what to do. The comma
      ├── SizeRefused        a picture of a size that the network does not accept; carries one that it does
      ├── WeightsError       weights missing, changed, or of another network
      ├── RecipeError        a recipe that is missing or unreadable, or whose input changed
+     ├── ExtensionError     code of one's own that cannot be imported, or is not what it is registered as
      ├── ReportError        a report that cannot be written where it was asked for
      ├── ScoreError         a score that became NaN or infinite; carries the picture before it
      └── MissingExtra       an optional dependency that is not installed
@@ -90,6 +91,10 @@ class WeightsError(ReverieError, ValueError):
 
 class RecipeError(ReverieError, ValueError):
     """A recipe that is missing, cannot be read, or whose input changed."""
+
+
+class ExtensionError(ReverieError, ImportError):
+    """A network, objective or preset of one's own that cannot be imported, or that is none."""
 
 
 class ReportError(ReverieError, OSError):

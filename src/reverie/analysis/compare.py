@@ -64,7 +64,7 @@ def analyze_request(
 def prepare_run(request: Request, path: Path, models: Networks) -> MemoryRun:
     """The run of a photo, in memory. Raises `SettingsError` for one that does not fit there."""
     model = models.load(request.model, request.settings.seed)
-    run = prepare(Job(make_recipe(request, str(path), model), memory=request.memory), models=models)
+    run = prepare(Job(make_recipe(request, str(path), model), memory=request.memory, allow_code=True), models=models)
     if not isinstance(run, MemoryRun):
         raise SettingsError(f"{path} does not fit into memory, where an analysis looks at it whole: give it a --size")
     return run

@@ -8,15 +8,18 @@ from pathlib import Path
 from reverie.cli.flags import Network, collect_said, read_spec
 from reverie.cli.output import Speaking, print_json, print_table, set_manner
 from reverie.models.catalog import DEFAULT_MODEL
-from reverie.recipe.presets import PRESETS
+from reverie.recipe.presets import list_presets as find_presets
 
 
 def list_models(*, manner: Speaking = None) -> None:
     """List the networks that are known by name."""
     manner = set_manner(manner)
     from reverie.models.catalog import ENTRIES, ZOO_HELP
+    from reverie.models.extensions import list_registered
 
     rows = [{"name": each.name, "objective": each.objective, "about": each.about} for each in ENTRIES.values()]
+    own = {name: where for name, where in list_registered("model").items() if name not in ENTRIES}
+    rows += [{"name": name, "objective": "", "about": where} for name, where in own.items()]
     print_table(rows, manner)
     if not manner.json:
         print(ZOO_HELP)
@@ -27,7 +30,7 @@ def list_presets(*, manner: Speaking = None) -> None:
     manner = set_manner(manner)
     rows = [
         {"name": each.name, "about": each.about, **({"settings": dict(each.settings)} if manner.json else {})}
-        for each in PRESETS.values()
+        for each in find_presets()
     ]
     print_table(rows, manner)
 
@@ -49,7 +52,7 @@ def list_layers(
     manner = set_manner(manner)
     from reverie.models.describe import describe_layers, sum_parameters
 
-    rows, sums = describe_layers(model, weights or "random", engine)
+    rows, sums = describe_layers(model, weights, engine)
     if manner.json:
         print_json({"model": model, "layers": rows, "parameters": sums}, indent=2)
         return

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from reverie.models.extensions import import_place
+
 if TYPE_CHECKING:
     from reverie.jobs.job import Progress, Report, Run
     from reverie.jobs.outcomes import Outcome, Watch
@@ -24,7 +26,7 @@ Flag = Parameter(negative="")
 
 @dataclass(frozen=True)
 class Manner:
-    """How a command speaks: the same flags on every one.
+    """How a command speaks, and what it brings along: the same flags on every one.
 
     Parameters
     ----------
@@ -32,23 +34,28 @@ class Manner:
         Say nothing but mistakes, and what was asked for.
     json
         Print what was done, or found, as JSON.
+    extension
+        Code of your own that registers networks, objectives or presets: a file such as mine.py, or a module. It is run.
     """
 
     quiet: Annotated[bool, Flag] = False
     json: Annotated[bool, Flag] = False
+    extension: Annotated[list[str] | None, Flag] = None
 
 
 Speaking = Annotated[Manner | None, Parameter(name="*")]
 
 
 def set_manner(manner: Manner | None) -> Manner:
-    """The package's words of warning go to the terminal, each on a line. Returns how to speak."""
+    """The package's words of warning go to the terminal, each on a line; extensions are run. Returns how to speak."""
     manner = manner or Manner()
     handler = logging.NullHandler() if manner.quiet else logging.StreamHandler()
     handler.setFormatter(logging.Formatter("reverie: %(message)s"))
     logging.getLogger("reverie").handlers = [handler]
     logging.getLogger("reverie").setLevel(logging.INFO)  # how far a download is
     logging.getLogger("reverie").propagate = False
+    for place in manner.extension or ():
+        import_place(place)
     return manner
 
 

@@ -29,7 +29,7 @@ from reverie.cli.output import (
     watch_with,
 )
 from reverie.errors import SettingsError, WordingError
-from reverie.recipe.config import read_config
+from reverie.recipe.config import check_config_code, read_config
 from reverie.recipe.request import Request, read_request
 
 
@@ -77,9 +77,9 @@ def dream_photos(
     surprise
         So many dreams of one photo into a folder, their wishes and settings drawn by chance from --seed, and a sheet.
     """
+    manner = set_manner(manner)
     words = {"objective": objective, "guide": guide, "guide_mean": guide_mean or None, "mask": mask, "memory": memory}
     request = read_request(collect_said(network) | words, collect_said(settings), preset, config)
-    manner = set_manner(manner)
     if snapshots is not None and snapshots < 1:
         raise SettingsError(f"snapshots is {snapshots}; expected at least 1")
     if surprise is not None:
@@ -116,7 +116,14 @@ def surprise_with(photos: list[Path], output: Path | None, request: Request, cou
     return code
 
 
-def run_again(picture: Path, *, output: Output = None, input: Path | None = None, manner: Speaking = None) -> int:
+def run_again(
+    picture: Path,
+    *,
+    output: Output = None,
+    input: Path | None = None,
+    allow_code: Switch = False,
+    manner: Speaking = None,
+) -> int:
     """Make a picture again, a dream or a wish that was visualized: the same recipe, the same pixels.
 
     Parameters
@@ -125,12 +132,14 @@ def run_again(picture: Path, *, output: Output = None, input: Path | None = None
         A picture written by Reverie, or a recipe as a TOML file.
     input
         Where the photo is now, if it was moved.
+    allow_code
+        Run the code that the recipe names as its network, such as mine.py:make_eye. Look at it before.
     """
     manner = set_manner(manner)
     from reverie.jobs.outcomes import run_all
     from reverie.jobs.plans import plan_again
 
-    job = plan_again(picture, output, input)
+    job = plan_again(picture, output, input, allow_code)
     return tell_outcomes(run_all([job], watch=watch_with(manner), beside=picture), manner, 1)
 
 
@@ -154,6 +163,7 @@ def visualize_wish(
     """
     manner = set_manner(manner)
     said = read_config(config, visual=True) if config else {}
+    check_config_code(said, collect_said(network), config)
     words = objective or said.get("objective")
     if words is None:
         raise WordingError('say what to show, as in reverie visualize "fire8:61", or where it is said with --config')

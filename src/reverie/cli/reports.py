@@ -64,9 +64,9 @@ def analyze_dream(
     turns
         How many turns each variant takes while they are timed. [default: 7]
     """
+    manner = set_manner(manner)
     words = {"model": model, "objective": objective, "weights": weights, "guide": guide, "mask": mask, "memory": memory}
     request = read_request(words, collect_said(settings), preset, config)
-    manner = set_manner(manner)
     from reverie.analysis.compare import Compared, analyze_request
 
     spec = request.model

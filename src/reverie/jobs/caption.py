@@ -12,7 +12,7 @@ from reverie.image.resample import call_at_accepted_size, limit_longest_side
 from reverie.jobs.networks import Networks
 from reverie.models.class_names import class_probabilities, find_class_names
 from reverie.models.spec import ModelSpec
-from reverie.recipe.inputs import check_weights, open_input
+from reverie.recipe.inputs import open_input
 from reverie.recipe.recipe import Recipe
 from reverie.types import Image, Model
 
@@ -57,10 +57,7 @@ def caption_picture(picture: Path, spec: ModelSpec | None = None, top: int = 5) 
     if top < 1:
         raise SettingsError(f"top is {top}; expected at least 1")
     photo, recipe, models = read_photo(picture), find_recipe(picture), Networks()
-    if spec is not None or recipe is None:
-        seer = models.load(spec or ModelSpec())
-    else:
-        seer = check_weights(models.load(recipe.model_spec(), recipe.settings.seed), recipe.model_sha256)
+    seer = models.load(spec or ModelSpec()) if spec is not None or recipe is None else models.load_of(recipe)
     before = None
     if recipe is not None:
         try:

@@ -22,11 +22,12 @@ from reverie.image.resample import scale_size
 from reverie.jobs.disk_run import DiskRun
 from reverie.jobs.job import Job, Run
 from reverie.jobs.memory_run import MemoryRun
-from reverie.jobs.networks import Networks
+from reverie.jobs.networks import Networks, check_code
 from reverie.jobs.noise_run import NoiseRun
+from reverie.models.catalog import find_factory, names_code
 from reverie.objectives.default import default_objective
 from reverie.objectives.parser import objective as parse_objective
-from reverie.recipe.inputs import check_guides, check_weights, fill_digests, open_input, relocate_files, whole_objective
+from reverie.recipe.inputs import check_guides, fill_digests, find_file, open_input, relocate_files, whole_objective
 from reverie.recipe.recipe import AnyRecipe, Recipe, VisualRecipe, as_text
 from reverie.recipe.versions import installed_version
 from reverie.types import CHANGE_LAYER, Image, Model
@@ -50,7 +51,8 @@ def prepare(
     `models`: where networks are loaded once for many jobs. `photo`: the input, if it is open already (a film's frame).
     `beside`: the picture that holds the recipe; what the recipe names is looked for beside it as well. `detail`: what
     was dreamed before and is gone on with (1, 3, h, w), of any size.
-    Raises `RecipeError` for inputs or weights that are not those of the recipe, and what opening them raises.
+    Raises `RecipeError` for inputs or weights that are not those of the recipe and for code that may not be run, and
+    what opening them raises.
 
     >>> from pathlib import Path
     >>> import reverie as rv
@@ -63,14 +65,15 @@ def prepare(
     """
     models = models or Networks()
     tell_version(job.recipe)
-    if isinstance(job.recipe, VisualRecipe):
-        return prepare_from_noise(job, job.recipe, models)
-    recipe = relocate_files(job.recipe, beside) if beside else job.recipe
+    named = import_code(job, models, beside)
+    if isinstance(named, VisualRecipe):
+        return prepare_from_noise(job, named, models)
+    recipe = relocate_files(named, beside) if beside else named
     opened: Photo | PhotoFile = open_input(recipe, read_header, beside) if photo is None or recipe.block else photo
     if job.target is not None:
         read = [opened.path, *map(Path, recipe.files), *([beside] if beside else [])]
         check_output(job.target, read)
-    model = check_weights(models.load(recipe.model_spec(job.device), recipe.settings.seed), recipe.model_sha256)
+    model = models.load_of(recipe, job.device, job.allow_code)
     recipe = complete_recipe(recipe, opened, model)
     if isinstance(opened, PhotoFile):
         on_disk = recipe.block if job.memory is None else needs_disk(job.memory, opened, recipe, model)
@@ -82,6 +85,23 @@ def prepare(
     return MemoryRun(recipe, opened, model, job.target, detail)
 
 
+def import_code(job: Job, models: Networks, beside: Path | None) -> AnyRecipe:
+    """The job's recipe, the code of its network imported: what it registers may be named by the recipe's objective.
+
+    A file of code is looked for where it was, and beside the picture that holds the recipe. Raises `RecipeError` for
+    code that may not be run, `ExtensionError` for code that cannot be.
+    """
+    recipe = job.recipe
+    if not names_code(recipe.model) or models.holds(recipe.model_spec(job.device), recipe.settings.seed):
+        return recipe
+    check_code(recipe, job.allow_code)
+    file, _, factory = recipe.model.rpartition(":")
+    if file.endswith(".py") and (found := find_file(file, beside)) is not None:
+        recipe = replace(recipe, model=f"{found}:{factory}")
+    find_factory(recipe.model)
+    return recipe
+
+
 def prepare_from_noise(job: Job, recipe: VisualRecipe, models: Networks) -> Run:
     """The run of a picture that begins as noise."""
     wish = parse_objective(recipe.visualize)
@@ -91,7 +111,7 @@ def prepare_from_noise(job: Job, recipe: VisualRecipe, models: Networks) -> Run:
         )
     if job.target is not None:
         check_output(job.target, [Path(file) for file in wish.files])
-    model = check_weights(models.load(recipe.model_spec(job.device), recipe.settings.seed), recipe.model_sha256)
+    model = models.load_of(recipe, job.device, job.allow_code)
     recipe = replace(recipe, visualize=str(wish), model_sha256=model.digest, precision=model.precision)
     return NoiseRun(recipe, model, wish, job.target)
 
@@ -110,7 +130,6 @@ def complete_recipe(recipe: Recipe, photo: Photo | PhotoFile, model: Model) -> R
         recipe,
         input=as_text(recipe.input),
         input_sha256=photo.digest,
-        model=model.name,
         model_sha256=model.digest,
         precision=model.precision,
         settings=resolve_panorama(recipe.settings, photo),

@@ -19,7 +19,8 @@ class Job:
 
     `target`: the picture's file; None: it stays in memory. `memory`: such as "2GB" or "auto" (half of what is free),
     from which follow tiles, or blocks on disk; None: tiles and blocks are those that the recipe says, so that the
-    pixels are the same wherever it runs. `device`: "auto", "cpu", "cuda" or "mps".
+    pixels are the same wherever it runs. `device`: "auto", "cpu", "cuda" or "mps". `allow_code`: whether a network that
+    the recipe names as code ("mine.py:factory") may be imported and run; a stranger's recipe may name any code.
 
     >>> from pathlib import Path
     >>> import reverie as rv
@@ -32,6 +33,7 @@ class Job:
     target: Path | None = None
     memory: str | None = None
     device: str = ModelSpec.device
+    allow_code: bool = False
 
     def __post_init__(self) -> None:
         if self.target is not None:

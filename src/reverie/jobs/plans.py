@@ -12,6 +12,7 @@ from reverie.gradient.memory import parse_memory
 from reverie.jobs.job import Job
 from reverie.jobs.networks import Networks
 from reverie.jobs.places import Place, free_path, name_wish, place_again, place_outputs
+from reverie.models.catalog import find_entry
 from reverie.models.spec import ModelSpec
 from reverie.objectives.parser import objective as parse_objective
 from reverie.recipe.inputs import whole_objective
@@ -32,27 +33,30 @@ def plan_dreams(request: Request, photos: Sequence[Path], output: Path | None, m
     recipes = [make_recipe(request, place.name, model) for place in places]
     find_model_layers(model, whole_objective(recipes[0]).resolved(model))
     return [
-        Job(recipe, place.target, request.memory, request.model.device)
+        Job(recipe, place.target, request.memory, request.model.device, allow_code=True)
         for recipe, place in zip(recipes, places, strict=True)
     ]
 
 
-def plan_again(picture: Path, output: Path | None = None, moved: Path | None = None) -> Job:
+def plan_again(picture: Path, output: Path | None = None, moved: Path | None = None, allow_code: bool = False) -> Job:
     """The job that makes a picture again, by its recipe; `moved` is where its photograph is now.
+
+    `allow_code`: whether code that the recipe names may be run, see `Job`.
 
     Give `prepare` the picture as `beside`. Raises `RecipeError`, and `SettingsError` for the photograph of none.
     """
     recipe = read_recipe(picture)
     target = output or place_again(picture)
     if moved is None:
-        return Job(recipe, target)
+        return Job(recipe, target, allow_code=allow_code)
     if isinstance(recipe, VisualRecipe):
         raise SettingsError(f"{picture} began as noise, not as a photo: leave out --input")
-    return Job(replace(recipe, input=str(moved)), target)
+    return Job(replace(recipe, input=str(moved)), target, allow_code=allow_code)
 
 
 def plan_visualization(words: str, spec: ModelSpec, settings: VisualSettings, output: Path | None = None) -> Job:
-    """The job that shows a wish from noise. Raises `WordingError`."""
+    """The job that shows a wish from noise. Raises `UnknownName`, `WordingError`."""
+    find_entry(spec.name)  # its code may register what the words say
     recipe = VisualRecipe(
         visualize=str(parse_objective(words)),
         model=spec.name,
@@ -61,4 +65,4 @@ def plan_visualization(words: str, spec: ModelSpec, settings: VisualSettings, ou
         weights=spec.weights,
         settings=settings,
     )
-    return Job(recipe, output or free_path(Path(), name_wish(words), ".png"), device=spec.device)
+    return Job(recipe, output or free_path(Path(), name_wish(words), ".png"), device=spec.device, allow_code=True)

@@ -173,7 +173,9 @@ def show_layers(photo: Path | None, request: SheetRequest, models: Networks | No
     cells = []
     for layer in model.layers:
         words = f"{quote_name(layer)}^2"
-        recipe = Recipe(name, objective=words, engine=spec.engine, weights=spec.weights, settings=settings)
+        recipe = Recipe(
+            name, model=spec.name, objective=words, engine=spec.engine, weights=spec.weights, settings=settings
+        )
         cells.append(Cell(layer, dream_command(recipe, spec), complete_recipe(recipe, header, model)))
     return Sheet(target, cells, make, columns=request.columns)
 

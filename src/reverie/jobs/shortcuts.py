@@ -29,12 +29,15 @@ from reverie.settings import Settings
 from reverie.types import Image, Model
 
 
-def run(recipe: AnyRecipe, photo: Photo | None = None, *, progress: ProgressReader = False) -> Picture:
+def run(
+    recipe: AnyRecipe, photo: Photo | None = None, *, progress: ProgressReader = False, allow_code: bool = False
+) -> Picture:
     """The picture of a recipe, (1, 3, h, w), sRGB, 0..1: the same recipe gives the same pixels on the same machine.
 
     Of every kind: in memory, in tiles, in blocks on disk, from noise. `photo`: the input, if it is open already.
-    `progress` is as for `dream`. Raises `RecipeError` where the input or the weights are not those of the recipe, and
-    `Interrupted` at Ctrl-C.
+    `progress` is as for `dream`. `allow_code`: whether a network that the recipe names as code, such as
+    "mine.py:factory", may be run. Raises `RecipeError` where the input or the weights are not those of the recipe, and
+    for code that may not be run, and `Interrupted` at Ctrl-C.
 
     >>> import reverie as rv
     >>> recipe = rv.Recipe("example:astronaut", objective="fire2^2", settings=rv.Settings(size=48, steps=1))
@@ -42,7 +45,7 @@ def run(recipe: AnyRecipe, photo: Photo | None = None, *, progress: ProgressRead
     torch.Size([1, 3, 48, 48])
     """
     with torch.inference_mode(False):  # where that is on, nothing could be differentiated
-        return finish(prepare(Job(recipe), photo=photo), progress)
+        return finish(prepare(Job(recipe, allow_code=allow_code), photo=photo), progress)
 
 
 def dream(

@@ -53,7 +53,7 @@ def draw_jobs(request: Request, name: str, folder: Path, count: int, models: Net
         recipe = complete_recipe(make_recipe(apply_surprise(request, each), name, model), header, model)
         if target.exists() and not is_try(target, recipe):
             raise SettingsError(f"{target} is another picture, which would be lost: name another folder with -o")
-        jobs.append(Job(recipe, target, request.memory, request.model.device))
+        jobs.append(Job(recipe, target, request.memory, request.model.device, allow_code=True))
     return jobs
 
 

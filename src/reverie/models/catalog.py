@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import Any
 
-from reverie.errors import UnknownName
+from reverie.errors import ExtensionError, UnknownName, suggest_names
+from reverie.models.extensions import find_code, find_registered, list_registered
 
 
 @dataclass(frozen=True)
@@ -68,19 +70,52 @@ Beside these, with the extra "zoo" (pip install 'reverie[zoo]'):
   timm:NAME          any network of timm, such as timm:convnext_tiny.fb_in22k
 and with the extra "tensorflow":
   keras:NAME         any network of Keras, such as keras:ResNet50
+and code of your own, whose factory returns a network (see docs/extending.md):
+  mine.py:NAME       a factory of a file, such as mine.py:make_eye
+  MODULE:NAME        a factory of an installed module, such as eyes.networks:make_eye
 Unless told, they dream of the square of a block in their middle: see `reverie layers torchvision:googlenet`."""
 
 
 def find_entry(name: str) -> CatalogEntry:
     """Find the entry of a name; raises `UnknownName`, which names the nearest ones.
 
-    The entry of another library's network has no objective: `default_layer` chooses one, once the network is loaded.
+    The entry of another library's network, or of one of the user's own, has no objective: `default_layer` chooses one,
+    once the network is loaded. The code of the latter is imported; raises `ExtensionError` where it cannot be.
     """
-    if name.partition(":")[0] in (*LIBRARIES, KERAS) and ":" in name:
+    if name in ENTRIES:
+        return ENTRIES[name]
+    if ":" in name and name.partition(":")[0] in (*LIBRARIES, KERAS):
         return CatalogEntry(name, f"a network of {name.partition(':')[0]}", "", "", "", "")
-    if name not in ENTRIES:
-        raise UnknownName("model", name, [*ENTRIES, *(f"{library}:NAME" for library in (*LIBRARIES, KERAS))])
-    return ENTRIES[name]
+    if find_factory(name) is None:
+        known = [*ENTRIES, *list_registered("model"), *(f"{library}:NAME" for library in (*LIBRARIES, KERAS))]
+        raise UnknownName("model", name, known)
+    return CatalogEntry(name, "a network of one's own", "", "", "", "")
+
+
+def names_code(name: str) -> bool:
+    """Whether a network's name says where code is, as "package.module:factory" or "mine.py:factory" does."""
+    return ":" in name and name.partition(":")[0] not in (*LIBRARIES, KERAS)
+
+
+def is_own(name: str) -> bool:
+    """Whether a name is that of a network of the user's own: of code, or registered."""
+    return name not in ENTRIES and (names_code(name) or name in list_registered("model"))
+
+
+def find_factory(name: str) -> Any | None:
+    """The factory of a network of the user's own: registered under the name, or code that it names. None: of neither.
+
+    Raises `ExtensionError` where code cannot be imported.
+    """
+    if not names_code(name):
+        return find_registered("model", name)
+    try:  # for the user who meant a library, and mistyped it
+        return find_code(name)
+    except ExtensionError as error:
+        near = suggest_names(name.partition(":")[0], (*LIBRARIES, KERAS))
+        if "did you mean" not in near or "." in name.partition(":")[0]:
+            raise
+        raise ExtensionError(f"{error}{near}") from None
 
 
 ENGINES = ("torch", "tensorflow")

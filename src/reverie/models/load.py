@@ -17,8 +17,11 @@ from reverie.models.catalog import (
     RANDOM_WEIGHTS,
     CatalogEntry,
     find_entry,
+    find_factory,
+    is_own,
     make_untrained_digest,
 )
+from reverie.models.extensions import list_registered
 from reverie.models.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -26,13 +29,15 @@ if TYPE_CHECKING:
 
 
 def available_models() -> tuple[str, ...]:
-    """The names of the cataloged networks; `load_model` knows those of other libraries too, as "library:network".
+    """The names of the cataloged networks, and of those that `register_model` or a package's entry points add.
+
+    `load_model` knows those of other libraries too, as "library:network", and code, as "mine.py:factory".
 
     >>> import reverie as rv
     >>> rv.available_models()
     ('squeezenet', 'inception_v3')
     """
-    return tuple(ENTRIES)
+    return tuple(dict.fromkeys([*ENTRIES, *list_registered("model")]))
 
 
 def load_model(
@@ -46,14 +51,17 @@ def load_model(
 ) -> Model:
     """Load a network by name, such as "squeezenet", "torchvision:googlenet" or "timm:convnext_tiny.fb_in22k".
 
+    One of your own is known by the name that it is registered under (`register_model`), or by where its factory is:
+    "package.module:factory" or "path/to/mine.py:factory", whose code is then run.
+
     `weights`: None for its own (which are verified, and downloaded once if they are not in the package), a file
     (safetensors, Keras's .h5 or .weights.h5, a torch state dict), or "random" for an untrained network, drawn with
     `seed`. `engine`: torch or tensorflow. `device`: auto, cpu, cuda or mps. `precision`: auto, float32 or bfloat16. A
     `ModelSpec` says all of these at once.
 
     Raises `UnknownName` for a network or engine that is not known, `WeightsError` for weights that cannot be had, read
-    or do not fit, `SettingsError` for a device or precision that is not there, and `MissingExtra` where the network
-    needs a library that is not installed.
+    or do not fit, `SettingsError` for a device or precision that is not there, `MissingExtra` where the network
+    needs a library that is not installed, and `ExtensionError` where code of your own cannot be imported, or fails.
 
     >>> import reverie as rv
     >>> model = rv.load_model("inception_v3", weights="random")
@@ -69,10 +77,22 @@ def load_model(
 
     load = load_torch if engine == "torch" and not name.startswith(f"{KERAS}:") else load_tensorflow
     with torch.inference_mode(False):  # weights made where that is on could not be differentiated through, ever
-        model = load(name, weights, seed, device, precision)
+        if is_own(name):
+            model = load_by_factory(name, weights, seed, engine, (device, precision))
+        else:
+            model = load(name, weights, seed, device, precision)
     # Optional, and so no part of the protocol: a recipe asks a network how it was loaded.
     vars(model)["spec"] = ModelSpec(model.name, None if weights is None else str(weights), engine, device, precision)
     return model
+
+
+def load_by_factory(name: str, weights: str | Path | None, seed: int, engine: str, place: tuple[str, str]) -> Model:
+    """Load a network of the user's own, see `load_model`; `place`: its device and precision."""
+    from reverie.models.factories import OwnNetwork, load_own
+
+    if engine != ModelSpec.engine:
+        raise SettingsError(f"{name} is run by what its own code says: leave out the engine {engine}")
+    return load_own(OwnNetwork(name, find_factory(name), weights), seed, *place)
 
 
 def load_torch(name: str, weights: str | Path | None, seed: int, device: str, precision: str) -> Model:

@@ -4,7 +4,7 @@
     weighted = (NUMBER "*")* piece ("*" NUMBER)*
     piece    = "(" sum ")" | "tv" | "l1" | "l2" | "keep" | "class:" (NUMBER | WORD+) | ("dot" | "cos") "(" sum ")"
              | ("guide" | "guide_mean") ":" FILE "@" LAYER | "diversity:" LAYER
-             | LAYER [":" CHANNEL ["@" [Y "," X]]] ["^" POWER]
+             | WORD "(" [ARGUMENT ("," ARGUMENT)*] ")" | LAYER [":" CHANNEL ["@" [Y "," X]]] ["^" POWER]
 
 `LAYER` is the mean of a layer, `LAYER^2` the mean of its squares, `LAYER:CHANNEL` one channel, `LAYER:CHANNEL@` the
 neuron in the middle, `LAYER:CHANNEL@Y,X` the one at that place of the layer's grid. `class:` (or `logit:`) is a class
@@ -13,6 +13,8 @@ match to their mean. `dot` and `cos` take a weighted sum of channels of one laye
 to the photograph, `diversity:` the difference between the images of a batch; `tv`, `l1` and `l2` (total variation,
 distance from gray) are to be subtracted. A layer, class or file whose name looks like something else is put in double
 quotes.
+
+`WORD(...)` is an objective of one's own, see `registered`; its `ARGUMENT`s are names (of layers) and numbers.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from reverie.objectives.classes import logit
 from reverie.objectives.directions import make_direction
 from reverie.objectives.guides import guide
 from reverie.objectives.penalties import contrast, keep, total_variation
+from reverie.objectives.registered import Argument, make_registered
 from reverie.objectives.wording import UNQUOTED_NAME
 
 TOKEN_PATTERN = re.compile(rf"""\s*(?:(?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)(?![\w/])
@@ -152,7 +155,28 @@ class ObjectiveParser:
             return named
         if token.kind == "name" and token.text in ("dot", "cos") and self.take_sign("("):
             return self.parse_direction(cosine=token.text == "cos")
+        if token.kind == "name" and self.take_sign("("):
+            return self.parse_registered(token.text)
         return self.parse_layer(token.text)
+
+    def parse_registered(self, word: str) -> Objective:
+        """Parses what follows `word` and "(", names and numbers with commas between them, and ")"."""
+        arguments: list[Argument] = []
+        if not self.take_sign(")"):
+            arguments.append(self.parse_argument())
+            while self.take_sign(","):
+                arguments.append(self.parse_argument())
+            if not self.take_sign(")"):
+                raise self.make_error(", or )")
+        return make_registered(word, arguments)
+
+    def parse_argument(self) -> Argument:
+        """Parses a name, or a number that may be negative."""
+        negative = self.take_sign("-")
+        if self.tokens[self.position].kind in ("name", "quoted") and not negative:
+            return self.take_token().text
+        text = self.take_number("a number" if negative else "a layer or a number")
+        return (-1 if negative else 1) * (int(text) if text.isdigit() else float(text))
 
     def parse_class(self, _: str) -> Objective:
         """Parses what follows "class:", a number or one or more words."""

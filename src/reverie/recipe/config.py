@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from reverie.errors import RecipeError, UnknownName
+from reverie.models.catalog import names_code
 from reverie.settings import Settings, VisualSettings
 
 PICTURE = re.compile(r"\.(png|jpe?g|tiff?|webp|avif)", re.IGNORECASE)
@@ -47,6 +49,19 @@ def read_config(path: Path, visual: bool = False) -> dict[str, Any]:
         if name in WORDS and not isinstance(value, str):
             raise RecipeError(f"the configuration {path} says {name} = {value!r}; expected a text in quotes")
     return {**{name: table[name] for name in WORDS if name in table}, **several, "settings": settings}
+
+
+def check_config_code(config: Mapping[str, Any], words: Mapping[str, Any], path: Path | None) -> None:
+    """Raises `RecipeError` where a configuration names code as its network, and the user's own words do not.
+
+    A configuration may be a stranger's picture, and may name any code that lies on this machine.
+    """
+    model = config.get("model", "")
+    if names_code(model) and words.get("model") is None:
+        raise RecipeError(
+            f"the configuration {path} names the network {model}, which is code that would be run: look at it, and if "
+            f"you trust it, say --model {model} yourself"
+        )
 
 
 def read_table(path: Path) -> dict[str, Any]:

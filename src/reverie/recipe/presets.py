@@ -9,11 +9,16 @@ those with the nearest receptive field, compared by eye. What has no counterpart
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from reverie.errors import SettingsError, UnknownName
+from reverie.errors import ExtensionError, ReverieError, SettingsError, UnknownName
+from reverie.models.extensions import find_registered, list_registered, register
+from reverie.settings import Settings
+
+log = logging.getLogger("reverie")
 
 PLAIN_STYLE = {"color_correlation": 0.0, "laplacian_levels": 0}
 """Neither color correlation nor Laplacian normalization: most programs have none."""
@@ -219,8 +224,50 @@ PRESETS = {
 }
 
 
+def register_preset(preset: Preset) -> None:
+    """Make a preset of your own known by its name, in this process: to `--preset`, `reverie presets` and recipes.
+
+    One of that name registered before is replaced. A package does the same for good by an entry point in the group
+    "reverie.presets".
+
+    Raises `SettingsError` for a name of Reverie's own, or one that is not letters, digits, _ and -, and for settings
+    out of their bounds; `UnknownName` for a setting that does not exist.
+
+    Example:
+        >>> import reverie as rv
+        >>> rv.register_preset(rv.Preset("mist", "soft shapes", {"steps": 20, "smoothing": 1.5}))
+    """
+    check_preset(preset, "what is registered")
+    register("preset", preset.name, preset, PRESETS)
+
+
+def check_preset(preset: Any, what: str) -> Preset:
+    """The preset; raises `ExtensionError` where it is none, and what its settings raise."""
+    if not isinstance(preset, Preset):
+        raise ExtensionError(f"{what} is a {type(preset).__name__}; expected an rv.Preset(name, about, settings)")
+    Settings.of(preset.settings)
+    return preset
+
+
 def find_preset(name: str) -> Preset:
-    """The preset with a name; raises `UnknownName` that suggests similar names."""
-    if name not in PRESETS:
-        raise UnknownName("preset", name, PRESETS)
-    return PRESETS[name]
+    """The preset with a name; raises `UnknownName` that suggests similar names.
+
+    One of a package's entry points is imported; raises `ExtensionError` where it cannot be.
+    """
+    if name in PRESETS:
+        return PRESETS[name]
+    found = find_registered("preset", name)
+    if found is None:
+        raise UnknownName("preset", name, [*PRESETS, *list_registered("preset")])
+    return check_preset(found, f"the preset {name!r}")
+
+
+def list_presets() -> list[Preset]:
+    """All presets, Reverie's own and those registered; one that cannot be imported is told in the log and left out."""
+    found = list(PRESETS.values())
+    for name in list_registered("preset"):
+        try:
+            found += [find_preset(name)] if name not in PRESETS else []
+        except ReverieError as error:
+            log.warning("%s", error)
+    return found

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from reverie.errors import ImageFileError, WordingError
 from reverie.models.catalog import DEFAULT_MODEL, find_entry
 from reverie.models.spec import ModelSpec
-from reverie.recipe.config import NETWORK, read_config
+from reverie.recipe.config import NETWORK, check_config_code, read_config
 from reverie.recipe.presets import find_preset
 from reverie.settings import Settings
 
@@ -55,8 +55,9 @@ def read_request(
     file = read_config(config) if config else {}
     words = {"preset": preset, **words}
     said = {**file, **{name: value for name, value in words.items() if value is not None}}
+    check_config_code(file, words, config)
+    entry = find_entry(said.get("model", DEFAULT_MODEL))  # first: own code may register a preset
     named = find_preset(said.get("preset", "default"))
-    entry = find_entry(said.get("model", DEFAULT_MODEL))
     guides = [parse_guide(each) for each in said.get("guide", [])]
     if said.get("guide_mean") and not guides:
         raise WordingError("--guide-mean says how to look at a guide picture: name one with --guide")
