@@ -137,7 +137,7 @@ def test_a_place_without_code_is_told(name: str, says: str, file: str) -> None:
 
 @pytest.mark.parametrize("kind", ["model", "objective", "preset"])
 def test_reveries_own_names_cannot_be_taken(kind: str) -> None:
-    taken = {
+    taken: dict[str, Callable[[], object]] = {
         "model": lambda: rv.register_model("squeezenet", nn.Identity),
         "objective": lambda: rv.register_objective("tv", rv.layer),
         "preset": lambda: rv.register_preset(rv.Preset("paper", "mine")),
