@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pytest
 import torch
 
@@ -9,6 +11,7 @@ import reverie as rv
 from reverie.errors import ExtensionError
 from reverie.gradient.base import gradient_of, make_score_function
 from reverie.gradient.tiling import build_tiled_gradient
+from reverie.objectives.base import Term, make_term_objective
 from reverie.types import Image, Model
 
 
@@ -73,3 +76,19 @@ def test_code_that_fails_or_makes_no_objective_is_told_in_a_line() -> None:
         rv.objective("broken(c)")
     with pytest.raises(ExtensionError, match=r"the objective 'nothing\(c\)' is a NoneType; expected .* an Objective"):
         rv.objective("nothing(c)")
+
+
+@dataclass(frozen=True)
+class Nameless(Term):
+    def excitement(self, activations: torch.Tensor) -> torch.Tensor:
+        return activations.amax(1)
+
+
+def test_a_picture_remembers_an_objective_that_has_a_name_and_no_other(tiny: Model, noise: Image) -> None:
+    settings = rv.Settings(octaves=1, steps=2)
+    named = rv.register_objective("winner", lambda layer: make_term_objective(Nameless(layer)))
+    remembered = rv.dream(noise[:1], tiny, named("c"), settings)
+    forgotten = rv.dream(noise[:1], tiny, make_term_objective(Nameless("c")), settings)
+    torch.testing.assert_close(remembered, forgotten)
+    assert remembered.recipe is not None and 'objective = "winner(c)"' in remembered.recipe
+    assert forgotten.recipe is None

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from reverie.errors import Interrupted
+from reverie.errors import Interrupted, ReverieError
 from reverie.gradient.compose import ObjectiveLike, choose_resize, model_input_size, parse_objective
 from reverie.gradient.memory import find_tile, parse_memory
 from reverie.image.arrays import open_image
@@ -124,8 +124,13 @@ def describe_dream(
 
 
 def has_words(wish: Objective | Regions) -> bool:
-    """Whether words say all of a wish; those of masks that are no files do not."""
-    return isinstance(wish, Objective)
+    """Whether words say all of a wish: not those of masks that are no files, nor of an objective without a name."""
+    if not isinstance(wish, Objective):
+        return False
+    try:
+        return str(parse_objective(str(wish))) == str(wish)
+    except ReverieError:  # a term of one's own that is not registered
+        return False
 
 
 def finish(run: Run, progress: ProgressReader, remembered: bool = True) -> Picture:

@@ -29,13 +29,12 @@ def register_model(name: str, factory: Callable[[], Any]) -> None:
 
     Raises `SettingsError` for a name of Reverie's own, or one that is not letters, digits, _ and -.
 
-    Example:
-        >>> import torch, reverie as rv
-        >>> def make_eye():
-        ...     return rv.wrap(torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3)), mean=(0.5,) * 3, std=(0.5,) * 3)
-        >>> rv.register_model("eye", make_eye)
-        >>> rv.load_model("eye").layers
-        ('0',)
+    >>> import torch, reverie as rv
+    >>> def make_eye():
+    ...     return rv.wrap(torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3)), mean=(0.5,) * 3, std=(0.5,) * 3)
+    >>> rv.register_model("eye", make_eye)
+    >>> rv.load_model("eye").layers
+    ('0',)
     """
     register("model", name, factory, (*ENTRIES, *LIBRARIES, KERAS))
 

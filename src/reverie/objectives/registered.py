@@ -41,15 +41,14 @@ def register_objective(word: str, make: MakeObjective) -> MakeObjective:
 
     Raises `SettingsError` for a word of Reverie's own, or one that is not letters, digits and _.
 
-    Example:
-        >>> import reverie as rv
-        >>> def calm(layer, smooth=0.1):
-        ...     return rv.layer(layer, power=2) - smooth * rv.total_variation()
-        >>> calm = rv.register_objective("calm", calm)
-        >>> rv.objective("fire5 + 2*calm(fire8, 0.5)") == rv.layer("fire5") + 2 * calm("fire8", 0.5)
-        True
-        >>> str(calm("fire8", 0.5))
-        'calm(fire8, 0.5)'
+    >>> import reverie as rv
+    >>> def calm(layer, smooth=0.1):
+    ...     return rv.layer(layer, power=2) - smooth * rv.total_variation()
+    >>> calm = rv.register_objective("calm", calm)
+    >>> rv.objective("fire5 + 2*calm(fire8, 0.5)") == rv.layer("fire5") + 2 * calm("fire8", 0.5)
+    True
+    >>> str(calm("fire8", 0.5))
+    'calm(fire8, 0.5)'
     """
     if not isinstance(word, str) or not WORD.fullmatch(word):
         raise SettingsError(

@@ -26,7 +26,13 @@ PLAIN_STYLE = {"color_correlation": 0.0, "laplacian_levels": 0}
 
 @dataclass(frozen=True)
 class Preset:
-    """Settings under a name, and the objectives of the networks that they are meant for."""
+    """Settings under a name, and the objectives of the networks that they are meant for.
+
+    >>> import reverie as rv
+    >>> mist = rv.Preset("mist", "soft shapes", {"steps": 20, "smoothing": 1.5}, {"squeezenet": "fire8^2"})
+    >>> mist.objective("squeezenet")
+    'fire8^2'
+    """
 
     name: str
     about: str
@@ -233,9 +239,8 @@ def register_preset(preset: Preset) -> None:
     Raises `SettingsError` for a name of Reverie's own, or one that is not letters, digits, _ and -, and for settings
     out of their bounds; `UnknownName` for a setting that does not exist.
 
-    Example:
-        >>> import reverie as rv
-        >>> rv.register_preset(rv.Preset("mist", "soft shapes", {"steps": 20, "smoothing": 1.5}))
+    >>> import reverie as rv
+    >>> rv.register_preset(rv.Preset("mist", "soft shapes", {"steps": 20, "smoothing": 1.5}))
     """
     check_preset(preset, "what is registered")
     register("preset", preset.name, preset, PRESETS)
