@@ -72,8 +72,8 @@ def test_every_command_knows_what_is_registered(reverie: Command) -> None:
     ]
     small = ("--model", "eye", "--size", 64, "--steps", 2, *mine)
     assert reverie("visualize", "winner(shapes)", *small, "-o", "v.png").code == 0
-    assert reverie("atlas", "photo.jpg", *small, "-o", "atlas.png").code == 0
-    assert rv.read_recipe("v.png").model == "eye" and Path("atlas.png").exists()
+    assert reverie("channels", "photo.jpg", *small, "-o", "sheet.png").code == 0
+    assert rv.read_recipe("v.png").model == "eye" and Path("sheet.png").exists()
 
 
 def test_a_package_is_known_without_a_word(reverie: Command, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
