@@ -44,10 +44,11 @@ INSIDE = {
         keras.model factories zoo.load load zoo.timm zoo.torchvision describe
     """,
     "objectives": """
-        checks wording base registered batch classes default directions penalties guides parser masks
+        checks wording places scorer base registered batch batch_terms classes default directions direction_files penalties guides
+        pictures functions tokens parser masks wishes
     """,
     "gradient": """
-        base normalization sphere keeping tiling memory masks compose
+        references base normalization sphere keeping tiling memory masks compose
     """,
     "recipe": """
         presets surprise versions recipe config inputs defaults request

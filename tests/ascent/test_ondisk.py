@@ -42,7 +42,7 @@ from reverie.image.reading import read_header, read_photo
 from reverie.image.resample import resize
 from reverie.models.torch_model import TorchModel
 from reverie.objectives.base import Objective, layer, neuron
-from reverie.objectives.batch import diversity
+from reverie.objectives.batch_terms import diversity
 from reverie.objectives.guides import guide
 from reverie.objectives.parser import objective
 from reverie.objectives.penalties import keep, total_variation

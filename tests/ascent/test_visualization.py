@@ -19,10 +19,11 @@ from reverie.ascent.visualization import visualize, visualize_steps
 from reverie.errors import ImageTooSmall, SettingsError, UnknownName, WordingError
 from reverie.gradient.base import make_score_function
 from reverie.models.torch_model import TorchModel
-from reverie.objectives.base import Objective, Scorer, channel, layer
+from reverie.objectives.base import Objective, channel, layer
 from reverie.objectives.batch import per_image
 from reverie.objectives.guides import guide
 from reverie.objectives.parser import objective
+from reverie.objectives.scorer import Scorer
 from reverie.settings.visual import Parametrization, VisualSettings
 from reverie.types import Image, Score
 from seer import seer

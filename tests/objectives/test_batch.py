@@ -11,7 +11,8 @@ from reverie.ascent.visualization import visualize
 from reverie.gradient.base import gradient_of, make_score_function
 from reverie.models.torch_model import TorchModel
 from reverie.objectives.base import channel, layer
-from reverie.objectives.batch import PerImage, diversity, number_noises, per_image
+from reverie.objectives.batch import PerImage, number_noises, per_image
+from reverie.objectives.batch_terms import diversity
 from reverie.objectives.parser import objective
 from reverie.settings import VisualSettings
 from reverie.types import Image

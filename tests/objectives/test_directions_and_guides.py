@@ -68,7 +68,7 @@ def test_what_is_no_direction(words: str) -> None:
 def test_directions_that_cannot_be() -> None:
     with pytest.raises(SettingsError, match="zero"):
         direction("low", [0.0, 0.0])
-    with pytest.raises(WordingError, match="channels 0 to 5"):
+    with pytest.raises(WordingError, match="7 numbers for low, which has 6 channels"):
         make_score_function(seer(), direction("low", [0] * 6 + [1]))(noise(1, 3, 20, 20))
 
 

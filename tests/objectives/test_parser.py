@@ -10,8 +10,12 @@ from hypothesis import strategies as st
 
 from reverie.errors import WordingError
 from reverie.objectives.base import Objective, channel, layer, neuron
+from reverie.objectives.batch_terms import alignment, diversity, interpolate
+from reverie.objectives.direction_files import file_direction
+from reverie.objectives.directions import direction
 from reverie.objectives.parser import objective
-from reverie.objectives.penalties import total_variation
+from reverie.objectives.penalties import blur_penalty, boundary_complexity, total_variation
+from reverie.objectives.pictures import caricature, inversion, style
 
 fire8, fire5 = layer("fire8"), layer("fire5")
 
@@ -20,6 +24,8 @@ names = st.from_regex(r"[A-Za-z_][A-Za-z0-9_./]{0,12}", fullmatch=True) | st.tex
 )
 places = st.none() | st.tuples(st.integers(0, 999_999_999), st.integers(0, 999_999_999))
 weights = st.floats(allow_nan=False, allow_infinity=False) | st.sampled_from([1e-05, 1e16, 0.1, -3.0, 0.0])
+patches = st.none() | st.tuples(*[st.integers(0, 999)] * 2) | st.tuples(*[st.integers(1, 999)] * 4)
+files = st.text(st.characters(exclude_characters='"', exclude_categories=["Cs"]), min_size=1, max_size=12)
 kinds = st.sampled_from(["tv", "layer", "channel", "neuron"])
 shares = st.tuples(weights, kinds, names, st.integers(0, 999_999_999), places, st.integers(1, 8))
 
@@ -39,6 +45,22 @@ def test_written_then_read_is_the_same(parts: list[Any]) -> None:
     first, *others = [share_of(*part) for part in parts]
     wish = sum(others, start=first)
     assert objective(str(wish)) == wish
+
+
+@given(names, files, names, st.integers(0, 999_999_999), st.booleans(), st.integers(0, 8), patches)
+def test_pictures_and_directions_too(
+    name: str, file: str, tensor: str, number: int, cosine: bool, power: int, place: Any
+) -> None:
+    power = 0 if cosine else power
+    wishes = [
+        direction(name, [0, 2.5, -1], cosine, power, place),
+        file_direction(file, number, name, tensor, cosine, power),
+        file_direction(file, None, name, tensor) + file_direction(file, number, name),
+        caricature(file, name, power) - inversion(file, name) + 0.5 * style(file, name),
+        layer(name, 2, place) + interpolate(layer(name), direction(name, [1]) - 2 * caricature(file, name)),
+    ]
+    for wish in wishes:
+        assert objective(str(wish)) == wish
 
 
 @pytest.mark.parametrize(
@@ -73,7 +95,25 @@ def test_any_layer_has_its_words(name: str) -> None:
         ("fire8:3@^2", neuron("fire8", 3, power=2)),
         ("fire8:3@ + tv", neuron("fire8", 3) + total_variation()),
         ("fire8:3@4,5^2", neuron("fire8", 3, (4, 5), 2)),
+        ("fire8@^2", layer("fire8", 2, "middle")),
+        ("fire8@3,4", layer("fire8", place=(3, 4))),
+        ("fire8:3@4,5,6,7", neuron("fire8", 3, (4, 5, 6, 7))),
+        ("dot(fire8:3)*cos^2@4,5", direction("fire8", [0, 0, 0, 1], cosine_power=2, place=(4, 5))),
+        ("dot(fire8:3)*2", 2 * direction("fire8", [0, 0, 0, 1])),
+        ("cos(fire8:3)@", direction("fire8", [0, 0, 0, 1], cosine=True, place="middle")),
+        ("dir:f:17", file_direction("f", 17)),
+        ("dir:f:W_dec:17@fire8", file_direction("f", 17, "fire8", "W_dec")),
+        ("dir:f:eyes@fire8", file_direction("f", layer="fire8", tensor="eyes")),
+        ("cos(dir:f:17@fire8)", file_direction("f", 17, "fire8", cosine=True)),
+        ("dot(dir:f:17@fire8)*cos^2", file_direction("f", 17, "fire8", cosine_power=2)),
+        ("interpolate(fire8 - tv, 2*fire5)", interpolate(fire8 - total_variation(), 2 * fire5)),
+        ("diversity:fire8 + alignment:fire5", diversity("fire8") + alignment("fire5")),
+        ("caricature:a.jpg@fire8", caricature("a.jpg", "fire8")),
+        ("caricature:a.jpg@fire8^0", caricature("a.jpg", "fire8", 0)),
+        ("inversion:a.jpg@fire8 + style:a.jpg@fire5", inversion("a.jpg", "fire8") + style("a.jpg", "fire5")),
+        ("blur + boundary - boundary:7", blur_penalty() + boundary_complexity() - boundary_complexity(7)),
         ('"tv"', layer("tv")),
+        ('"blur"', layer("blur")),
         ('2*"block 1/conv"^2', 2 * layer("block 1/conv", 2)),
         ("features.3.conv", layer("features.3.conv")),
         ("mixed4/concat:7", channel("mixed4/concat", 7)),
@@ -113,7 +153,21 @@ def test_what_words_mean(words: str, wish: Objective) -> None:
         ("fire8:3@4", "fire8:3@4"),
         ("fire8:3@4,", "fire8:3@4,"),
         ("fire8:3@x", "fire8:3@"),
-        ("fire8@3", "fire8"),
+        ("fire8@3", "fire8@3"),
+        ("fire8@3,4,5", "fire8@3,4,5"),
+        ("fire8@3,4,0,1", "fire8@3,4,"),
+        ("blur:3", "blur"),
+        ("boundary:", "boundary:"),
+        ("boundary:0", "boundary:"),
+        ("interpolate(fire8)", "interpolate(fire8"),
+        ("interpolate(fire8, keep)", "interpolate("),
+        ("dir:f:", "dir:f:"),
+        ("dir:f:17:3", "dir:f:17"),
+        ("dot(2*dir:f:1)", "dot("),
+        ("cos(fire8:1)*cos^2", "cos(fire8:1)*"),
+        ("dot(fire8:1)*cos^9", "dot(fire8:1)*cos^"),
+        ("caricature:a.jpg", "caricature:a.jpg"),
+        ("style:a.jpg@", "style:a.jpg@"),
         ("tv^2", "tv"),
         ("tv:3", "tv"),
         ("(fire8", "(fire8"),
@@ -156,6 +210,11 @@ PIECES = [
     ",",
     "(",
     ")",
+    "cos",
+    "dot",
+    "dir",
+    "interpolate",
+    "boundary",
     '"',
     '"a b"',
     " ",

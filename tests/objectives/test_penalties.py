@@ -11,7 +11,7 @@ from reverie.gradient.base import gradient_of, make_score_function
 from reverie.gradient.keeping import kept
 from reverie.gradient.normalization import normalized
 from reverie.jobs.shortcuts import dream
-from reverie.objectives.batch import diversity
+from reverie.objectives.batch_terms import diversity
 from reverie.objectives.parser import objective
 from reverie.objectives.penalties import contrast, keep
 from reverie.settings import Settings

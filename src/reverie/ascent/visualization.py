@@ -10,10 +10,10 @@ the step. After Olah, Mordvintsev and Schubert, "Feature Visualization" (2017), 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TypeAlias, Unpack
+from typing import Any, TypeAlias, Unpack
 
 import torch
 
@@ -33,14 +33,15 @@ from reverie.ascent.pieces import Pieces, VisualOptions, collect_pieces
 from reverie.ascent.steps import ascend
 from reverie.errors import SettingsError
 from reverie.gradient.base import gradient_of
+from reverie.gradient.references import accompanied, list_references
 from reverie.objectives.base import Objective
 from reverie.objectives.batch import number_noises, per_image
-from reverie.objectives.parser import objective as objective_in_words
 from reverie.objectives.penalties import sum_keep_weights
+from reverie.objectives.wishes import parse_wish
 from reverie.settings import VisualSettings
 from reverie.types import CHANGE_LAYER, Canvas, Gradient, Model, Step
 
-ObjectiveOrWords: TypeAlias = Objective | str
+ObjectiveOrWords: TypeAlias = Objective | str | Callable[..., Any]
 Wishes: TypeAlias = ObjectiveOrWords | Sequence[ObjectiveOrWords]
 
 
@@ -50,9 +51,10 @@ def visualize(
     """The picture that excites an objective most: gradient ascent from noise, or from a photo.
 
     Args:
-        wish: an objective, or its words such as "fire8:61". Several are climbed as one batch, each in a picture of its
-            own, the same as it would be alone, up to rounding; but terms over a batch (`diversity`) see the pictures of
-            all wishes that have them, and these begin each from a noise of its own.
+        wish: an objective, its words such as "fire8:61", or a function of activations (see `function`). Several are
+            climbed as one batch, each in a picture of its own, the same as it would be alone, up to rounding; but terms
+            over a batch (`diversity`) see the pictures of all wishes that have them, and these begin each from a noise
+            of its own.
         settings: what is not in them is as in `VisualSettings()`.
         options: settings by name: `visualize(model, "class:espresso", size=256, steps=512)`. Of these, `param` takes a
             `Param`, `transforms` a list of transforms or of your own functions of images, and `optimizer` a class of
@@ -136,8 +138,9 @@ def build_picture_gradient(
     model: Model, objectives: Sequence[Objective], pieces: Pieces, alpha: bool, generator: torch.Generator
 ) -> Gradient:
     """The gradient of the objectives with respect to the pictures, under random transforms."""
-    seen = per_image([each.without(CHANGE_LAYER) for each in objectives])
-    gradient = transform_randomly(gradient_of(model, seen), pieces.transforms, generator)
+    seen = per_image([each.without(CHANGE_LAYER) for each in objectives]).resolved(model)
+    gradient = transform_randomly(gradient_of(model, seen, accompanied=True), pieces.transforms, generator)
+    gradient = accompanied(gradient, list_references(seen.references))  # transformed as the pictures are
     if alpha:
         gradient = pull_back_gradient(gradient, partial(lay_on_background, generator))
     gradient = average_draws(gradient, pieces.settings.draws)
@@ -150,10 +153,10 @@ def build_picture_gradient(
 
 def parse_wishes(wish: Wishes) -> list[Objective]:
     """The objectives of one wish or of several; raises `WordingError`, and `SettingsError` where there is none."""
-    wishes = [wish] if isinstance(wish, (str, Objective)) else list(wish)
+    wishes = [wish] if isinstance(wish, str) or callable(wish) else list(wish)
     if not wishes:
         raise SettingsError("nothing to visualize: expected at least one wish")
-    return [objective_in_words(each) if isinstance(each, str) else each for each in wishes]
+    return [parse_wish(each) for each in wishes]
 
 
 def check_start(objectives: Sequence[Objective], pieces: Pieces) -> None:

@@ -14,20 +14,28 @@ from dataclasses import dataclass
 from functools import partial
 
 import torch
+from jaxtyping import Float
 
 from reverie.errors import ImageTooSmall, SettingsError, SizeRefused, UnknownLayer
+from reverie.gradient.references import fit_references, list_references
 from reverie.image.color import mix_color_covariance
 from reverie.image.filters import gaussian_blur
 from reverie.image.resample import resize
 from reverie.models.receptive_field import find_smallest_side
-from reverie.objectives.base import Scorer
+from reverie.objectives.scorer import Scorer
+from reverie.objectives.wishes import WishLike, parse_wish
 from reverie.types import CHANGE_LAYER, IMAGE_LAYER, Gradient, Image, Model, Score
 
 
-def gradient_of(model: Model, objective: Scorer, photo: Image | None = None) -> Gradient:
+def gradient_of(
+    model: Model, objective: WishLike, photo: Image | None = None, *, accompanied: bool = False
+) -> Gradient:
     """The function that computes an objective's score (b,) and its gradient (b, 3, h, w) for an image (b, 3, h, w).
 
+    `objective`: an `Objective`, its words, or a function of activations, as for `function`.
     `photo`: the photograph (1 or b, 3, h, w), of any size, that the term `keep` compares the image with.
+    `accompanied`: the last images of the batch are the pictures that the objective compares the image with, and have a
+    score and a gradient of zero; otherwise these are brought to the image's size here.
     Raises `UnknownName` for a layer or class that the model does not have, and `SettingsError` where `keep` has no
     photo. The returned function raises `ImageTooSmall` for an image too small for the layers.
 
@@ -38,29 +46,41 @@ def gradient_of(model: Model, objective: Scorer, photo: Image | None = None) -> 
     >>> score.shape, grad.shape
     (torch.Size([2]), torch.Size([2, 3, 32, 48]))
     """
-    return partial(differentiate, make_score_function(model, objective, photo))
+    scorer = parse_wish(objective).resolved(model)
+    count = len(list_references(scorer.references)) if accompanied else 0
+    return partial(differentiate, make_score_function(model, scorer, photo), count=count)
 
 
-def differentiate(score: ScoreFunction, image: Image) -> tuple[Score, Image]:
-    """The scores (b,) of images (b, 3, h, w), and the gradient of each with respect to its own image."""
+def differentiate(score: ScoreFunction, image: Image, *, count: int = 0) -> tuple[Score, Image]:
+    """The scores (b,) of images (b, 3, h, w), and the gradient of each with respect to its own image.
+
+    The last `count` images are pictures to compare with: their scores and gradients are zero.
+    """
     with torch.inference_mode(False), torch.enable_grad():
-        image = (image.clone() if image.is_inference() else image.detach()).requires_grad_(True)
-        scores = score(image)  # (b,)
-        # One backward pass serves the whole batch: an image's score does not depend on the others' pixels.
-        (grad,) = torch.autograd.grad(scores.sum(), image)  # (b, 3, h, w)
-    return scores.detach(), grad
+        given = image.clone() if image.is_inference() else image.detach()
+        own = given[: len(image) - count].requires_grad_(True)
+        scores = score(own, given[len(own) :] if count else None)  # (b,)
+        # One backward pass serves the whole batch, whether or not an image's score depends on the others' pixels.
+        (grad,) = torch.autograd.grad(scores.sum(), own)  # (b, 3, h, w)
+    return append_zeros(scores.detach(), count), append_zeros(grad, count)
 
 
-def make_score_function(model: Model, objective: Scorer, photo: Image | None = None) -> ScoreFunction:
+def append_zeros(values: torch.Tensor, count: int) -> torch.Tensor:
+    """The values with `count` further images of zeros at the end of the batch."""
+    return torch.cat([values, values.new_zeros(count, *values.shape[1:])]) if count else values
+
+
+def make_score_function(model: Model, objective: WishLike, photo: Image | None = None) -> ScoreFunction:
     """The function that computes an objective's score (b,) for an image, differentiable by autograd.
 
-    Arguments and errors are those of `gradient_of`.
+    Arguments and errors are those of `gradient_of`. The function may be given the pictures (n, 3, h, w) that the
+    objective compares the image with; otherwise it brings them to the image's size.
     """
-    objective = objective.resolved(model)
-    layers = find_model_layers(model, objective)
-    if CHANGE_LAYER in objective.layers and photo is None:
+    scorer = parse_wish(objective).resolved(model)
+    layers = find_model_layers(model, scorer)
+    if CHANGE_LAYER in scorer.layers and photo is None:
         raise SettingsError("keep needs the photograph to stay near to: give it as photo")
-    return ScoreFunction(model, objective, tuple(layers), photo)
+    return ScoreFunction(model, scorer, tuple(layers), photo)
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,11 +93,29 @@ class ScoreFunction:
     """The layers of the network that are read."""
     photo: Image | None = None
 
-    def __call__(self, image: Image) -> Score:
+    def __call__(self, image: Image, pictures: Float[torch.Tensor, "_n 3 h w"] | None = None) -> Score:
         activations = compute_activations(self.model, image, self.layers) if self.layers else {}
         if self.photo is not None:
             activations[CHANGE_LAYER] = image - resize(self.photo, (image.shape[-2], image.shape[-1]))
+        references = list_references(self.objective.references)
+        if references:
+            if pictures is None:
+                pictures = fit_references(references, (image.shape[-2], image.shape[-1])).to(image.device)
+            activations |= compare_with(self.model, self.objective, pictures)
         return self.objective({**activations, IMAGE_LAYER: image})
+
+
+def compare_with(model: Model, scorer: Scorer, pictures: Image) -> dict[str, torch.Tensor]:
+    """The activations of the pictures that an objective compares the image with, by pseudo-layer, without gradient."""
+    order = list_references(scorer.references)
+    names = list(dict.fromkeys(name for _, name in scorer.references.values() if not name.startswith(".")))
+    with torch.no_grad():
+        seen = {**compute_activations(model, pictures, names), IMAGE_LAYER: pictures}
+    return {
+        key: seen[name][order.index(reference) :][:1]
+        for key, (reference, name) in scorer.references.items()
+        if name in seen
+    }
 
 
 def find_model_layers(model: Model, objective: Scorer) -> list[str]:

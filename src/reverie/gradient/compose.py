@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 
@@ -15,18 +15,19 @@ from reverie.gradient.base import color_correlated, color_kept, gradient_of, jit
 from reverie.gradient.keeping import kept
 from reverie.gradient.masks import RegionWeights, confine_to_regions, regional, restrict_measure, soft
 from reverie.gradient.normalization import SCALE_MEASURES, Measure, laplacian_normalized, normalized, root_mean_square
+from reverie.gradient.references import accompanied, list_references
 from reverie.gradient.sphere import ChartPose, Charts, wrap_in_charts
 from reverie.gradient.tiling import affordable_halo, build_tiled_gradient
 from reverie.image.resample import Resize, clamp_after_resize, resize, resize_sphere
 from reverie.objectives.base import Objective
 from reverie.objectives.masks import Regions, warn_if_stretched
-from reverie.objectives.parser import objective as objective_in_words
 from reverie.objectives.penalties import sum_keep_weights
+from reverie.objectives.wishes import parse_wish
 from reverie.settings import Settings
 from reverie.types import CHANGE_LAYER, Gradient, Image, Model, Score
 
-ObjectiveLike: TypeAlias = Objective | Regions | str
-"""What can be dreamed of: an objective, one for each region (`masked`), or an objective in words."""
+ObjectiveLike: TypeAlias = Objective | Regions | str | Callable[..., Any]
+"""What can be dreamed of: an objective, its words, one for each region (`masked`), or a function of activations."""
 
 Finish: TypeAlias = Callable[[Image, Image], Image]
 """finish(dreamed, photo) -> image, all (1 or b, 3, h, w) of one size."""
@@ -37,7 +38,8 @@ MeasureOverride: TypeAlias = Callable[[Measure], Measure]
 
 def parse_objective(objective: ObjectiveLike) -> Objective | Regions:
     """The objective, parsed if it is in words; raises `WordingError` for words that cannot be."""
-    return objective_in_words(objective) if isinstance(objective, str) else objective
+    parsed: Objective | Regions = parse_wish(objective)
+    return parsed
 
 
 def dream_gradient(
@@ -63,6 +65,7 @@ def dream_gradient(
     if isinstance(resolved, Objective):
         gradient = wrap_before_normalization(build_model_gradient(model, resolved, tile), settings, generator)
         gradient = wrap_sphere(normalized(gradient, settings.normalization), settings, generator)
+        gradient = accompanied(gradient, list_references(resolved.references))
         return kept(gradient, photo, sum_keep_weights(resolved), choose_base_resize(settings))
     weights = make_region_weights(
         Regions(tuple((own, mask.to(model.device)) for own, mask in resolved.regions)), settings
@@ -76,6 +79,7 @@ def dream_gradient(
         gradient = normalized(
             gradient, settings.normalization, restrict_measure(weight, SCALE_MEASURES[settings.normalization])
         )
+        gradient = accompanied(gradient, list_references(own.references))
         gradients.append(kept(gradient, photo, sum_keep_weights(own), choose_base_resize(settings)))
         if photo is not None:
             warn_if_stretched((mask.shape[-2], mask.shape[-1]), (photo.shape[-2], photo.shape[-1]))
@@ -85,15 +89,16 @@ def dream_gradient(
 def build_model_gradient(model: Model, objective: Objective, tile: int | None) -> Gradient:
     """The gradient of the terms that need the network, in tiles or in one piece.
 
-    The term `keep` is left out: `kept` adds it after jitter and normalization.
+    The term `keep` is left out: `kept` adds it after jitter and normalization. The pictures that the objective compares
+    the image with are expected at the end of the batch, where `accompanied` puts them.
     """
     objective = objective.without(CHANGE_LAYER)
     if not objective.terms:
         return zero_gradient
     return (
-        gradient_of(model, objective)
+        gradient_of(model, objective, accompanied=True)
         if tile is None
-        else build_tiled_gradient(model, objective, tile, affordable_halo(tile))
+        else build_tiled_gradient(model, objective, tile, affordable_halo(tile), accompanied=True)
     )
 
 

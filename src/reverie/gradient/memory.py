@@ -45,8 +45,8 @@ TRANSIENT_BYTES_PER_PIXEL = 100
 PROBE_SIDE = 384
 """The side in pixels of the image on which memory is measured: large enough for every layer of the known networks."""
 
-TermKeys: TypeAlias = tuple[tuple[str, str], ...]
-"""What an objective's memory depends on: the wording and the layer of each term, without the weights."""
+TermKeys: TypeAlias = tuple[tuple[str, ...], ...]
+"""What an objective's memory depends on: the wording and the layers of each term, without the weights."""
 
 _STEP_BYTES: WeakKeyDictionary[Model, dict[TermKeys, float]] = WeakKeyDictionary()
 """The results of `step_bytes_per_pixel`; those of a model go when the model does."""
@@ -80,7 +80,7 @@ def step_bytes_per_pixel(model: Model, objective: Objective) -> float:
     small image; the result is kept for as long as the model lives, because every frame of a film asks for it.
     """
     # The terms themselves are no keys: a guide's hold its features, and are other objects each time it is resolved.
-    key = tuple((str(term), term.layer) for _, term in objective.terms)
+    key = tuple((str(term), *term.layers) for _, term in objective.terms)
     known = _STEP_BYTES.setdefault(model, {})
     if key not in known:
         try:
@@ -105,10 +105,9 @@ def measure_step_bytes(model: Model, objective: Objective, size: tuple[int, int]
     with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(record_storage, lambda tensor: tensor):
         activations = {**(model(image, names) if names else {}), IMAGE_LAYER: image}
         for _, term in objective.terms:  # not the score: a neuron's place may lie beyond so small a picture
-            if term.additive:
-                term.excitement(activations[term.layer].float())
-            else:
-                term.score({name: activations[name].float() for name in term.layers})
+            seen = {name: activations[name].float() for name in term.layers}
+            seen |= {each.at(name): seen[name][:1].detach() for each in term.references for name in term.layers}
+            (term.excitement_of if term.additive else term.score)(seen)
     return PEAK_FACTOR * sum(saved.values()) / (count * size[0] * size[1]) + TRANSIENT_BYTES_PER_PIXEL
 
 

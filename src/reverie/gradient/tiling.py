@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -25,30 +25,36 @@ from reverie.errors import SettingsError
 from reverie.gradient.base import gradient_of
 from reverie.models.receptive_field import LayerGeometry, find_smallest_side, measure_geometry
 from reverie.objectives.base import Objective, Term
+from reverie.objectives.scorer import Reference
 from reverie.types import IMAGE_LAYER, Gradient, Image, Model, Score
 
 Span = tuple[int, int]
 """A half-open range (start, stop) of pixels or neurons."""
 
 
-def build_tiled_gradient(model: Model, objective: Objective, tile: int, halo: int | None = None) -> Gradient:
+def build_tiled_gradient(
+    model: Model, objective: Objective, tile: int, halo: int | None = None, *, accompanied: bool = False
+) -> Gradient:
     """The gradient of an objective, computed in windows of at most `tile` x `tile` pixels, their halo included.
 
     `halo`: the most pixels that a window sees beyond those it owns; None for half of the receptive field, which makes
-    the gradient exact. An image that fits into one window is not cut. Raises what `gradient_of` raises, and
-    `SettingsError` for an objective that is no sum over places.
+    the gradient exact. An image that fits into one window is not cut. `accompanied`: as in
+    `gradient_of`. Raises what that raises, and `SettingsError` for an objective that is no sum over places.
     """
     objective = objective.resolved(model)
     gradient_of(model, objective)  # refuses what the network does not have
-    return partial(differentiate_in_tiles, model, objective, TilePlan.of(model, objective, tile, halo))
+    plan = TilePlan.of(model, objective, tile, halo)
+    return partial(differentiate_in_tiles, model, objective, plan, accompanied=accompanied)
 
 
-def differentiate_in_tiles(model: Model, objective: Objective, plan: TilePlan, image: Image) -> tuple[Score, Image]:
+def differentiate_in_tiles(
+    model: Model, objective: Objective, plan: TilePlan, image: Image, *, accompanied: bool = False
+) -> tuple[Score, Image]:
     """The score (b,) and the grad (b, 3, h, w) of images, added up tile by tile."""
     height, width = image.shape[-2:]
     rows, columns = plan.windows(height), plan.windows(width)
     if len(rows) == len(columns) == 1:
-        return gradient_of(model, objective)(image)
+        return gradient_of(model, objective, accompanied=accompanied)(image)
     grids = plan.grids(model, height, width)
     score, grad = torch.zeros(image.shape[0], device=image.device), torch.zeros_like(image)  # (b,), (b, 3, h, w)
     check_additive(objective)
@@ -56,7 +62,7 @@ def differentiate_in_tiles(model: Model, objective: Objective, plan: TilePlan, i
         own = Objective(tuple(plan.shares(objective, grids, row, column)))
         if own.terms:
             y, x = slice(*row.seen), slice(*column.seen)
-            tile_score, tile_grad = gradient_of(model, own)(image[..., y, x])
+            tile_score, tile_grad = gradient_of(model, own, accompanied=accompanied)(image[..., y, x])
             score += tile_score
             grad[..., y, x] += tile_grad  # halos overlap: a pixel has a grad from every tile that sees it
     return score, grad
@@ -171,10 +177,14 @@ class OwnedTerm(Term):
     corner: tuple[int, int]
     """The first owned neuron in the window's grid (y, x)."""
 
-    def __call__(self, activations: Float[Tensor, "b c h w"]) -> Score:
+    @property
+    def references(self) -> tuple[Reference, ...]:
+        return self.term.references
+
+    def score(self, activations: Mapping[str, Tensor]) -> Score:
         (y, x), (height, width) = self.corner, self.owned.shape
-        excitement = self.term.excitement(activations)[:, y : y + height, x : x + width]
-        return (excitement * self.owned.to(activations.device)).sum((1, 2))
+        excitement = self.term.excitement_of(activations)[:, y : y + height, x : x + width]
+        return (excitement * self.owned.to(excitement.device)).sum((1, 2))
 
     def __str__(self) -> str:
         return f"{self.term} in part"
@@ -185,10 +195,10 @@ def affordable_halo(tile: int) -> int:
     return int(tile * (1 - 1.25**-0.5) / 2)  # tile**2 = 1.25 * (tile - 2 * halo)**2
 
 
-IMAGE_GEOMETRY = LayerGeometry(channels=3, stride=1, receptive_field=2, first=0)
+IMAGE_GEOMETRY = LayerGeometry(channels=3, stride=1, receptive_field=5, first=-2)
 """The geometry of the pseudo-layer `IMAGE_LAYER`.
 
-Its receptive field is 2, as total variation compares a pixel with its right and its lower neighbor.
+Its receptive field is 5: penalties compare a pixel with its neighbors up to two pixels away.
 """
 
 

@@ -25,6 +25,7 @@ from reverie.jobs.memory_run import MemoryRun
 from reverie.jobs.networks import Networks, check_code
 from reverie.jobs.noise_run import NoiseRun
 from reverie.models.catalog import find_factory, names_code
+from reverie.objectives.batch_terms import refuse_batch_terms
 from reverie.objectives.default import default_objective
 from reverie.objectives.parser import objective as parse_objective
 from reverie.recipe.inputs import check_guides, fill_digests, find_file, open_input, relocate_files, whole_objective
@@ -109,6 +110,7 @@ def prepare_from_noise(job: Job, recipe: VisualRecipe, models: Networks) -> Run:
         raise SettingsError(
             "keep stays near to a photograph, and what is visualized begins as noise: leave keep out, or dream a photo"
         )
+    refuse_batch_terms(wish)
     if job.target is not None:
         check_output(job.target, [Path(file) for file in wish.files])
     model = models.load_of(recipe, job.device, job.allow_code)
@@ -125,6 +127,7 @@ def complete_recipe(recipe: Recipe, photo: Photo | PhotoFile, model: Model) -> R
     check_guides(recipe)
     if not recipe.masks:
         recipe = replace(recipe, objective=str(parse_objective(recipe.objective or default_objective(model))))
+    refuse_batch_terms(whole_objective(recipe))
     find_model_layers(model, whole_objective(recipe).resolved(model))
     return replace(
         recipe,

@@ -124,8 +124,8 @@ def describe_dream(
 
 
 def has_words(wish: Objective | Regions) -> bool:
-    """Whether words say all of a wish: not those of masks that are no files, nor of an objective without a name."""
-    if not isinstance(wish, Objective):
+    """Whether words say all of a wish: not those of functions, nor of masks and pictures that are no files."""
+    if not isinstance(wish, Objective) or not all(term.storable for _, term in wish.terms):
         return False
     try:
         return str(parse_objective(str(wish))) == str(wish)

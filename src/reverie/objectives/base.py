@@ -8,16 +8,18 @@ and `str` gives the words that `reverie.objectives.parser` reads:
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import ClassVar, Literal, Protocol, SupportsFloat, runtime_checkable
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal, SupportsFloat
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from reverie.errors import ImageTooSmall, SettingsError, WordingError
-from reverie.objectives.checks import check_index, check_place, check_power, read_weight
+from reverie.errors import SettingsError, WordingError
+from reverie.objectives.checks import check_index, check_power, read_weight
+from reverie.objectives.places import Place, check_place, format_place, weigh_place
+from reverie.objectives.scorer import Reference, raise_to_power, to_single_precision
 from reverie.objectives.wording import format_power, format_weight, quote_name
 from reverie.types import Model, Score
 
@@ -31,6 +33,8 @@ class Term:
     """
 
     layer: str
+    place: Place | None = field(default=None, kw_only=True)
+    """Where in the layer's grid; None for everywhere."""
     additive: ClassVar[bool] = True
     """Whether the score is the sum of `excitement * share` over the places, and so can be computed in tiles."""
     batchwide: ClassVar[bool] = False
@@ -53,22 +57,48 @@ class Term:
         """
         return make_term_objective(self)
 
+    @property
+    def placed(self) -> bool:
+        """Whether the share of a neuron depends on where in the grid it is."""
+        return self.place is not None
+
+    @property
+    def storable(self) -> bool:
+        """Whether `str` gives words that the parser reads, so that a recipe can hold the term."""
+        return True
+
+    @property
+    def references(self) -> tuple[Reference, ...]:
+        """The pictures whose activations are read beside the image's."""
+        return ()
+
+    def relocated(self, places: Mapping[str, str]) -> Term:
+        """The term with its files read from elsewhere: `places` maps the paths as given to those to read."""
+        return self
+
     def excitement(self, activations: Float[Tensor, "b c h w"]) -> Float[Tensor, "b h w"]:
-        """The value of each place of the grid; it depends on the activations there and at direct neighbors alone."""
+        """The value of each place of the grid; it depends on the activations there and at near neighbors alone."""
         raise NotImplementedError
 
+    def excitement_of(self, activations: Mapping[str, Tensor]) -> Float[Tensor, "b h w"]:
+        """The value of each place, from the activations of all layers that are read, references included."""
+        return self.excitement(activations[self.layer])
+
     def share(self, grid: tuple[int, int]) -> Float[Tensor, "h w"]:
-        """The weight of each place in the score, for the grid (height, width) of the whole image; here 1 / (h * w)."""
+        """The weight of each neuron in the score, 1 in all, for the grid (height, width) of the whole image."""
+        if self.place is not None:
+            return weigh_place(self.place, grid, str(self))
         return torch.full((1, 1), 1 / (grid[0] * grid[1])).expand(grid)  # one number in memory, whatever the grid
 
     def __call__(self, activations: Float[Tensor, "b c h w"]) -> Score:
-        """The score of each image, (b,)."""
-        share = self.share((activations.shape[2], activations.shape[3])).to(activations.device)
-        return (self.excitement(activations) * share).sum((1, 2))
+        """The score of each image (b,), from the activations of its layer."""
+        return self.score({self.layer: activations})
 
     def score(self, activations: Mapping[str, Tensor]) -> Score:
-        """The score of each image (b,), from the activations of all layers that are read."""
-        return self(activations[self.layer])
+        """The score of each image (b,), from the activations of all layers that are read, references included."""
+        excitement = self.excitement_of(activations)
+        share = self.share((excitement.shape[1], excitement.shape[2])).to(excitement)
+        return (excitement * share).sum((1, 2))
 
 
 @dataclass(frozen=True)
@@ -83,7 +113,7 @@ class LayerTerm(Term):
         return raise_to_power(in_memory_order, self.power).mean(3)
 
     def __str__(self) -> str:
-        return quote_name(self.layer) + format_power(self.power)
+        return quote_name(self.layer) + format_place(self.place) + format_power(self.power)
 
 
 @dataclass(frozen=True)
@@ -104,45 +134,10 @@ class ChannelTerm(Term):
 
 @dataclass(frozen=True)
 class NeuronTerm(ChannelTerm):
-    """One neuron: a channel at one place of the layer's grid (row y, column x), or in its middle."""
-
-    place: tuple[int, int] | None = None
-
-    def share(self, grid: tuple[int, int]) -> Float[Tensor, "h w"]:
-        height, width = grid
-        y, x = self.place or (height // 2, width // 2)
-        if not (0 <= y < height and 0 <= x < width):
-            rows_and_columns = f"the rows 0 to {height - 1} and the columns 0 to {width - 1}"
-            raise ImageTooSmall(f"{self}: at this size {self.layer} has {rows_and_columns}")
-        share = torch.zeros(grid)
-        share[y, x] = 1
-        return share
+    """A channel at one place of the layer's grid: a neuron, or a rectangle of neurons."""
 
     def __str__(self) -> str:
-        place = "" if self.place is None else f"{self.place[0]},{self.place[1]}"
-        return f"{quote_name(self.layer)}:{self.channel}@{place}{format_power(self.power)}"
-
-
-@runtime_checkable
-class Scorer(Protocol):
-    """A function that scores each image of a batch by its activations: an `Objective`, or one per image (`PerImage`).
-
-    `Regions` are no scorer, although they have `resolved`: each region has a gradient, and so a score, of its own.
-    """
-
-    @property
-    def layers(self) -> tuple[str, ...]:
-        """The layers that are read, pseudo-layers included, each once."""
-
-    @property
-    def files(self) -> tuple[str, ...]:
-        """The files that are read, each once, as their paths were given."""
-
-    def resolved(self, model: Model) -> Scorer:
-        """The same scorer for one network, its classes and guides looked up."""
-
-    def __call__(self, activations: Mapping[str, Tensor]) -> Score:
-        """One score per image (b,), float32; differentiable."""
+        return f"{quote_name(self.layer)}:{self.channel}{format_place(self.place)}{format_power(self.power)}"
 
 
 @dataclass(frozen=True)
@@ -153,13 +148,12 @@ class Objective:
     as arithmetic says; a weight is a number of Python, numpy or torch. `str(a)` is text that `reverie.objective` reads
     back.
 
-    Example:
-        >>> import reverie as rv
-        >>> wanted = rv.layer("fire8", power=2) + rv.channel("fire5", 12) / 2 - 0.1 * rv.total_variation()
-        >>> str(wanted)
-        'fire8^2 + 0.5*fire5:12 - 0.1*tv'
-        >>> rv.objective(str(wanted)) == wanted
-        True
+    >>> import reverie as rv
+    >>> wanted = rv.layer("fire8", power=2) + rv.channel("fire5", 12) / 2 - 0.1 * rv.total_variation()
+    >>> str(wanted)
+    'fire8^2 + 0.5*fire5:12 - 0.1*tv'
+    >>> rv.objective(str(wanted)) == wanted
+    True
     """
 
     terms: tuple[tuple[float, Term], ...]
@@ -186,6 +180,16 @@ class Objective:
         )
 
     @property
+    def references(self) -> dict[str, tuple[Reference, str]]:
+        """The pictures whose activations are read beside the image's, and at which layer, by pseudo-layer."""
+        pairs = [(each, name) for _, term in self.terms for each in term.references for name in term.layers]
+        return {reference.at(name): (reference, name) for reference, name in pairs}
+
+    def relocated(self, places: Mapping[str, str]) -> Objective:
+        """The objective with its files read from elsewhere: `places` maps the paths as given to those to read."""
+        return Objective(tuple((weight, term.relocated(places)) for weight, term in self.terms))
+
+    @property
     def batchwide(self) -> bool:
         """Whether an image's score depends on the other images of its batch, as that of `diversity` does."""
         return any(term.batchwide for _, term in self.terms)
@@ -201,7 +205,8 @@ class Objective:
 
     def __call__(self, activations: Mapping[str, Tensor]) -> Score:
         """One score per image (b,), float32; differentiable. `activations`: {layer: (b, c, h, w)}."""
-        precise = {name: to_single_precision(activations[name]) for name in self.layers}
+        names = (*self.layers, *self.references)
+        precise = {name: to_single_precision(activations[name]) for name in names}
         scores = [weight * term.score(precise) for weight, term in self.terms]
         return torch.stack(scores).sum(0)  # (b,)
 
@@ -247,16 +252,18 @@ class Objective:
         return words.removeprefix(" + ") if not words.startswith(" - ") else "-" + words[3:]
 
 
-def layer(name: str, power: int = 1) -> Objective:
+def layer(name: str, power: int = 1, place: Sequence[int] | str | None = None) -> Objective:
     """The mean of a layer's activations to the `power`: 1 as in the paper, 2 as in Google's notebook of 2015.
 
-    `power`: 1 to 8, else `SettingsError`. Whether the layer exists is seen only when a model is given.
+    `power`: 1 to 8, else `SettingsError`. `place`, in neurons of the layer's grid: all channels at (y, x), in the
+    rectangle (y, x, height, width), or in the "middle"; None for everywhere. Whether the layer exists is seen only when
+    a model is given.
 
     >>> import reverie as rv
-    >>> str(rv.layer("fire8", power=2) + 0.5 * rv.layer("fire5"))
-    'fire8^2 + 0.5*fire5'
+    >>> print(rv.layer("fire8", power=2), rv.layer("fire8", place=(3, 4, 2, 2)), sep="; ")
+    fire8^2; fire8@3,4,2,2
     """
-    return make_term_objective(LayerTerm(name, check_power(power)))
+    return make_term_objective(LayerTerm(name, check_power(power), place=check_place(place)))
 
 
 def channel(name: str, number: int, power: int = 1) -> Objective:
@@ -271,30 +278,20 @@ def channel(name: str, number: int, power: int = 1) -> Objective:
     return make_term_objective(ChannelTerm(name, check_index("channel", number), check_power(power)))
 
 
-def neuron(name: str, number: int, place: tuple[int, int] | None = None, power: int = 1) -> Objective:
+def neuron(name: str, number: int, place: Sequence[int] | None = None, power: int = 1) -> Objective:
     """One neuron: channel `number` of a layer at the place (y, x) of its grid, in the middle by default.
 
-    The place is in neurons, not in pixels. Raises `SettingsError` as `channel` does; the score raises `ImageTooSmall`
-    where the grid has no such place.
+    A place (y, x, height, width) is a rectangle of neurons, whose mean is taken (after lucid's `localgroup`). Places
+    are in neurons, not in pixels. Raises `SettingsError` as `channel` does, and the score `ImageTooSmall` off the grid.
 
     >>> import reverie as rv
-    >>> str(rv.neuron("fire8", 61, (3, 7)))
-    'fire8:61@3,7'
+    >>> print(rv.neuron("fire8", 61), rv.neuron("fire8", 61, (3, 7)), sep="; ")
+    fire8:61@; fire8:61@3,7
     """
     number = check_index("channel", number)
-    return make_term_objective(NeuronTerm(name, number, check_power(power), check_place(place)))
+    return make_term_objective(NeuronTerm(name, number, check_power(power), place=check_place(place) or ()))
 
 
 def make_term_objective(term: Term) -> Objective:
     """The objective that consists of one term, with the weight 1."""
     return Objective(((1.0, term),))
-
-
-def to_single_precision(activations: Tensor) -> Tensor:
-    """The activations in float32, or in float64 if they are: bfloat16 has too few digits for the mean of a layer."""
-    return activations if activations.dtype == torch.float64 else activations.float()
-
-
-def raise_to_power(activations: Tensor, power: int) -> Tensor:
-    """The activations to the power; for the power 1 no copy is made, nor saved for the backward pass."""
-    return activations if power == 1 else activations.pow(power)

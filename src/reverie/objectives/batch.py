@@ -1,19 +1,17 @@
-"""Objectives for batches: one for each image, so that many features are visualized at once, and diversity."""
+"""One objective for each image of a batch, so that many features are visualized at once."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from reverie.errors import SettingsError
 from reverie.objectives.base import Objective, Term, make_term_objective
-from reverie.objectives.wording import quote_name
+from reverie.objectives.scorer import REFERENCE_LAYER, Reference
 from reverie.types import Model, Score
 
 
@@ -33,6 +31,11 @@ class PerImage:
         return tuple(dict.fromkeys(name for each in self.objectives for name in each.layers))
 
     @property
+    def references(self) -> dict[str, tuple[Reference, str]]:
+        """The pictures that any of them compares its image with, and at which layer, by pseudo-layer."""
+        return {name: pair for each in self.objectives for name, pair in each.references.items()}
+
+    @property
     def files(self) -> tuple[str, ...]:
         """The files that any of them reads, each once, as their paths were given."""
         return tuple(dict.fromkeys(file for each in self.objectives for file in each.files))
@@ -43,21 +46,22 @@ class PerImage:
 
     def __call__(self, activations: Mapping[str, Tensor]) -> Score:
         """One score per image (b,), float32; raises `SettingsError` for a batch of another length."""
-        for feature_maps in activations.values():  # (b, c, h, w)
+        own = {name: seen for name, seen in activations.items() if not name.startswith(REFERENCE_LAYER)}
+        for feature_maps in own.values():  # (b, c, h, w)
             if len(feature_maps) != len(self.objectives):
                 raise SettingsError(
                     f"{len(feature_maps)} pictures for {len(self.objectives)} wishes; expected one for each"
                 )
         # Without such terms an image's score does not depend on the others: it becomes the picture it would be alone.
         alone = [
-            score_alone(objective, {name: seen[number : number + 1] for name, seen in activations.items()})
+            score_alone(objective, {**activations, **{name: seen[number : number + 1] for name, seen in own.items()}})
             for number, objective in enumerate(self.objectives)
         ]
         scores = torch.cat(alone)  # (b,)
         for term, weights in self.batch_terms.items():
             members = torch.tensor(list(weights), device=scores.device)
-            own = make_term_objective(term)({name: activations[name][members] for name in term.layers})  # (m,)
-            scores = scores.index_add(0, members, own * own.new_tensor(list(weights.values())))
+            shared = make_term_objective(term)({**activations, **{name: own[name][members] for name in term.layers}})
+            scores = scores.index_add(0, members, shared * shared.new_tensor(list(weights.values())))
         return scores
 
     @property
@@ -86,7 +90,7 @@ def per_image(objectives: Sequence[Objective]) -> PerImage:
 def score_alone(objective: Objective, activations: Mapping[str, Tensor]) -> Score:
     """The score of the terms that are no terms over a batch; 0 where there are none."""
     alone = Objective(tuple((weight, term) for weight, term in objective.terms if not term.batchwide))
-    return alone(activations) if alone.terms else next(iter(activations.values())).new_zeros(1).float()
+    return alone(activations) if alone.terms else torch.zeros_like(next(iter(activations.values())).flatten()[:1])
 
 
 def number_noises(objectives: Sequence[Objective]) -> list[int]:
@@ -97,36 +101,3 @@ def number_noises(objectives: Sequence[Objective]) -> list[int]:
     """
     further = itertools.count()
     return [next(further) if objective.batchwide else 0 for objective in objectives]
-
-
-@dataclass(frozen=True)
-class DiversityTerm(Term):
-    """How different the images of a batch are: minus the mean cosine between their Gram matrices at a layer.
-
-    As in lucid. Each image is compared with every other; a single one scores 0.
-    """
-
-    additive: ClassVar[bool] = False
-    batchwide: ClassVar[bool] = True
-
-    def __call__(self, activations: Float[Tensor, "b c h w"]) -> Score:
-        features = activations.flatten(2)  # (b, c, h * w)
-        grams = torch.nn.functional.normalize((features @ features.mT).flatten(1), dim=1)  # (b, c * c), of length 1
-        cosines = grams @ grams.T  # (b, b)
-        others = max(1, len(activations) - 1)
-        return (cosines.diagonal() - cosines.sum(1)) / others  # an image's likeness to itself does not count
-
-    def __str__(self) -> str:
-        return f"diversity:{quote_name(self.layer)}"
-
-
-def diversity(name: str) -> Objective:
-    """How different the images of a batch are at layer `name`: minus the mean cosine between their Gram matrices.
-
-    Add it to an objective of a batch, so that each image shows another facet of the same feature.
-
-    >>> import reverie as rv
-    >>> str(rv.channel("fire8", 61) + 50 * rv.diversity("fire5"))
-    'fire8:61 + 50*diversity:fire5'
-    """
-    return make_term_objective(DiversityTerm(name))

@@ -32,17 +32,6 @@ def check_index(what: str, number: Any) -> int:
     return index
 
 
-def check_place(place: Any) -> tuple[int, int] | None:
-    """The place (row, column) of a neuron's grid, or None; raises `SettingsError` for anything else."""
-    if place is None:
-        return None
-    try:
-        row, column = place
-    except (TypeError, ValueError):
-        raise SettingsError(f"the place {place!r}; expected a row and a column, such as (3, 7)") from None
-    return check_index("row", row), check_index("column", column)
-
-
 def read_whole_number(number: Any) -> int | None:
     """The number as an int, whether it is one of Python, numpy or torch; None for what is no whole number."""
     try:

@@ -41,6 +41,9 @@ class GuideTerm(Term):
     def files(self) -> tuple[str, ...]:
         return (self.picture,)
 
+    def relocated(self, places: Mapping[str, str]) -> GuideTerm:
+        return replace(self, picture=places.get(self.picture, self.picture))
+
     def resolved(self, model: Model) -> Objective:
         image = read_photo(self.picture).image
         return make_guide_objective(image, self.layer, model, self.mean, str(self))
@@ -118,7 +121,7 @@ def replace_layers_by_guides(
     """
     terms: list[tuple[float, Term]] = []
     for weight, term in objective.terms:
-        if not isinstance(term, LayerTerm):
+        if not isinstance(term, LayerTerm) or term.placed:
             terms.append((weight, term))
             continue
         for own, picture in pictures:
@@ -126,19 +129,6 @@ def replace_layers_by_guides(
     if not any(isinstance(term, GuideTerm) for _, term in terms):
         raise WordingError(f'no layer for a guide in {str(objective)!r}: add one, as in "fire8 + {objective}"')
     return Objective(tuple(terms))
-
-
-def relocate_guides(objective: Objective, places: Mapping[str, str]) -> Objective:
-    """The objective with its guides read from other files: `places` maps the paths that were given to those to read."""
-    return Objective(
-        tuple(
-            (
-                weight,
-                replace(term, picture=places.get(term.picture, term.picture)) if isinstance(term, GuideTerm) else term,
-            )
-            for weight, term in objective.terms
-        )
-    )
 
 
 @dataclass(frozen=True, eq=False)

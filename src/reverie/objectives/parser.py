@@ -2,39 +2,45 @@
 
     sum      = ["-"] weighted (("+" | "-") weighted)*
     weighted = (NUMBER "*")* piece ("*" NUMBER)*
-    piece    = "(" sum ")" | "tv" | "l1" | "l2" | "keep" | "class:" (NUMBER | WORD+) | ("dot" | "cos") "(" sum ")"
-             | ("guide" | "guide_mean") ":" FILE "@" LAYER | "diversity:" LAYER
-             | WORD "(" [ARGUMENT ("," ARGUMENT)*] ")" | LAYER [":" CHANNEL ["@" [Y "," X]]] ["^" POWER]
+    piece    = "(" sum ")" | "tv" | "l1" | "l2" | "keep" | "class:" (NUMBER | WORD+)
+             | ("dot" | "cos") "(" (sum | vector) ")" ["*" "cos" "^" POWER] ["@" [PLACE]]
+             | ("guide" | "guide_mean" | "inversion" | "style") ":" FILE "@" LAYER
+             | "caricature" ":" FILE "@" LAYER ["^" POWER] | "interpolate" "(" sum "," sum ")"
+             | ("diversity" | "alignment") ":" LAYER | "blur" | "boundary" [":" WIDTH] | vector
+             | WORD "(" [ARGUMENT ("," ARGUMENT)*] ")" | LAYER [":" CHANNEL] ["@" [PLACE]] ["^" POWER]
+    vector   = "dir" ":" FILE [":" TENSOR] [":" NUMBER] ["@" LAYER]
+    PLACE    = Y "," X ["," HEIGHT "," WIDTH]
 
-`LAYER` is the mean of a layer, `LAYER^2` the mean of its squares, `LAYER:CHANNEL` one channel, `LAYER:CHANNEL@` the
-neuron in the middle, `LAYER:CHANNEL@Y,X` the one at that place of the layer's grid. `class:` (or `logit:`) is a class
-of the network's classifier, by number or name. `guide:` is the best match to a picture's features, `guide_mean:` the
-match to their mean. `dot` and `cos` take a weighted sum of channels of one layer for a direction. `keep` is nearness
-to the photograph, `diversity:` the difference between the images of a batch; `tv`, `l1` and `l2` (total variation,
-distance from gray) are to be subtracted. A layer, class or file whose name looks like something else is put in double
-quotes.
+`LAYER` is the mean of a layer, `LAYER^2` the mean of its squares, `LAYER:CHANNEL` one channel. An `@` says where in the
+layer's grid: `LAYER:CHANNEL@` is the neuron in the middle, `LAYER:CHANNEL@Y,X` the one at that place, and with a height
+and a width the mean of a rectangle. `class:` (or `logit:`) is a class of the network's classifier, by number or name.
+`guide:` is the best match to a picture's features, `guide_mean:` the match to their mean, `caricature:` more of what a
+layer sees in a picture (the power is that of the cosine), `inversion:` nearness to its activations, `style:` to their
+Gram matrix. `dot` and `cos` take a weighted sum of channels of one layer for a direction, `dir:` one of a file.
+`keep` is nearness to the photograph; `diversity:`, `alignment:` and `interpolate` are of a batch of images; `tv`, `l1`,
+`l2`, `blur` and `boundary` are to be subtracted. A layer, class or file whose name looks like something else is put in
+double quotes.
 
 `WORD(...)` is an objective of one's own, see `registered`; its `ARGUMENT`s are names (of layers) and numbers.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+from dataclasses import replace
 
-from reverie.errors import SettingsError, WordingError
+from reverie.errors import SettingsError
 from reverie.objectives.base import ChannelTerm, Objective, channel, layer, neuron
-from reverie.objectives.batch import diversity
+from reverie.objectives.batch_terms import alignment, diversity, interpolate
 from reverie.objectives.checks import ALLOWED_POWERS
 from reverie.objectives.classes import logit
-from reverie.objectives.directions import make_direction
+from reverie.objectives.direction_files import FileDirectionTerm, file_direction, place_direction
+from reverie.objectives.directions import ALLOWED_COSINE_POWERS, DirectionTerm, make_direction
 from reverie.objectives.guides import guide
-from reverie.objectives.penalties import contrast, keep, total_variation
+from reverie.objectives.penalties import blur_penalty, boundary_complexity, contrast, keep, total_variation
+from reverie.objectives.pictures import caricature, inversion, style
+from reverie.objectives.places import Place
 from reverie.objectives.registered import Argument, make_registered
-from reverie.objectives.wording import UNQUOTED_NAME
-
-TOKEN_PATTERN = re.compile(rf"""\s*(?:(?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)(?![\w/])
-    |(?P<name>{UNQUOTED_NAME.pattern})|"(?P<quoted>[^"]+)"|(?P<sign>[-+*^:@,()]))""", re.VERBOSE)  # fmt: skip
+from reverie.objectives.tokens import Token, TokenReader, split_tokens
 
 MAX_NESTING = 50
 """The deepest nesting of parentheses: each level is several calls, and Python's stack is limited."""
@@ -53,59 +59,37 @@ def objective(words: str) -> Objective:
     return ObjectiveParser(words, split_tokens(words)).parse_all()
 
 
-@dataclass(frozen=True)
-class Token:
-    """A piece of text that the grammar does not divide further."""
-
-    kind: str
-    """ "number", "name", "quoted", "sign", or "end" after the last."""
-    text: str
-    """Without quotes."""
-    start: int
-    """Where in the whole text it begins."""
-
-
-def split_tokens(words: str) -> list[Token]:
-    """Splits text into tokens, the last of them "end"; raises `WordingError` at a character that begins none."""
-    found, place = [], 0
-    while words[place:].strip():
-        match = TOKEN_PATTERN.match(words, place)
-        if match is None:
-            raise WordingError(
-                f"cannot read the objective {words!r} after {words[:place].strip()!r}: {EXAMPLE_WORDING}"
-            )
-        kind = match.lastgroup or ""
-        found.append(Token(kind, match[kind], match.start(kind)))
-        place = match.end()
-    return [*found, Token("end", "", len(words))]
-
-
-EXAMPLE_WORDING = 'expected something like "fire8^2 + 0.5*fire5:12 - 0.1*tv"'
-"""The end of the message about text that cannot be split into tokens."""
-
 BARE_WORDS = {
     "tv": total_variation,
     "l1": lambda: contrast(1),
     "l2": lambda: contrast(2),
     "keep": keep,
+    "blur": blur_penalty,
 }
 """Words that are a whole piece, and what makes its objective."""
 
 NAMED_PIECES = {
     "class": "parse_class",
     "logit": "parse_class",
-    "guide": "parse_guide",
-    "guide_mean": "parse_guide",
-    "diversity": "parse_diversity",
+    "guide": "parse_picture",
+    "guide_mean": "parse_picture",
+    "caricature": "parse_picture",
+    "inversion": "parse_picture",
+    "style": "parse_picture",
+    "diversity": "parse_batch_term",
+    "alignment": "parse_batch_term",
+    "boundary": "parse_boundary",
+    "dir": "parse_vector",
 }
 """Words that a colon and a name follow, and the method of `ObjectiveParser` that reads those."""
 
 
-class ObjectiveParser:
+class ObjectiveParser(TokenReader):
     """A recursive descent parser: it reads tokens from left to right, with a method for each rule of the grammar."""
 
     def __init__(self, words: str, tokens: list[Token]) -> None:
-        self.words, self.tokens, self.position, self.depth = words, tokens, 0, 0  # depth: of open parentheses
+        super().__init__(words, tokens)
+        self.depth = 0  # of open parentheses
 
     def parse_all(self) -> Objective:
         """Parses a sum that ends where the text does."""
@@ -150,11 +134,15 @@ class ObjectiveParser:
         self.take_token()
         if token.kind == "name" and token.text in BARE_WORDS:
             return BARE_WORDS[token.text]()
+        if token.kind == "name" and token.text == "boundary" and (self.next.kind, self.next.text) != ("sign", ":"):
+            return boundary_complexity()
         if token.kind == "name" and token.text in NAMED_PIECES and self.take_sign(":"):
             named: Objective = getattr(self, NAMED_PIECES[token.text])(token.text)
             return named
         if token.kind == "name" and token.text in ("dot", "cos") and self.take_sign("("):
             return self.parse_direction(cosine=token.text == "cos")
+        if token.kind == "name" and token.text == "interpolate" and self.take_sign("("):
+            return self.parse_interpolation()
         if token.kind == "name" and self.take_sign("("):
             return self.parse_registered(token.text)
         return self.parse_layer(token.text)
@@ -187,92 +175,114 @@ class ObjectiveParser:
             words.append(self.take_token().text)
         return logit(" ".join(words))
 
-    def parse_guide(self, kind: str) -> Objective:
-        """Parses what follows "guide:" or "guide_mean:" (`kind`), a file, @ and a layer."""
+    def parse_picture(self, kind: str) -> Objective:
+        """Parses what follows "guide:" and the like (`kind`): a file, @ and a layer, of a caricature also a power."""
         picture = self.take_name("a picture's file")
         if not self.take_sign("@"):
             raise self.make_error("@ and a layer")
-        return guide(picture, self.take_name("a layer"), mean=kind == "guide_mean")
+        name = self.take_name("a layer")
+        if kind == "caricature":
+            return caricature(picture, name, self.parse_power(ALLOWED_COSINE_POWERS))
+        if kind in ("inversion", "style"):
+            return (inversion if kind == "inversion" else style)(picture, name)
+        return guide(picture, name, mean=kind == "guide_mean")
 
-    def parse_diversity(self, _: str) -> Objective:
-        """Parses what follows "diversity:", a layer."""
-        return diversity(self.take_name("a layer"))
+    def parse_batch_term(self, kind: str) -> Objective:
+        """Parses what follows "diversity:" or "alignment:" (`kind`), a layer."""
+        return (diversity if kind == "diversity" else alignment)(self.take_name("a layer"))
+
+    def parse_boundary(self, _: str) -> Objective:
+        """Parses what follows "boundary:", a width in pixels."""
+        return boundary_complexity(self.take_whole_number("a width in pixels", range(1, 10**9)))
+
+    def parse_interpolation(self) -> Objective:
+        """Parses what follows "interpolate(", two sums with a comma between them, and ")"."""
+        start = self.position
+        first = self.parse_nested_sum()
+        if not self.take_sign(","):
+            raise self.make_error(", and another objective")
+        last = self.parse_group()
+        try:
+            return interpolate(first, last)
+        except SettingsError:
+            self.position = start
+            raise self.make_error("objectives without keep, which is added outside") from None
+
+    def parse_vector(self, _: str) -> Objective:
+        """Parses what follows "dir:": a file, a tensor's name and a row, both of them optional, @ and a layer."""
+        file, tensor, number = self.take_name("a safetensors file"), "", None
+        colon = self.take_sign(":")
+        if colon and self.next.kind != "number":
+            tensor = self.take_name("a tensor's name or a number")
+            colon = self.take_sign(":")
+        if colon:
+            number = self.take_whole_number("a number")
+        return file_direction(file, number, self.take_name("a layer") if self.take_sign("@") else "", tensor)
 
     def parse_direction(self, cosine: bool) -> Objective:
-        """Parses what follows "dot(" or "cos(", a weighted sum of channels of one layer without powers."""
+        """Parses what follows "dot(" or "cos(": a direction, a power of the cosine and a place."""
         start = self.position
         inner = self.parse_group()
-        layers = {(type(term), term.layer, getattr(term, "power", 1)) for _, term in inner.terms}
+        end, power = self.position, 0
+        if not cosine and self.take_sign("*"):
+            if (self.next.kind, self.next.text) == ("name", "cos"):
+                self.take_token()
+                power = self.parse_power(range(1, 9))
+            else:
+                self.position = end  # a weight
+        place = self.parse_place()
+        term = inner.terms[0][1]
+        if inner.terms == ((1.0, term),) and isinstance(term, FileDirectionTerm) and term.plain:
+            return place_direction(replace(term, cosine=cosine, cosine_power=power), place)
+        layers = {(type(each), each.layer, getattr(each, "power", 1)) for _, each in inner.terms}
         if len(layers) != 1 or next(iter(layers))[0::2] != (ChannelTerm, 1):
             self.position = start
             raise self.make_error("a sum of channels of one layer, such as 0.5*fire8:3 - fire8:7")
-        parts = [(term.channel, weight) for weight, term in inner.terms if isinstance(term, ChannelTerm)]
-        return make_direction(inner.layers[0], parts, cosine)
-
-    def take_name(self, what: str) -> str:
-        """The next token, which must be a name; `what` says in the error which one was expected."""
-        if self.tokens[self.position].kind not in ("name", "quoted"):
-            raise self.make_error(what)
-        return self.take_token().text
+        parts = tuple((each.channel, weight) for weight, each in inner.terms if isinstance(each, ChannelTerm))
+        return make_direction(DirectionTerm(inner.layers[0], parts, cosine, power), place)
 
     def parse_group(self) -> Objective:
         """Parses what follows "(", a sum and ")"."""
+        inner = self.parse_nested_sum()
+        if not self.take_sign(")"):
+            raise self.make_error(")")
+        return inner
+
+    def parse_nested_sum(self) -> Objective:
+        """Parses a sum within parentheses, up to what ends it."""
         self.depth += 1
         if self.depth > MAX_NESTING:
             raise self.make_error("fewer parentheses within each other")
         inner = self.parse_sum()
-        if not self.take_sign(")"):
-            raise self.make_error(")")
         self.depth -= 1
         return inner
 
     def parse_layer(self, name: str) -> Objective:
         """Parses what follows the name of a layer: a channel, a place, a power, each of them optional."""
-        if not self.take_sign(":"):
-            return layer(name, self.parse_power())
-        number = self.take_whole_number("a channel")
+        number = self.take_whole_number("a channel") if self.take_sign(":") else None
+        place = self.parse_place()
+        power = self.parse_power()
+        if number is None:
+            return layer(name, power, place)
+        return channel(name, number, power) if place is None else neuron(name, number, place or None, power)
+
+    def parse_place(self) -> Place | None:
+        """Parses "@" and a place, if they are there: nothing for the middle, a neuron, or a rectangle of neurons."""
         if not self.take_sign("@"):
-            return channel(name, number, self.parse_power())
-        place = None
-        if self.tokens[self.position].kind == "number":
-            y = self.take_whole_number("a row")
-            if not self.take_sign(","):
-                raise self.make_error(", and a column")
-            place = (y, self.take_whole_number("a column"))
-        return neuron(name, number, place, self.parse_power())
+            return None
+        if self.next.kind != "number":
+            return ()
+        numbers = [self.take_whole_number("a row"), self.take_further_number("a column")]
+        if (self.next.kind, self.next.text) == ("sign", ",") and self.tokens[self.position + 1].kind == "number":
+            numbers += [self.take_further_number("a height", 1), self.take_further_number("a width", 1)]
+        return tuple(numbers)
 
-    def parse_power(self) -> int:
+    def take_further_number(self, what: str, least: int = 0) -> int:
+        """Parses a comma and a whole number."""
+        if not self.take_sign(","):
+            raise self.make_error(f", and {what}")
+        return self.take_whole_number(what, range(least, 10**9))
+
+    def parse_power(self, among: range = ALLOWED_POWERS) -> int:
         """Parses "^" and a power, if they are there; else the power is 1."""
-        return self.take_whole_number("a power", ALLOWED_POWERS) if self.take_sign("^") else 1
-
-    def take_whole_number(self, what: str, among: range = range(10**9)) -> int:
-        """The next token, which must be a whole number in a range."""
-        text = self.take_number(what)
-        if not (text.isdigit() and len(text) < 10 and int(text) in among):
-            self.position -= 1
-            raise self.make_error(f"{what}, a whole number from {among[0]} to {among[-1]}")
-        return int(text)
-
-    def take_number(self, what: str) -> str:
-        """The text of the next token, which must be a number."""
-        if self.tokens[self.position].kind != "number":
-            raise self.make_error(what)
-        return self.take_token().text
-
-    def take_sign(self, sign: str) -> bool:
-        """Whether the next token is this sign; if so, goes on to the one after it."""
-        found = (self.tokens[self.position].kind, self.tokens[self.position].text) == ("sign", sign)
-        self.position += found
-        return found
-
-    def take_token(self) -> Token:
-        """The next token; goes on to the one after it."""
-        self.position += 1
-        return self.tokens[self.position - 1]
-
-    def make_error(self, expected: str) -> WordingError:
-        """The error for the next token, where something else was expected."""
-        token = self.tokens[self.position]
-        got = f"{token.text!r}" if token.kind != "end" else "the end"
-        read = self.words[: token.start].strip()
-        return WordingError(f"cannot read the objective {self.words!r} after {read!r}: expected {expected}, got {got}")
+        return self.take_whole_number("a power", among) if self.take_sign("^") else 1

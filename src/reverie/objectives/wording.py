@@ -7,7 +7,10 @@ import re
 UNQUOTED_NAME = re.compile(r"[A-Za-z_][\w./]*")
 """A layer's name that needs no quotes in words."""
 
-RESERVED_WORDS = ("tv", "l1", "l2", "keep", "class", "logit", "guide", "guide_mean", "diversity", "cos", "dot")
+PIXEL_WORDS = ("tv", "l1", "l2", "keep", "blur", "boundary")
+PICTURE_WORDS = ("guide", "guide_mean", "caricature", "inversion", "style")
+BATCH_WORDS = ("diversity", "alignment", "interpolate")
+RESERVED_WORDS = (*PIXEL_WORDS, *PICTURE_WORDS, *BATCH_WORDS, "class", "logit", "dir", "cos", "dot")
 """Names with a meaning of their own in words; a layer called so is put in quotes."""
 
 

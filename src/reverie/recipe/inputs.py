@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import TypeVar
 
-from reverie.errors import ImageFileError, RecipeError, SettingsError
+from reverie._native.files import hash_file
+from reverie.errors import ImageFileError, RecipeError, SettingsError, WeightsError
 from reverie.image.reading import Photo, PhotoFile, read_header, read_photo
 from reverie.objectives.base import Objective
-from reverie.objectives.guides import relocate_guides
 from reverie.objectives.masks import Regions, extract_mask, masked
 from reverie.objectives.parser import objective as parse_objective
 from reverie.recipe.recipe import Recipe, RegionWish, as_text
@@ -29,7 +29,7 @@ PIXELS = "pixels:"
 
 ELSEWHERE = ", or say where it is with --input"
 
-AnyPhoto = TypeVar("AnyPhoto", Photo, PhotoFile)
+AnyPhoto = TypeVar("AnyPhoto", bound="Photo | PhotoFile | NamedFile")
 
 
 def input_path(name: str) -> Path:
@@ -92,7 +92,7 @@ def relocate_files(recipe: Recipe, beside: Path) -> Recipe:
     places = {name: str(find_file(name, beside) or name) for name in recipe.files}
 
     def in_place(words: str) -> str:
-        return str(relocate_guides(parse_objective(words), places)) if words and recipe.guides else words
+        return str(parse_objective(words).relocated(places)) if words and recipe.guides else words
 
     return replace(
         recipe,
@@ -103,11 +103,11 @@ def relocate_files(recipe: Recipe, beside: Path) -> Recipe:
 
 
 def fill_digests(recipe: Recipe) -> Recipe:
-    """The recipe with the SHA-256 of every guide and mask that it names and has none of yet."""
+    """The recipe with the SHA-256 of every guide, file of directions and mask that it names and has none of yet."""
     words = [recipe.objective, *(each.objective for each in recipe.masks)]
     named = dict.fromkeys((file for each in words if each for file in parse_objective(each).files), "")
     known = {**named, **recipe.guides}
-    guides = {as_text(name): digest or read_photo(name).digest for name, digest in known.items()}
+    guides = {as_text(name): digest or read_named(Path(name)).digest for name, digest in known.items()}
     masks = tuple(
         replace(each, file=as_text(each.file), sha256=each.sha256 or read_header(each.file).digest)
         for each in recipe.masks
@@ -116,9 +116,31 @@ def fill_digests(recipe: Recipe) -> Recipe:
 
 
 def check_guides(recipe: Recipe) -> None:
-    """Raises `RecipeError` where a guide of a recipe is gone or another."""
+    """Raises `RecipeError` where a guide of a recipe, or a file of directions, is gone or another."""
     for name, digest in recipe.guides.items():
-        read_unchanged("guide", Path(name), (name, digest), read_photo)
+        read_unchanged("guide" if is_picture(name) else "file", Path(name), (name, digest), read_named)
+
+
+@dataclass(frozen=True)
+class NamedFile:
+    """A file that an objective names and that is no picture."""
+
+    digest: str
+
+
+def is_picture(name: str) -> bool:
+    """Whether a file that an objective names is a picture, not one of directions."""
+    return Path(name).suffix != ".safetensors"
+
+
+def read_named(path: Path) -> Photo | NamedFile:
+    """What an objective names, with its digest; raises `ImageFileError`, and `WeightsError` for one without access."""
+    if is_picture(str(path)):
+        return read_photo(path)
+    try:
+        return NamedFile(hash_file(path))
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read: {error.strerror or error}") from None
 
 
 def read_wish(recipe: Recipe) -> Objective | Regions:

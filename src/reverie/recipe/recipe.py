@@ -21,6 +21,7 @@ from reverie.image.reading import Photo, PhotoFile
 from reverie.models.catalog import DEFAULT_MODEL
 from reverie.models.spec import ModelSpec
 from reverie.objectives.base import Objective
+from reverie.objectives.wishes import require_words
 from reverie.recipe.versions import drop_implied_settings, implied_settings, installed_version
 from reverie.settings import Settings, VisualSettings
 from reverie.types import Model
@@ -102,7 +103,7 @@ class Recipe:
             photo.digest,
             model.name,
             model.digest,
-            str(wish),
+            require_words(wish),
             model.precision,
             settings=settings,
             guides=dict.fromkeys(wish.files, ""),

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -25,7 +25,7 @@ from reverie.gradient.base import gradient_of
 from reverie.gradient.compose import MeasureOverride, zero_gradient
 from reverie.gradient.normalization import Measure
 from reverie.gradient.tiling import TilePlan, Window, check_additive
-from reverie.objectives.base import NeuronTerm, Objective, Term
+from reverie.objectives.base import Objective, Term
 from reverie.types import Gradient, Image, Model, Score
 
 
@@ -39,8 +39,8 @@ class WindowTerm(Term):
     grid: tuple[int, int]
     """Size (height, width) of that grid."""
 
-    def __call__(self, activations: Float[Tensor, "b c h w"]) -> Score:
-        excitement = self.term.excitement(activations)  # (b, h, w)
+    def score(self, activations: Mapping[str, Tensor]) -> Score:
+        excitement = self.term.excitement_of(activations)  # (b, h, w)
         (y, x), (height, width) = self.corner, excitement.shape[1:]
         share = self.term.share(self.grid)[y : y + height, x : x + width].to(excitement.device)
         # A window at the edge may have a neuron more than the whole picture's grid: it is cut off.
@@ -89,7 +89,12 @@ def refuse_position_dependent(objective: Objective) -> None:
     """Raises `SettingsError` for an objective that is not the same at every place, or no sum over places."""
     check_additive(objective)
     for _, term in objective.terms:
-        if isinstance(term, NeuronTerm):
+        if term.references:
+            raise SettingsError(
+                f"{term} compares with a picture; a picture larger than memory is dreamed without: dream it smaller "
+                "(--size)"
+            )
+        if term.placed:
             raise SettingsError(
                 f"{term} looks at one place only; a picture larger than memory is dreamed everywhere alike: "
                 "wish for the channel, or dream it smaller (--size)"
