@@ -44,8 +44,8 @@ INSIDE = {
         keras.model factories zoo.load load zoo.timm zoo.torchvision describe
     """,
     "objectives": """
-        checks wording places scorer base registered batch batch_terms classes default directions direction_files penalties guides
-        pictures functions tokens parser masks wishes
+        checks wording places scorer base registered batch batch_terms classes default directions direction_files
+        penalties guides pictures functions tokens parser masks wishes
     """,
     "gradient": """
         references base normalization sphere keeping tiling memory masks compose
@@ -64,7 +64,7 @@ INSIDE = {
         outcomes shortcuts surprise queue
     """,
     "analysis": """
-        machine style folder layers parameters flops variants timing climb analyze charts pictures results
+        machine figures folder layers parameters flops variants timing climb analyze charts pictures results
         cost page report compare
     """,
     "cli": """

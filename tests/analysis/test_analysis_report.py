@@ -19,9 +19,9 @@ import pyvips
 import torch
 
 from reverie.analysis.analyze import Analysis, AnalysisPlan, analyze_runs
+from reverie.analysis.figures import format_number
 from reverie.analysis.machine import MATMUL_SIDES
 from reverie.analysis.report import write_report
-from reverie.analysis.style import format_number
 from reverie.analysis.variants import Variant
 from reverie.gradient.base import make_score_function
 from reverie.models.load import load_model
@@ -194,7 +194,7 @@ def test_an_objective_of_the_picture_alone_has_a_report(photo: Image, variants: 
 def test_drawing_is_imported_at_the_start_of_the_work_only() -> None:
     code = "import reverie.analysis, sys; assert 'matplotlib' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
-    code = "from reverie.analysis.style import open_figure, render_figure; import sys\n"
+    code = "from reverie.analysis.figures import open_figure, render_figure; import sys\n"
     code += "with open_figure(1, 1) as f: render_figure(f, 'a', '')\n"
     subprocess.run([sys.executable, "-c", code + "assert 'matplotlib.pyplot' not in sys.modules"], check=True)
 

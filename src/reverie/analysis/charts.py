@@ -6,9 +6,7 @@ from collections.abc import Sequence
 
 from reverie.analysis.analyze import PhotoAnalysis
 from reverie.analysis.climb import Climb
-from reverie.analysis.layers import LayerStatistics
-from reverie.analysis.parameters import Parameters
-from reverie.analysis.style import (
+from reverie.analysis.figures import (
     COLORS,
     COLUMN,
     DASHES,
@@ -18,6 +16,8 @@ from reverie.analysis.style import (
     open_figure,
     render_figure,
 )
+from reverie.analysis.layers import LayerStatistics
+from reverie.analysis.parameters import Parameters
 from reverie.analysis.timing import Timing
 
 FEW_STEPS = 50

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 
 from reverie.analysis.analyze import Analysis, PhotoAnalysis
 from reverie.analysis.cost import describe_cost
+from reverie.analysis.figures import RenderedFigure, format_number
 from reverie.analysis.layers import LayerStatistics
 from reverie.analysis.pictures import encode_jpeg, group_snapshots
-from reverie.analysis.style import RenderedFigure, format_number
 from reverie.jobs.pages import render_page
 
 Figures = Mapping[str, RenderedFigure]

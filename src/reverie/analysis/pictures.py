@@ -15,8 +15,8 @@ from torch import Tensor
 
 from reverie.analysis.analyze import PhotoAnalysis
 from reverie.analysis.climb import Snapshot
+from reverie.analysis.figures import COLORMAP, PAGE, RenderedFigure, format_number, open_figure, render_figure
 from reverie.analysis.layers import LayerStatistics
-from reverie.analysis.style import COLORMAP, PAGE, RenderedFigure, format_number, open_figure, render_figure
 from reverie.types import Image
 
 CHANNELS_IN_A_ROW = 6

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from reverie.analysis.analyze import Analysis, PhotoAnalysis
 from reverie.analysis.charts import draw_climb_chart, draw_histogram_chart, draw_parameters_chart, draw_timing_chart
+from reverie.analysis.figures import RenderedFigure
 from reverie.analysis.folder import RESULTS_FILE, write_files
 from reverie.analysis.page import render_report
 from reverie.analysis.pictures import draw_channels_figure, draw_dream_figure
 from reverie.analysis.results import build_results
-from reverie.analysis.style import RenderedFigure
 
 
 def write_report(analysis: Analysis, folder: Path) -> None:
