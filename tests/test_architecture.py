@@ -45,7 +45,7 @@ INSIDE = {
     """,
     "objectives": """
         checks wording places scorer base registered batch batch_terms classes default directions direction_files
-        penalties guides pictures functions tokens parser masks wishes
+        penalties guides pictures functions tokens parser blending masks wishes
     """,
     "gradient": """
         references base normalization sphere keeping tiling memory masks compose
@@ -60,8 +60,8 @@ INSIDE = {
         ondisk.regions ondisk.passes ondisk.scoring ondisk.octaves
     """,
     "jobs": """
-        pages sheet_page job bars networks noise_run caption places memory_run plans snapshots disk_run door sheets
-        outcomes shortcuts surprise queue
+        pages sheet_page job bars networks noise_run caption places memory_run plans snapshots disk_run door
+        shortcuts visuals sheets outcomes surprise queue
     """,
     "analysis": """
         machine figures folder layers parameters flops variants timing climb analyze charts pictures results

@@ -24,7 +24,6 @@ from .ascent.transforms import RandomTransform as RandomTransform
 from .ascent.transforms import Rotate as Rotate
 from .ascent.transforms import Scale as Scale
 from .ascent.transforms import Transform as Transform
-from .ascent.visualization import visualize as visualize
 from .ascent.visualization import visualize_steps as visualize_steps
 from .errors import Interrupted as Interrupted
 from .errors import ReverieError as ReverieError
@@ -56,6 +55,7 @@ from .jobs.outcomes import run_all as run_all
 from .jobs.queue import Queue as Queue
 from .jobs.shortcuts import dream as dream
 from .jobs.shortcuts import run as run
+from .jobs.visuals import visualize as visualize
 from .models.factories import register_model as register_model
 from .models.hooked.wrapping import wrap as wrap
 from .models.load import available_models as available_models
@@ -68,6 +68,7 @@ from .objectives.base import neuron as neuron
 from .objectives.batch_terms import alignment as alignment
 from .objectives.batch_terms import diversity as diversity
 from .objectives.batch_terms import interpolate as interpolate
+from .objectives.blending import blend_objectives as blend_objectives
 from .objectives.classes import logit as logit
 from .objectives.direction_files import file_direction as file_direction
 from .objectives.directions import direction as direction

@@ -11,8 +11,8 @@ import torch
 from reverie.ascent.optimizers import NormalizedSteps, adam, choose_steps, follow_optimizer
 from reverie.ascent.param import from_lucid_units, to_lucid_units
 from reverie.ascent.steps import ascend
-from reverie.ascent.visualization import visualize
 from reverie.gradient.base import make_score_function
+from reverie.jobs.visuals import visualize
 from reverie.models.torch_model import TorchModel
 from reverie.objectives.parser import objective
 from reverie.settings.visual import OptimizerName

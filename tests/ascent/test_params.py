@@ -23,9 +23,10 @@ from reverie.ascent.param import (
 )
 from reverie.ascent.pieces import make_param
 from reverie.ascent.pyramids import PyramidImage
-from reverie.ascent.visualization import visualize, visualize_steps
+from reverie.ascent.visualization import visualize_steps
 from reverie.errors import SettingsError
 from reverie.gradient.base import make_score_function
+from reverie.jobs.visuals import visualize
 from reverie.models.torch_model import TorchModel
 from reverie.objectives.parser import objective
 from reverie.settings.visual import Parametrization, VisualSettings

@@ -24,8 +24,8 @@ from reverie.ascent.transforms import (
     check_bounds,
     rotate_image,
 )
-from reverie.ascent.visualization import visualize
 from reverie.errors import SettingsError, UnknownName
+from reverie.jobs.visuals import visualize
 from reverie.models.torch_model import TorchModel
 from reverie.types import Canvas
 

@@ -15,9 +15,10 @@ import torch
 from reverie.ascent.chain import add_noise_if_zero, pull_back_gradient
 from reverie.ascent.optimizers import adam
 from reverie.ascent.param import FourierImage, Param, PixelImage, make_noise_canvas
-from reverie.ascent.visualization import visualize, visualize_steps
+from reverie.ascent.visualization import visualize_steps
 from reverie.errors import ImageTooSmall, SettingsError, UnknownName, WordingError
 from reverie.gradient.base import make_score_function
+from reverie.jobs.visuals import visualize
 from reverie.models.torch_model import TorchModel
 from reverie.objectives.base import Objective, channel, layer
 from reverie.objectives.batch import per_image

@@ -14,12 +14,13 @@ import pytest
 import torch
 
 from command import Command
-from reverie.ascent.visualization import visualize, visualize_steps
+from reverie.ascent.visualization import climb_pieces
 from reverie.errors import SettingsError
 from reverie.image.arrays import open_image
 from reverie.image.contact_sheet import CELL_GAP, LINE_HEIGHT
 from reverie.jobs import noise_run, sheets
 from reverie.jobs.sheets import parse_channels
+from reverie.jobs.visuals import visualize
 
 RANDOM = ("--weights", "random", "--precision", "float32", "--device", "cpu")
 QUICK = (*RANDOM, "--size", "48", "--steps", "2")
@@ -95,14 +96,14 @@ def test_a_free_name_is_found(folder: Path, reverie: Command) -> None:
 def test_an_interrupted_picture_is_saved(folder: Path, reverie: Command, monkeypatch: pytest.MonkeyPatch) -> None:
 
     def stopped(*given):  # type: ignore[no-untyped-def]
-        for step in visualize_steps(*given):
+        for step in climb_pieces(*given):
             yield step
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(noise_run, "visualize_steps", stopped)
+    monkeypatch.setattr(noise_run, "climb_pieces", stopped)
     assert reverie("visualize", "fire2:5", "-o", "part.png", *QUICK).code == 130
     assert "steps = 1" in reverie("show", "part.png").out
-    monkeypatch.setattr(noise_run, "visualize_steps", visualize_steps)
+    monkeypatch.setattr(noise_run, "climb_pieces", climb_pieces)
     assert reverie("run", "part.png").code == 0
     assert Path("part-again.png").read_bytes() == Path("part.png").read_bytes()
 

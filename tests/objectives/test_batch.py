@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from reverie.ascent.visualization import visualize
 from reverie.gradient.base import gradient_of, make_score_function
+from reverie.jobs.visuals import visualize
 from reverie.models.torch_model import TorchModel
 from reverie.objectives.base import channel, layer
 from reverie.objectives.batch import PerImage, number_noises, per_image

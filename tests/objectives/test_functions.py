@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from reverie.ascent.visualization import visualize
 from reverie.errors import SettingsError, UnknownLayer, WordingError
 from reverie.gradient.base import gradient_of, make_score_function
 from reverie.gradient.tiling import build_tiled_gradient
 from reverie.jobs.shortcuts import dream
+from reverie.jobs.visuals import visualize
 from reverie.models.torch_model import TorchModel
 from reverie.objectives.base import channel, layer
 from reverie.objectives.functions import function

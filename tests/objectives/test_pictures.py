@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from reverie.ascent.visualization import visualize
 from reverie.errors import ImageFileError, SettingsError, WordingError
 from reverie.gradient.base import gradient_of, jittered, make_score_function
 from reverie.gradient.compose import dream_gradient
@@ -16,6 +15,7 @@ from reverie.gradient.tiling import build_tiled_gradient
 from reverie.image.arrays import open_image
 from reverie.image.writing import save_image
 from reverie.jobs.shortcuts import dream
+from reverie.jobs.visuals import visualize
 from reverie.models.torch_model import TorchModel
 from reverie.objectives.base import Objective
 from reverie.objectives.masks import masked

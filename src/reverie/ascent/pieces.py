@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeAlias, TypedDict, get_args
 
 import torch
@@ -21,7 +21,7 @@ from reverie.image.resample import image_size, resize, scale_size
 from reverie.settings import VisualSettings
 from reverie.settings.size import AnySize, find_canvas_size
 from reverie.settings.visual import OptimizerName, Parametrization, check_replaced
-from reverie.types import Image
+from reverie.types import Image, ResizedImage
 
 OBJECTS = ("param", "transforms", "optimizer")
 """The settings in whose place objects may be given."""
@@ -61,7 +61,9 @@ class Pieces:
     optimizer: str | OptimizerFactory
     start: Image | None = None
     """The photograph (1 or b, 3, h, w) that the pictures begin as, of the param's size; None: noise."""
-    unnamed: tuple[str, ...] = field(default=())
+    given: ResizedImage | None = None
+    """The photograph as it was given."""
+    unnamed: tuple[str, ...] = ()
     """The settings whose objects no words say: a recipe cannot hold them."""
 
 
@@ -77,15 +79,14 @@ def collect_pieces(settings: VisualSettings | None, options: VisualOptions) -> P
     if "param" in objects and "size" in named:
         raise SettingsError("the param has a size of its own: leave size out, or name the param, as in param='cppn'")
     own = VisualSettings.of({**asdict(settings or VisualSettings()), **named})
-    photo = None if start is None else open_image(start)
-    param = objects.get("param") or make_param(own, find_size(own, photo))
+    given = None if start is None else open_image(start)
+    param = objects.get("param") or make_param(own, find_size(own, given))
     if "transforms" in objects:
         check_replaced(own)
     transforms = tuple(objects["transforms"]) if "transforms" in objects else make_transforms(own)
     own, unnamed = say_objects(own, objects)
-    if photo is not None:
-        photo = resize(photo, find_picture_size(param)).clamp(0, 1)
-    return Pieces(own, param, transforms, objects.get("optimizer", own.optimizer), photo, unnamed)
+    photo = None if given is None else resize(given, find_picture_size(param)).clamp(0, 1)
+    return Pieces(own, param, transforms, objects.get("optimizer", own.optimizer), photo, given, unnamed)
 
 
 def find_size(settings: VisualSettings, photo: Image | None) -> tuple[int, int]:

@@ -45,48 +45,13 @@ ObjectiveOrWords: TypeAlias = Objective | str | Callable[..., Any]
 Wishes: TypeAlias = ObjectiveOrWords | Sequence[ObjectiveOrWords]
 
 
-def visualize(
-    model: Model, wish: Wishes, settings: VisualSettings | None = None, **options: Unpack[VisualOptions]
-) -> Canvas:
-    """The picture that excites an objective most: gradient ascent from noise, or from a photo.
-
-    Args:
-        wish: an objective, its words such as "fire8:61", or a function of activations (see `function`). Several are
-            climbed as one batch, each in a picture of its own, the same as it would be alone, up to rounding; but terms
-            over a batch (`diversity`) see the pictures of all wishes that have them, and these begin each from a noise
-            of its own.
-        settings: what is not in them is as in `VisualSettings()`.
-        options: settings by name: `visualize(model, "class:espresso", size=256, steps=512)`. Of these, `param` takes a
-            `Param`, `transforms` a list of transforms or of your own functions of images, and `optimizer` a class of
-            `torch.optim` or a function that makes one of a list of parameters. `start`: a photo to begin from, whatever
-            `open_image` takes, one for all or a batch with one for each wish; its longest side becomes `size`. A wish
-            such as "fire8:61 + 0.3*keep" stays near to it.
-
-    Returns:
-        images (b, 3, h, w), sRGB, 0..1, one for each objective; (b, 4, h, w) where their alpha is climbed, too.
-
-    Raises `WordingError` for words that cannot be read, `UnknownName` for an unknown layer or setting, `SettingsError`
-    for a value out of range, `ImageTooSmall` where the network needs a larger `size`, `ImageFileError` for a start that
-    is no picture.
-
-    After Olah et al., "Feature Visualization" (2017), and lucid's `render_vis`; with `start` after Hamblin et al.,
-    "Feature Accentuation" (2024).
-
-    >>> import reverie as rv
-    >>> rv.visualize(rv.load_model(), "fire2:5", size=32, steps=2).shape
-    torch.Size([1, 3, 32, 32])
-    """
-    *_, last = visualize_steps(model, wish, settings, **options)
-    return last.image
-
-
 def visualize_steps(
     model: Model, wish: Wishes, settings: VisualSettings | None = None, **options: Unpack[VisualOptions]
 ) -> Iterator[Step]:
     """The steps of `visualize`, as they are made: each step's image is the pictures (b, 3, h, w) so far.
 
-    Arguments are those of `visualize`, and what it raises is raised at once, before the first step. To stop, do not ask
-    for the next one.
+    Arguments and errors are those of `visualize`; what can be refused is refused at once, before the first step. To
+    stop, do not ask for the next one.
 
     >>> import reverie as rv
     >>> for step in rv.visualize_steps(rv.load_model(), "fire2:5", size=32, steps=2):

@@ -147,17 +147,27 @@ def visualize_wish(
     objective: Words = None,
     *,
     output: Output = None,
+    start: str | None = None,
+    grid: str | None = None,
     config: Path | None = None,
+    snapshots: MaybeWhole = None,
     manner: Speaking = None,
     network: Network = None,
     settings: Visualized = None,
 ) -> int:
-    """Show what a channel, a neuron, a class or any other wish looks like to a network, from noise.
+    """Show what a channel, a neuron, a class or any other wish looks like to a network, from noise or from a photo.
 
     Parameters
     ----------
     objective
         What to show, such as "fire8:61", "fire8:61@", "class:espresso" or "fire8:3 + fire8:61": see `reverie layers`.
+        Several, as in "fire8:61; class:espresso", are shown on one sheet.
+    start
+        A photo to begin from instead of noise; "fire8:61 + 0.3*keep" stays near to it. Its longest side becomes --size.
+    grid
+        Rows x columns, such as 1x5: pictures of blends of two wishes, the ends of a row, or of four, the corners.
+    snapshots
+        Also write the picture every so many steps, into a folder beside the output.
     config
         A TOML file of these options, a recipe, or a picture that holds one.
     """
@@ -178,8 +188,9 @@ def visualize_wish(
     named |= collect_said(network)
     spec = ModelSpec(named.pop("model", ModelSpec.name), **named)
     own = VisualSettings.of({**said.get("settings", {}), **collect_said(settings)})
-    job = plan_visualization(words, spec, own, output)
-    return tell_outcomes(run_all([job], watch=watch_with(manner)), manner, 1)
+    start, grid = start or said.get("start"), grid or said.get("grid")
+    job = plan_visualization(words, spec, own, output, start, grid)
+    return tell_outcomes(run_all([job], watch=watch_with(manner, snapshots)), manner, 1)
 
 
 def show_sheet(

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pyvips
+from jaxtyping import Float
+from torch import Tensor
 
 from reverie.image.opening import translate_libvips_errors
 from reverie.image.writing import write_picture
@@ -55,6 +57,34 @@ def save_sheet(pictures: Sequence[tuple[Path, str]], path: Path, layout: SheetLa
     with translate_libvips_errors(path, "cannot be written"):
         sheet = make_sheet(pictures, layout).copy_memory()  # libvips is lazy: read errors are raised here
     write_picture(sheet, path)
+
+
+def arrange_pictures(
+    pictures: Float[Tensor, "b c h w"], columns: int | None = None
+) -> Float[Tensor, "1 c sheet_h sheet_w"]:
+    """Arrange the pictures of a batch, row by row, as one with white between and around them; a single one stays alone.
+
+    `columns` None: as many as make the sheet about square. Where there is a fourth channel, the white is opaque.
+    """
+    count, channels, height, width = pictures.shape
+    if count == 1:
+        return pictures
+    across = min(columns or count_columns(count, (height + CELL_GAP, width + CELL_GAP)), count)
+    rows = math.ceil(count / across)
+    sheet = pictures.new_ones(
+        1, channels, CELL_GAP + rows * (height + CELL_GAP), CELL_GAP + across * (width + CELL_GAP)
+    )
+    for number, picture in enumerate(pictures):
+        top = CELL_GAP + number // across * (height + CELL_GAP)
+        left = CELL_GAP + number % across * (width + CELL_GAP)
+        sheet[0, :, top : top + height, left : left + width] = picture
+    return sheet
+
+
+def lay_on_white(picture: Float[Tensor, "b c h w"]) -> Float[Tensor, "b 3 h w"]:
+    """Lay a picture whose fourth channel is its alpha on white, as a web page would show it; others are as they are."""
+    colors, alpha = picture[:, :3], picture[:, 3:]
+    return colors * alpha + 1 - alpha if picture.shape[1] == 4 else colors
 
 
 def make_sheet(pictures: Sequence[tuple[Path, str]], layout: SheetLayout) -> pyvips.Image:

@@ -143,7 +143,7 @@ def scale_size(size: tuple[int, int], asked: AnySize | None) -> tuple[int, int]:
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
-def image_size(image: Image) -> tuple[int, int]:
+def image_size(image: Float[Tensor, "b c h w"]) -> tuple[int, int]:
     """Return an image's height and width, in pixels."""
     return image.shape[-2], image.shape[-1]
 

@@ -11,6 +11,8 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+from reverie.ascent.pieces import VisualOptions, collect_pieces
+from reverie.ascent.visualization import check_start
 from reverie.errors import SettingsError
 from reverie.gradient.base import find_model_layers
 from reverie.gradient.compose import model_input_size
@@ -26,12 +28,21 @@ from reverie.jobs.networks import Networks, check_code
 from reverie.jobs.noise_run import NoiseRun
 from reverie.models.catalog import find_factory, names_code
 from reverie.objectives.batch_terms import refuse_batch_terms
+from reverie.objectives.blending import blend_objectives, read_grid, read_wishes
 from reverie.objectives.default import default_objective
 from reverie.objectives.parser import objective as parse_objective
-from reverie.recipe.inputs import check_guides, fill_digests, find_file, open_input, relocate_files, whole_objective
+from reverie.recipe.inputs import (
+    check_guides,
+    fill_digests,
+    find_file,
+    open_input,
+    open_start,
+    relocate_files,
+    whole_objective,
+)
 from reverie.recipe.recipe import AnyRecipe, Recipe, VisualRecipe, as_text
 from reverie.recipe.versions import installed_version
-from reverie.types import CHANGE_LAYER, Image, Model
+from reverie.types import Image, Model
 
 log = logging.getLogger("reverie")
 
@@ -68,7 +79,7 @@ def prepare(
     tell_version(job.recipe)
     named = import_code(job, models, beside)
     if isinstance(named, VisualRecipe):
-        return prepare_from_noise(job, named, models)
+        return prepare_visualization(job, named, models, beside)
     recipe = relocate_files(named, beside) if beside else named
     opened: Photo | PhotoFile = open_input(recipe, read_header, beside) if photo is None or recipe.block else photo
     if job.target is not None:
@@ -103,19 +114,30 @@ def import_code(job: Job, models: Networks, beside: Path | None) -> AnyRecipe:
     return recipe
 
 
-def prepare_from_noise(job: Job, recipe: VisualRecipe, models: Networks) -> Run:
-    """The run of a picture that begins as noise."""
-    wish = parse_objective(recipe.visualize)
-    if CHANGE_LAYER in wish.layers:
-        raise SettingsError(
-            "keep stays near to a photograph, and what is visualized begins as noise: leave keep out, or dream a photo"
-        )
-    refuse_batch_terms(wish)
+def prepare_visualization(job: Job, recipe: VisualRecipe, models: Networks, beside: Path | None = None) -> Run:
+    """The run of a picture that begins as noise, or as a photograph."""
+    wishes = read_wishes(recipe.visualize)
+    shown = wishes if recipe.grid is None else blend_objectives(wishes, read_grid(recipe.grid))
+    photo = open_start(recipe, beside)
+    options: VisualOptions = {} if photo is None else {"start": photo.image}
+    pieces = collect_pieces(recipe.settings, options)
+    check_start(shown, pieces)
+    if len(shown) == 1:
+        refuse_batch_terms(shown[0])
     if job.target is not None:
-        check_output(job.target, [Path(file) for file in wish.files])
+        guides = [Path(file) for wish in wishes for file in wish.files]
+        check_output(job.target, [*guides, *([photo.path] if photo else []), *([beside] if beside and photo else [])])
     model = models.load_of(recipe, job.device, job.allow_code)
-    recipe = replace(recipe, visualize=str(wish), model_sha256=model.digest, precision=model.precision)
-    return NoiseRun(recipe, model, wish, job.target)
+    recipe = replace(
+        recipe,
+        visualize="; ".join(map(str, wishes)),
+        model_sha256=model.digest,
+        precision=model.precision,
+        start=None if recipe.start is None else as_text(recipe.start),
+        start_sha256=None if photo is None else photo.digest,
+    )
+    columns = None if recipe.grid is None else read_grid(recipe.grid)[1]
+    return NoiseRun(recipe, model, shown, pieces, job.target, columns)
 
 
 def complete_recipe(recipe: Recipe, photo: Photo | PhotoFile, model: Model) -> Recipe:

@@ -14,7 +14,7 @@ from reverie.jobs.networks import Networks
 from reverie.jobs.places import Place, free_path, name_wish, place_again, place_outputs
 from reverie.models.catalog import find_entry
 from reverie.models.spec import ModelSpec
-from reverie.objectives.parser import objective as parse_objective
+from reverie.objectives.blending import read_wishes
 from reverie.recipe.inputs import whole_objective
 from reverie.recipe.recipe import VisualRecipe, read_recipe
 from reverie.recipe.request import Request, check_words, make_recipe
@@ -50,15 +50,29 @@ def plan_again(picture: Path, output: Path | None = None, moved: Path | None = N
     if moved is None:
         return Job(recipe, target, allow_code=allow_code)
     if isinstance(recipe, VisualRecipe):
-        raise SettingsError(f"{picture} began as noise, not as a photo: leave out --input")
+        if recipe.start is None:
+            raise SettingsError(f"{picture} began as noise, not as a photo: leave out --input")
+        return Job(replace(recipe, start=str(moved)), target, allow_code=allow_code)
     return Job(replace(recipe, input=str(moved)), target, allow_code=allow_code)
 
 
-def plan_visualization(words: str, spec: ModelSpec, settings: VisualSettings, output: Path | None = None) -> Job:
-    """The job that shows a wish from noise. Raises `UnknownName`, `WordingError`."""
+def plan_visualization(
+    words: str,
+    spec: ModelSpec,
+    settings: VisualSettings,
+    output: Path | None = None,
+    start: str | None = None,
+    grid: str | None = None,
+) -> Job:
+    """The job that shows a wish, or several, from noise or from a photo.
+
+    Raises `UnknownName`, `WordingError`.
+    """
     find_entry(spec.name)  # its code may register what the words say
     recipe = VisualRecipe(
-        visualize=str(parse_objective(words)),
+        visualize="; ".join(map(str, read_wishes(words))),
+        start=start,
+        grid=grid,
         model=spec.name,
         precision=spec.precision,
         engine=spec.engine,

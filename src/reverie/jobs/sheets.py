@@ -18,7 +18,6 @@ from pathlib import Path
 import torch
 
 from reverie._native.files import write_file
-from reverie.ascent.visualization import visualize
 from reverie.errors import ImageFileError, ReverieError, SettingsError
 from reverie.gradient.base import compute_activations, find_model_layers
 from reverie.image.contact_sheet import SheetLayout, save_sheet
@@ -30,6 +29,7 @@ from reverie.jobs.memory_run import MemoryRun
 from reverie.jobs.networks import Networks
 from reverie.jobs.places import free_path, make_folder
 from reverie.jobs.sheet_page import GENERATOR, Entry, draw_page
+from reverie.jobs.visuals import visualize
 from reverie.models.class_names import find_class_names
 from reverie.models.spec import ModelSpec
 from reverie.objectives.base import layer as whole_layer
@@ -209,7 +209,7 @@ def show_channels(layer: str, channels: str | None, request: SheetRequest, model
 
     def make(cells: Sequence[Cell]) -> list[Image]:
         pictures = visualize(model, [each.recipe.wishes for each in cells], settings)  # type: ignore[misc]
-        return list(pictures.split(1))
+        return list(torch.split(pictures, 1))
 
     numbers = parse_channels(channels, count_channels(model, layer, find_canvas_size(settings.size)))
     return Sheet(target, [cell(number) for number in numbers], make, AT_ONCE, request.columns)

@@ -8,6 +8,7 @@ from pathlib import Path
 from reverie.errors import ImageFileError, SettingsError
 from reverie.jobs.job import Progress, Run
 from reverie.jobs.memory_run import MemoryRun
+from reverie.jobs.noise_run import NoiseRun
 
 
 def write_snapshots(run: Run, every: int) -> Iterator[Progress]:
@@ -17,7 +18,7 @@ def write_snapshots(run: Run, every: int) -> Iterator[Progress]:
     """
     if every < 1:
         raise SettingsError(f"snapshots is {every}; expected at least 1")
-    if not isinstance(run, MemoryRun) or run.target is None:
+    if not isinstance(run, MemoryRun | NoiseRun) or run.target is None:
         raise SettingsError("snapshots need the whole picture in memory: give it more --memory, or a smaller --size")
     folder = make_folder_beside(run.target)
     for progress in run:

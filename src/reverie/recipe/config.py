@@ -17,7 +17,7 @@ PICTURE = re.compile(r"\.(png|jpe?g|tiff?|webp|avif)", re.IGNORECASE)
 """The endings of pictures that may hold a recipe."""
 
 NETWORK = ("model", "weights", "engine", "precision", "device")
-WORDS = ("objective", "preset", "memory", *NETWORK)
+WORDS = ("objective", "preset", "memory", "start", "grid", *NETWORK)
 """What a configuration says as a text, beside the settings. What may be said more than once is read apart."""
 
 

@@ -15,7 +15,7 @@ from reverie.image.reading import Photo, PhotoFile, read_header, read_photo
 from reverie.objectives.base import Objective
 from reverie.objectives.masks import Regions, extract_mask, masked
 from reverie.objectives.parser import objective as parse_objective
-from reverie.recipe.recipe import Recipe, RegionWish, as_text
+from reverie.recipe.recipe import Recipe, RegionWish, VisualRecipe, as_text
 from reverie.types import Image, Model
 
 EXAMPLE = "example:astronaut"
@@ -55,6 +55,13 @@ def open_input(recipe: Recipe, read: Callable[[Path], AnyPhoto], beside: Path | 
     if not recipe.input_sha256:  # not yet written down: a missing file is told as any other
         return read(path or input_path(recipe.input))
     return read_unchanged("input", path, (recipe.input, recipe.input_sha256), read, ELSEWHERE)
+
+
+def open_start(recipe: VisualRecipe, beside: Path | None = None) -> Photo | None:
+    """The photograph that a visualization begins as, None for noise; raises `RecipeError` as `open_input` does."""
+    if recipe.start is None:
+        return None
+    return open_input(Recipe(recipe.start, recipe.start_sha256 or ""), read_photo, beside)
 
 
 def hash_pixels(image: Image) -> str:

@@ -131,6 +131,9 @@ class Recipe:
 class VisualRecipe:
     """Everything that a picture from noise is made of: `visualize` is what it shows, an objective in words.
 
+    Several, between semicolons, are shown on one sheet. `grid`: rows x columns, such as "1x5", between two or four of
+    them. `start`: the photo that it begins as, in the place of noise.
+
     >>> import reverie as rv
     >>> recipe = rv.VisualRecipe("fire2:5", settings=rv.VisualSettings(size=32, steps=2))
     >>> rv.run(recipe).shape
@@ -145,11 +148,15 @@ class VisualRecipe:
     weights: str | None = None
     settings: VisualSettings = field(default_factory=VisualSettings)
     version: str = field(default_factory=installed_version)
+    start: str | None = None
+    start_sha256: str | None = None
+    """Filled in when a run is prepared."""
+    grid: str | None = None
 
     @property
     def files(self) -> tuple[str, ...]:
-        """It reads no file that it names: what a guide shows is part of the objective's words."""
-        return ()
+        """The photo it begins as, if any: what a guide shows is part of the objective's words."""
+        return () if self.start is None else (self.start,)
 
     @property
     def wishes(self) -> str:
@@ -165,8 +172,9 @@ class VisualRecipe:
         """The command line that shows the same. Settings that are as they are unless told are left out."""
         usual = VisualSettings().as_dict() | {"model": DEFAULT_MODEL, **asdict(ModelSpec())}
         said = {"model": self.model, "weights": self.weights, "engine": self.engine, "precision": self.precision}
+        said |= {"start": self.start, "grid": self.grid}
         flags = [
-            f"--{name.replace('_', '-')} {shlex.quote(str(value))}"
+            f"--{name.replace('_', '-')}" + ("" if value is True else f" {shlex.quote(str(value))}")
             for name, value in {**said, **self.settings.as_dict()}.items()
             if value is not None and usual.get(name) != value
         ]
