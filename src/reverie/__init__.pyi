@@ -56,6 +56,7 @@ from .jobs.queue import Queue as Queue
 from .jobs.shortcuts import dream as dream
 from .jobs.shortcuts import run as run
 from .jobs.visuals import visualize as visualize
+from .models.any_size import accept_any_size as accept_any_size
 from .models.factories import register_model as register_model
 from .models.hooked.wrapping import wrap as wrap
 from .models.load import available_models as available_models

@@ -92,6 +92,10 @@ class Classifier(Model, Protocol):
         """The score of every class for each image, before the softmax."""
 
 
+MAX_CONTINUATION = 64
+"""The largest multiple, in pixels, to which an image is continued; more of it would be invented than seen."""
+
+
 @dataclass(frozen=True)
 class AcceptedSizes:
     """The sizes of images that a network takes, where it does not take any: one alone, or the multiples of a number.
@@ -112,6 +116,11 @@ class AcceptedSizes:
     """A (height, width) in pixels that it takes: the smallest that is known."""
     multiple: int | None = None
     """It takes every height and width, not below `size`, that are multiples of this number; None: `size` alone."""
+
+    @property
+    def in_windows(self) -> bool:
+        """Whether an image of another size is seen in windows of `size`, and not continued to the next multiple."""
+        return self.multiple is None or self.multiple > MAX_CONTINUATION
 
     def takes(self, height: int, width: int) -> bool:
         """Whether the network takes an image of that height and width in pixels."""

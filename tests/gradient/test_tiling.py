@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import reverie as rv
-from reverie.gradient.memory import find_tile, parse_memory, step_bytes_per_pixel
+from reverie.gradient.memory import find_tile, parse_memory, smallest_tile, step_bytes_per_pixel
 from reverie.gradient.tiling import TilePlan, affordable_halo, build_tiled_gradient
 from reverie.models.torch_model import TorchModel
 from reverie.objectives.guides import make_guide_objective
@@ -147,3 +147,56 @@ def test_memory_in_words(words: str, expected: int) -> None:
 def test_memory_that_says_nothing_is_refused(words: str) -> None:
     with pytest.raises(rv.ReverieError, match="expected something like 2GB"):
         parse_memory(words)
+
+
+class Squeezing(torch.nn.Module):
+    """Squeeze-excite, a pooled vector and classes: all of them see the whole picture."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.low = torch.nn.Conv2d(3, 6, 5, stride=4, padding=2)
+        self.gate = torch.nn.Linear(6, 6)
+        self.high = torch.nn.Conv2d(6, 4, 3, padding=1)
+        self.head = torch.nn.Linear(4, 5)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        low = self.low(image)
+        gate = self.gate(low.mean((2, 3))).sigmoid()[:, :, None, None]
+        logits: torch.Tensor = self.head(torch.nn.functional.softplus(self.high(low * gate)).mean((2, 3)))
+        return logits
+
+
+@pytest.fixture
+def squeezing() -> rv.Model:
+    return rv.wrap(Squeezing(), mean=[0.5] * 3, std=[0.25] * 3, device="cpu", precision="float32", name="squeezing")
+
+
+@pytest.mark.parametrize("words", ["high^2", "class:2"])
+def test_tiles_of_what_sees_the_whole_picture_have_a_halo_and_one_word_in_the_log(
+    squeezing: rv.Model, words: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    wish, image = rv.objective(words), noise(200, 300)
+    plan = TilePlan.of(squeezing, wish.resolved(squeezing), 96, affordable_halo(96))
+    assert plan.before >= 4 and plan.behind >= 4
+    whole = rv.gradient_of(squeezing, wish)(image)
+    assert not caplog.messages
+    for _ in range(2):
+        score, grad = build_tiled_gradient(squeezing, wish, 96, affordable_halo(96))(image)
+    assert len(caplog.messages) == 1 and "of squeezing sees the whole picture" in caplog.messages[0]
+    torch.testing.assert_close(score, whole[0], rtol=0.05, atol=0)  # an approximation, of the same size
+    assert float(torch.cosine_similarity(grad.flatten(), whole[1].flatten(), dim=0)) > 0.9
+
+
+def test_a_vector_of_the_whole_picture_is_the_mean_of_its_tiles_by_their_pixels(squeezing: rv.Model) -> None:
+    wish, image = rv.objective("class:2"), noise(96, 160)
+    plan = TilePlan.of(squeezing, wish.resolved(squeezing), 96, 0)
+    shares = [(each.seen, each.owned_share) for each in plan.windows(160)]
+    assert len(shares) == 2 and sum(share for _, share in shares) == pytest.approx(1)
+    each = [share * rv.gradient_of(squeezing, wish)(image[..., slice(*seen)])[0] for seen, share in shares]
+    torch.testing.assert_close(build_tiled_gradient(squeezing, wish, 96, 0)(image)[0], sum(each))
+
+
+def test_the_smallest_tile_of_what_sees_the_whole_picture_is_no_sliver(squeezing: rv.Model, tiny: TorchModel) -> None:
+    assert smallest_tile(squeezing, rv.objective("high")) >= 256
+    assert smallest_tile(tiny, rv.objective("d")) < 100

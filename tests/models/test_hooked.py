@@ -238,7 +238,7 @@ def test_a_size_that_is_refused_is_one_line() -> None:
         with pytest.raises(
             SizeRefused, match=r"small does not take .* it takes pictures of 64 x 64 pixels only"
         ) as refusal:
-            gradient_of(model, layer("block"))(picture(*size))
+            model(picture(*size), ["block"])
         assert "\n" not in str(refusal.value)
         assert refusal.value.size == (64, 64)
 
@@ -428,15 +428,17 @@ def test_a_network_that_brings_pictures_to_its_own_size_is_dreamed() -> None:
 
 @pytest.mark.parametrize("side", [28, 32, 299])
 def test_a_network_of_one_size_is_wrapped_whatever_it_is(side: int) -> None:
+    torch.manual_seed(0)
     rest = (side + 3) // 4
     module = nn.Sequential(conv(3, 4, 2), nn.ReLU(), conv(4, 4, 2), nn.Flatten(), nn.Linear(4 * rest * rest, 5))
     model = rv.wrap(module, **HALF, device="cpu", precision="float32", name="small")
     assert model.layers == ("0", "1", "2", "logits")
     score = make_score_function(model, objective("class:1"))
     image = picture(side, side)
-    assert float(score(rv.dream(image, model, "class:1", rv.Settings(steps=3, octaves=2)))) > float(score(image))
+    assert float(score(rv.dream(image, model, "class:1", BARE))) > float(score(image))
     with pytest.raises(SizeRefused, match=rf"does not take a picture of 90 x 70 .* pictures of {side} x {side}"):
-        score(picture(70, 90))
+        model(picture(70, 90), ["logits"])
+    assert score(picture(70, 90)).isfinite().all()  # in windows
     assert step_bytes_per_pixel(model, objective("class:1").resolved(model)) > 0
     assert make_score_function(model, make_guide_objective(picture(40, 90), "2", model))(image).isfinite().all()
     assert call_at_accepted_size(model.logits, picture(40, 90)).shape == (1, 5)

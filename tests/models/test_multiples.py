@@ -49,4 +49,6 @@ def test_the_multiple_that_a_network_takes_is_measured(multiple: int) -> None:
 def test_a_network_that_takes_squares_alone_is_one_of_one_size() -> None:
     assert find_multiple((24, 24), lambda height, width: height == width) is None
     assert find_multiple((24, 36), lambda height, width: not (height % 6 or width % 6)) == 6
+    # 4 patches of 16 pixels or any even number, what fills none cropped
+    assert find_multiple((64, 64), lambda height, width: not (height // 16 % 2 or width // 16 % 2)) == 32
     assert rv.AcceptedSizes((24, 36)).takes(24, 36) and not rv.AcceptedSizes((24, 36)).takes(36, 24)

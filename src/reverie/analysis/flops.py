@@ -9,6 +9,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from reverie.errors import ReverieError
+from reverie.models.any_size import accept_any_size
 from reverie.models.load import load_model
 from reverie.objectives.base import Objective
 from reverie.types import CHANGE_LAYER, IMAGE_LAYER, Image, Model
@@ -50,7 +51,7 @@ def count_forward_flops(model: Model, layers: list[str], image: Image) -> int:
     if not layers:
         return 0
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        model(image, layers)
+        accept_any_size(model)(image, layers)
     return int(counter.get_total_flops())
 
 

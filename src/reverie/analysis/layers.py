@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from reverie.models.any_size import accept_any_size
 from reverie.types import Image, Model
 
 HISTOGRAM_BINS = 64
@@ -48,7 +49,7 @@ def measure_layers(model: Model, image: Image, layers: Collection[str]) -> list[
     if not wanted:
         return []
     with torch.no_grad():
-        activations = model(image, wanted)  # layer -> (1, c, h, w)
+        activations = accept_any_size(model)(image, wanted)  # layer -> (1, c, h, w)
     return [summarize_activations(layer, activations[layer][0].float().cpu()) for layer in wanted]
 
 

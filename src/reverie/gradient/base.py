@@ -21,6 +21,7 @@ from reverie.gradient.references import fit_references, list_references
 from reverie.image.color import mix_color_covariance
 from reverie.image.filters import gaussian_blur
 from reverie.image.resample import resize
+from reverie.models.any_size import accept_any_size
 from reverie.models.receptive_field import find_smallest_side
 from reverie.objectives.scorer import Scorer
 from reverie.objectives.wishes import WishLike, parse_wish
@@ -80,7 +81,7 @@ def make_score_function(model: Model, objective: WishLike, photo: Image | None =
     layers = find_model_layers(model, scorer)
     if CHANGE_LAYER in scorer.layers and photo is None:
         raise SettingsError("keep needs the photograph to stay near to: give it as photo")
-    return ScoreFunction(model, scorer, tuple(layers), photo)
+    return ScoreFunction(accept_any_size(model), scorer, tuple(layers), photo)
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,6 +5,7 @@ Users give a budget in bytes, not the side of a tile: what one step needs for ea
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TypeAlias
 from weakref import WeakKeyDictionary
@@ -14,6 +15,8 @@ import torch
 
 from reverie.errors import SettingsError, SizeRefused
 from reverie.gradient.tiling import TilePlan
+from reverie.models.any_size import WINDOWS_AT_ONCE, accept_any_size, sees_windows
+from reverie.models.receptive_field import find_accepted_sizes
 from reverie.objectives.base import Objective
 from reverie.types import CHANGE_LAYER, IMAGE_LAYER, Model
 
@@ -44,6 +47,12 @@ TRANSIENT_BYTES_PER_PIXEL = 100
 
 PROBE_SIDE = 384
 """The side in pixels of the image on which memory is measured: large enough for every layer of the known networks."""
+
+JOINED_BYTES_PER_PIXEL = 300
+"""The bytes that a step on windows holds for each pixel of the image: the windows, and the activations of all."""
+
+SMALLEST_WHOLE_TILE = 256
+"""The side in pixels of the smallest tile for a network whose neurons see the whole image."""
 
 TermKeys: TypeAlias = tuple[tuple[str, ...], ...]
 """What an objective's memory depends on: the wording and the layers of each term, without the weights."""
@@ -86,13 +95,33 @@ def step_bytes_per_pixel(model: Model, objective: Objective) -> float:
         try:
             known[key] = measure_step_bytes(model, objective, (PROBE_SIDE, PROBE_SIDE))
         except SizeRefused as refusal:
-            known[key] = measure_step_bytes(model, objective, refusal.size)
+            if sees_windows(model, find_network_layers(objective)):
+                known[key] = measure_step_bytes(model, objective, refusal.size)
+            else:  # multiples of another number than `PROBE_SIDE` is one of
+                known[key] = measure_step_bytes(accept_any_size(model), objective, (PROBE_SIDE, PROBE_SIDE))
     return known[key]
+
+
+def estimate_step_bytes(model: Model, objective: Objective, pixels: int) -> float:
+    """The peak memory in bytes of one gradient step on an image of so many pixels.
+
+    Of a network that sees windows of one size, no more than `WINDOWS_AT_ONCE` of them are held, whatever the image.
+    `objective` as in `step_bytes_per_pixel`.
+    """
+    each, sizes = step_bytes_per_pixel(model, objective), find_accepted_sizes(model)
+    if sizes is None or not sees_windows(model, find_network_layers(objective)):
+        return each * pixels
+    return each * WINDOWS_AT_ONCE * math.prod(sizes.size) + JOINED_BYTES_PER_PIXEL * pixels
+
+
+def find_network_layers(objective: Objective) -> list[str]:
+    """The layers of the network that an objective reads, without the image itself."""
+    return [name for name in objective.layers if name != IMAGE_LAYER]
 
 
 def measure_step_bytes(model: Model, objective: Objective, size: tuple[int, int]) -> float:
     """The bytes for each pixel that a step needs at one size (height, width), from the tensors saved for backward."""
-    names = [name for name in objective.layers if name != IMAGE_LAYER]
+    names = find_network_layers(objective)
     # By the address of the storage: several layers may save views of one tensor.
     saved: dict[int, int] = {}
 
@@ -120,18 +149,22 @@ def find_tile(model: Model, objective: Objective, budget: int, size: tuple[int, 
     if not objective.terms:
         return None
     pixels = size[0] * size[1]
-    each = step_bytes_per_pixel(model, objective)
     room = budget - IMAGE_BYTES_PER_PIXEL * pixels  # the photo, the canvas and the like are held whole, tiled or not
-    if room >= each * pixels:
+    if room >= estimate_step_bytes(model, objective, pixels):
         return None
     least = smallest_tile(model, objective)
-    if room < each * least**2:
-        needed = IMAGE_BYTES_PER_PIXEL * pixels + each * least**2
+    if room < estimate_step_bytes(model, objective, least**2):
+        needed = IMAGE_BYTES_PER_PIXEL * pixels + estimate_step_bytes(model, objective, least**2)
         raise SettingsError(f"memory is {budget:,} bytes; this picture and these layers need at least {needed:,.0f}")
-    return int((room / each) ** 0.5)
+    fixed = estimate_step_bytes(model, objective, 0)
+    return int(((room - fixed) / (estimate_step_bytes(model, objective, 1) - fixed)) ** 0.5)
 
 
 def smallest_tile(model: Model, objective: Objective) -> int:
-    """The side of the smallest tile worth computing, in pixels: one that owns as many pixels a side as its halo has."""
+    """The side of the smallest tile worth computing, in pixels: one that owns as many pixels a side as its halo has.
+
+    Of a network whose neurons see the whole image, it is about the size that networks are trained at.
+    """
     plan = TilePlan.of(model, objective, 0, None)
-    return 2 * (plan.before + plan.behind) + plan.step
+    least = max(plan.tile, SMALLEST_WHOLE_TILE if plan.whole_layers else 0)
+    return max(least, 2 * (plan.before + plan.behind) + plan.step)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,7 +11,8 @@ import torch
 from torch import Tensor
 
 from reverie.errors import SizeRefused
-from reverie.types import Activations, Model
+from reverie.models.windows import place_stride
+from reverie.types import AcceptedSizes, Activations, Model
 
 
 def find_smallest_side(model: Model, layers: Collection[str], most: int = 4096) -> int | None:
@@ -65,17 +67,26 @@ def measure_geometry(model: Model, layers: Collection[str]) -> dict[str, LayerGe
     NaN into NaN, that column is the edge of the neuron's receptive field. Two such edges in a row give the stride.
     For a network that takes images of one size only, every neuron is assumed to see the whole image.
     """
+    sizes = find_accepted_sizes(model)
     try:
-        return measure_with_probes(model, layers)
+        if sizes is None:
+            return measure_with_probes(model, layers, max(find_smallest_side(model, layers) or 0, 16))
+        if not sizes.in_windows:
+            return measure_with_probes(model, layers, sizes.size[0], sizes.multiple or 1)
     except SizeRefused as error:
         return estimate_geometry(model, layers, error.size)
+    return estimate_geometry(model, layers, sizes.size)
 
 
-def measure_with_probes(model: Model, layers: Collection[str]) -> dict[str, LayerGeometry]:
-    """Measure layers with `NanProbe` images, wider ones for the layers whose neurons see all of a narrower one."""
-    height = max(find_smallest_side(model, layers) or 0, 16)
+def measure_with_probes(
+    model: Model, layers: Collection[str], height: int, multiple: int = 1
+) -> dict[str, LayerGeometry]:
+    """Measure layers with `NanProbe` images, wider ones for the layers whose neurons see all of a narrower one.
+
+    `height` of the images in pixels; their width is a multiple of `multiple`, as the model needs it.
+    """
     found: dict[str, LayerGeometry] = {}
-    for width in (1024, 2048, 4096):
+    for width in (math.ceil(wide / multiple) * multiple for wide in (1024, 2048, 4096)):
         left = [name for name in layers if name not in found or found[name].receptive_field is None]
         if left:
             found |= NanProbe(model, left, height, width).geometry()
@@ -86,13 +97,22 @@ def estimate_geometry(model: Model, layers: Collection[str], size: tuple[int, in
     """Estimate strides from the layers' grids over an image of `size` (height, width); receptive fields stay None."""
     with torch.no_grad():
         activations = model(torch.zeros(1, 3, *size, device=model.device), layers)
-    return {name: geometry_from_shape(activations[name], size[1]) for name in layers}
+    return {
+        name: LayerGeometry(maps.shape[1], place_stride(size[1], maps.shape[3]), None, None)
+        for name, maps in ((name, activations[name]) for name in layers)
+    }
 
 
 def geometry_from_shape(activations: Tensor, width: int) -> LayerGeometry:
     """The geometry of activations (b, c, h, w) of an image of `width` pixels, as far as their shape tells it."""
     channels, columns = activations.shape[1], activations.shape[3]
     return LayerGeometry(channels, round(width / columns) if columns > 1 else 0, None, None)
+
+
+def find_accepted_sizes(model: Model) -> AcceptedSizes | None:
+    """The sizes that a model says it takes; None where it takes any."""
+    sizes: AcceptedSizes | None = getattr(model, "accepted_sizes", None)
+    return sizes
 
 
 class NanProbe:

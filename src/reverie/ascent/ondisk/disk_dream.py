@@ -22,6 +22,7 @@ from reverie.ascent.ondisk.window_gradient import refuse_position_dependent
 from reverie.ascent.ondisk.workspace import Workspace
 from reverie.errors import SettingsError
 from reverie.gradient.memory import IMAGE_BYTES_PER_PIXEL, step_bytes_per_pixel
+from reverie.gradient.tiling import TilePlan
 from reverie.image.reading import PhotoFile
 from reverie.image.resample import scale_size
 from reverie.image.streaming import check_streamed_size
@@ -98,6 +99,7 @@ class DiskDream:
             )
         objective = self.objective.objective.resolved(self.model)
         refuse_position_dependent(objective)
+        TilePlan.of(self.model, objective.without(CHANGE_LAYER), 0, None).warn_if_approximate(self.model)
         bytes_per_pixel = step_bytes_per_pixel(self.model, objective.without(CHANGE_LAYER)) + IMAGE_BYTES_PER_PIXEL
         side = int(math.sqrt(max(0, memory - FIXED_BYTES) / bytes_per_pixel))
         if side < MIN_BLOCK:

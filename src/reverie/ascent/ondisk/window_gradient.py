@@ -74,15 +74,20 @@ class WindowedObjective:
 
     def gradient(self, row: Window, column: Window, grid_shifts: Iterable[tuple[int, int]]) -> Gradient:
         """The gradient of the window; at every step the network's grid is shifted by the next of `grid_shifts`."""
-        terms = tuple((weight, self.window_term(term, row, column)) for weight, term in self.objective.terms)
+        terms = tuple(self.weigh_term(weight, term, row, column) for weight, term in self.objective.terms)
         gradient = gradient_of(self.model, Objective(terms)) if terms else zero_gradient
         return jitter_grid(gradient, iter(grid_shifts), self.padding)
 
-    def window_term(self, term: Term, row: Window, column: Window) -> WindowTerm:
-        """The term on the window, its neurons weighted as in the whole picture."""
+    def weigh_term(self, weight: float, term: Term, row: Window, column: Window) -> tuple[float, Term]:
+        """The term on the window with its weight, its neurons weighted as in the whole picture.
+
+        Of a layer that is one vector for the whole picture, the window's own counts by the window's share of it.
+        """
         stride = self.plan.layers[term.layer].stride
-        corner = (row.seen[0] // stride, column.seen[0] // stride) if stride else (0, 0)
-        return WindowTerm(term.layer, term, corner, self.grids[term.layer])
+        if not stride:
+            return weight * row.owned_share * column.owned_share, term
+        corner = (row.seen[0] // stride, column.seen[0] // stride)
+        return weight, WindowTerm(term.layer, term, corner, self.grids[term.layer])
 
 
 def refuse_position_dependent(objective: Objective) -> None:

@@ -55,7 +55,7 @@ class HookedNetwork(nn.Module):
         if not self.pictures:
             sides = f"{min(TRIAL_SIDES)} to {max(TRIAL_SIDES)} pixels a side"
             raise SettingsError(f"{name} answers to no picture of {sides}{explain_refusal(module)}")
-        self.ACCEPTED_SIZES = measure_accepted_sizes(module, self.pictures[0])
+        self.ACCEPTED_SIZES = measure_accepted_sizes(module, self.pictures)
         outputs = [
             record_all_outputs(module, picture) for picture in self.pictures
         ]  # of every submodule, for each image
@@ -212,14 +212,14 @@ def make_gray_image(module: nn.Module, height: int, width: int) -> Tensor:
     return torch.zeros(1, 3, height, width, device=like.device, dtype=like.dtype)
 
 
-def measure_accepted_sizes(module: nn.Module, picture: Tensor) -> AcceptedSizes | None:
-    """The sizes that a module takes, found by trying, given an image that it does; None where it takes any."""
+def measure_accepted_sizes(module: nn.Module, pictures: Sequence[Tensor]) -> AcceptedSizes | None:
+    """The sizes that a module takes, found by trying, given what `find_accepted_images` did; None: any."""
 
     def accepts(height: int, width: int) -> bool:
         return accepts_image(module, make_gray_image(module, height, width))
 
-    size = spatial_size(picture)
-    multiple = find_multiple(size, accepts)
+    size = spatial_size(pictures[0])
+    multiple = find_multiple(size, accepts) if len(pictures) > 1 else None
     if multiple is None:
         return AcceptedSizes(size)
     return None if multiple == 1 else AcceptedSizes(find_least_size(multiple, size, accepts), multiple)
