@@ -27,6 +27,7 @@ PAGES = {
     "docs/coming-from.md": 7,
     "docs/extending.md": 5,
     "docs/how-it-works.md": 1,
+    "docs/objectives.md": 4,
     "docs/panorama.md": 1,
     "docs/paper.md": 1,
 }
@@ -63,7 +64,7 @@ class FewSteps(rv.Settings):
 
 def names_for(page: str) -> dict[str, Any]:
     """What a page takes for granted; those that stand for themselves begin with nothing."""
-    if page in ("README.md", "docs/coming-from.md", "docs/extending.md", "docs/paper.md"):
+    if page in ("README.md", "docs/coming-from.md", "docs/objectives.md", "docs/extending.md", "docs/paper.md"):
         return {}
     model = rv.load_model("squeezenet")
     known = {"rv": rv, "torch": torch, "model": model, "image": rv.open_image("sky.jpg")}

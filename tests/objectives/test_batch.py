@@ -7,13 +7,17 @@ from typing import Any
 import pytest
 import torch
 
+from reverie.errors import SettingsError
 from reverie.gradient.base import gradient_of, make_score_function
+from reverie.jobs.door import prepare
+from reverie.jobs.job import Job
 from reverie.jobs.visuals import visualize
 from reverie.models.torch_model import TorchModel
 from reverie.objectives.base import channel, layer
 from reverie.objectives.batch import PerImage, number_noises, per_image
-from reverie.objectives.batch_terms import diversity
+from reverie.objectives.batch_terms import diversity, refuse_batch_terms
 from reverie.objectives.parser import objective
+from reverie.recipe.recipe import VisualRecipe
 from reverie.settings import VisualSettings
 from reverie.types import Image
 
@@ -80,6 +84,40 @@ def test_the_gradient_of_a_term_over_a_batch_is_the_slope_of_its_sum(tiny: Torch
         return wishes({"c": activations}).sum()
 
     assert torch.autograd.gradcheck(total, planes["c"].requires_grad_(True))
+
+
+def test_a_way_leads_from_one_objective_to_the_other(tiny: TorchModel, noise: Image) -> None:
+    five = torch.cat([noise, noise.flip(3), noise[:1].flip(2)])
+    first, last = (make_score_function(tiny, words)(five) for words in ("b:3 - 0.1*tv", "c^2"))
+    share = torch.tensor([0, 0.25, 0.5, 0.75, 1])
+    scores = make_score_function(tiny, "interpolate(b:3 - 0.1*tv, c^2)")(five)
+    assert torch.allclose(scores, (1 - share) * first + share * last, rtol=1e-4, atol=1e-5)
+
+
+def test_neighbors_are_aligned_by_their_squared_distance(tiny: TorchModel, noise: Image) -> None:
+    six = torch.cat([noise, noise.flip(3), noise.flip(2)])
+    seen = tiny(six, ["c"])["c"]
+    pairs = [(a, b) for a in range(6) for b in range(a + 1, 6) if b - a <= 4]
+    expected = -sum((seen[a] - seen[b]).square().mean() / 2 ** (b - a) for a, b in pairs)
+    scores = make_score_function(tiny, "alignment:c")(six)
+    assert torch.allclose(scores.sum(), expected, rtol=1e-4)
+    assert float(make_score_function(tiny, "alignment:c")(noise[:1])) == 0
+
+
+@pytest.mark.parametrize("words", ["diversity:c", "alignment:c", "interpolate(c:1, b:2 - b:3)"])
+def test_the_gradients_are_slopes(words: str) -> None:
+    generator = torch.Generator().manual_seed(1)
+    planes = [torch.rand(3, 4, 5, 6, dtype=torch.float64, generator=generator, requires_grad=True) for _ in "bc"]
+    wish = objective(words)
+    assert torch.autograd.gradcheck(lambda b, c: wish({"b": b, "c": c}).sum(), planes)
+
+
+def test_one_picture_alone_is_refused(noise: Image) -> None:
+    for words in ("diversity:fire8", "fire8 + 2*alignment:fire8", "interpolate(fire8:1, fire8:2)"):
+        with pytest.raises(SettingsError, match="compares the pictures of a batch, and this is one alone"):
+            refuse_batch_terms(objective(words))
+        with pytest.raises(SettingsError, match="one alone"):
+            prepare(Job(VisualRecipe(words)))
 
 
 @pytest.mark.parametrize("weight", [2, 0.5])

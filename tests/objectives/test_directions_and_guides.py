@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -130,3 +131,28 @@ def test_guides_that_cannot_be(tmp_path: Path) -> None:
         make_score_function(seer(), guide(tmp_path / "gone.png", "high"))
     with pytest.raises(WordingError, match="quotation mark"):
         guide('a"b.png', "high")
+
+
+@pytest.mark.parametrize("cosine", [False, True])
+@pytest.mark.parametrize("place", [None, "middle", (1, 2), (0, 1, 2, 2)])
+def test_the_gradient_of_a_direction_is_its_slope(cosine: bool, place: Any) -> None:
+    planes = torch.rand(2, 6, 4, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(1), requires_grad=True)
+    for power in (0,) if cosine else (0, 1, 3):
+        wish = direction("low", VECTOR, cosine, power, place)
+        assert torch.autograd.gradcheck(lambda low, wish=wish: wish({"low": low}), planes)
+
+
+def test_a_dot_product_times_a_power_of_the_cosine() -> None:
+    planes = torch.randn(2, 6, 4, 5, generator=torch.Generator().manual_seed(1))
+    dot, angle = torch.einsum("bchw,c->bhw", planes, VECTOR), torch.cosine_similarity(planes, VECTOR[:, None, None], 1)
+    for power in (1, 2, 8):
+        expected = dot * angle.clamp_min(0.1) ** power
+        score = direction("low", VECTOR, cosine_power=power)({"low": planes})
+        assert torch.allclose(score, expected.mean((1, 2)), rtol=1e-3)
+        there = direction("low", VECTOR, cosine_power=power, place=(1, 2, 2, 2))({"low": planes})
+        assert torch.allclose(there, expected[:, 1:3, 2:4].mean((1, 2)), rtol=1e-3)
+    for wrong in (9, -1, 1.5):
+        with pytest.raises(SettingsError, match="from 0 to 8"):
+            direction("low", VECTOR, cosine_power=wrong)  # type: ignore[arg-type]
+    with pytest.raises(SettingsError, match="a cosine alone has none"):
+        direction("low", VECTOR, cosine=True, cosine_power=1)

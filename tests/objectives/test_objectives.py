@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import operator
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -146,3 +149,44 @@ def test_what_the_layer_does_not_have_is_refused() -> None:
         channel("low", 4)(SEEN)
     with pytest.raises(ImageTooSmall, match="rows 0 to 4 and the columns 0 to 5"):
         neuron("low", 0, (5, 0))(SEEN)
+
+
+def test_numbers_of_numpy_and_torch_are_weights_and_channels() -> None:
+    low = layer("low", np.int64(2))  # type: ignore[arg-type]
+    for twice in (torch.tensor(2.0) * low, np.float32(2) * low, low * np.int64(2), low / 0.5, low / torch.tensor(0.5)):
+        assert twice == 2 * low
+    assert channel("low", np.int64(3)) == channel("low", 3)  # type: ignore[arg-type]
+    assert neuron("low", 1, (np.int64(2), torch.tensor(3))) == neuron("low", 1, (2, 3))  # type: ignore[arg-type]
+    assert sum([low, layer("high"), -low]) == low + layer("high") - low
+    with pytest.raises(SettingsError, match="divided by 0"):
+        low / 0
+
+
+@pytest.mark.parametrize("other", [1, 0.5, np.float32(2), torch.ones(2), np.ones(2), "low"])
+def test_what_is_no_objective_is_not_added(other: Any) -> None:
+    low: Any = layer("low")
+    for add in (operator.add, operator.sub):
+        for pair in ((low, other), (other, low)):
+            with pytest.raises(TypeError):
+                add(*pair)
+    with pytest.raises(TypeError):
+        low * low
+
+
+@pytest.mark.parametrize("place", [(1,), (1, 2, 3), (1, -2), "corner", (0, 0, 0, 2), 3])
+def test_what_is_no_place(place: Any) -> None:
+    with pytest.raises(SettingsError):
+        layer("low", place=place)
+
+
+def test_places_are_where_they_say() -> None:
+    low = SEEN["low"]  # (2, 4, 5, 6)
+    for wish, expected in [
+        (layer("low", place="middle"), low[:, :, 2, 3].mean(1)),
+        (layer("low", 2, (1, 4)), low[:, :, 1, 4].square().mean(1)),
+        (layer("low", place=(1, 2, 3, 4)), low[:, :, 1:4, 2:6].mean((1, 2, 3))),
+        (neuron("low", 1, (1, 2, 3, 4)), low[:, 1, 1:4, 2:6].mean((1, 2))),
+    ]:
+        assert torch.allclose(wish(SEEN), expected, rtol=1e-5), str(wish)
+    with pytest.raises(ImageTooSmall, match="rows 0 to 4"):
+        layer("low", place=(3, 0, 3, 1))(SEEN)

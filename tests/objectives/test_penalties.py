@@ -10,10 +10,11 @@ from reverie.errors import SettingsError
 from reverie.gradient.base import gradient_of, make_score_function
 from reverie.gradient.keeping import kept
 from reverie.gradient.normalization import normalized
+from reverie.gradient.tiling import build_tiled_gradient
 from reverie.jobs.shortcuts import dream
 from reverie.objectives.batch_terms import diversity
 from reverie.objectives.parser import objective
-from reverie.objectives.penalties import contrast, keep
+from reverie.objectives.penalties import blur_box, blur_penalty, boundary_complexity, contrast, keep
 from reverie.settings import Settings
 from seer import noise, seer
 
@@ -84,3 +85,28 @@ def test_diversity_is_of_a_batch() -> None:
 def test_contrast_has_two_powers() -> None:
     with pytest.raises(SettingsError, match="1 or 2"):
         contrast(3)
+
+
+def test_a_step_along_the_blur_penalty_blurs() -> None:
+    image = noise(2, 3, 12, 14, seed=2)
+    score, grad = gradient_of(seer(), blur_penalty())(image)
+    rough = image - blur_box(image, 3)
+    assert torch.allclose(score, (255 * rough).square().mean((1, 2, 3)), rtol=1e-4)
+    assert torch.allclose(grad, 2 * 255**2 * rough / (3 * 12 * 14), rtol=1e-3, atol=1e-4)
+    flat = torch.full((1, 3, 9, 9), 0.3)
+    assert torch.allclose(blur_box(flat, 5), flat) and torch.allclose(blur_box(flat, 3), flat)
+
+
+def test_a_boundary_is_counted_at_the_border_alone() -> None:
+    image = noise(1, 3, 20, 24, seed=2)
+    rough = (255 * (image - blur_box(image, 5))).square() + 0.8 * (255 * (image - 0.5)).square()
+    rough[..., 3:-3, 3:-3] = 0
+    score, grad = gradient_of(seer(), boundary_complexity(3))(image)
+    assert torch.allclose(score, rough.mean((1, 2, 3)), rtol=1e-4)
+    assert float(grad[..., 5:-5, 5:-5].abs().max()) == 0 < float(grad.abs().max())
+    tiled = build_tiled_gradient(seer(), boundary_complexity(3) - blur_penalty(), 12)
+    whole = gradient_of(seer(), boundary_complexity(3) - blur_penalty())
+    for one, other in zip(tiled(image), whole(image), strict=True):
+        assert torch.allclose(one, other, rtol=1e-4, atol=1e-3)
+    with pytest.raises(SettingsError, match="1 or more"):
+        boundary_complexity(0)

@@ -275,3 +275,10 @@ def test_what_is_written_down_is_read_again(cls: type[CheckedFields], data: st.D
     assert cls.of(settings.as_dict()) == settings
     assert json.loads(json.dumps(settings.as_dict())) == settings.as_dict()
     assert None not in settings.as_dict().values()
+
+
+def test_numbers_of_numpy_and_torch_are_numbers() -> None:
+    given: dict[str, Any] = {"steps": np.int64(3), "size": np.int32(64), "step_size": np.float64(0.25)}
+    settings = Settings(**given, smoothing=torch.tensor(0.5))  # type: ignore[arg-type]
+    assert settings == Settings(steps=3, size=64, step_size=0.25, smoothing=0.5)
+    assert type(settings.steps) is int and type(settings.step_size) is float and type(settings.smoothing) is float

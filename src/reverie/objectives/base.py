@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, SupportsFloat
+from typing import ClassVar, SupportsFloat
 
 import torch
 from jaxtyping import Float
@@ -210,12 +210,11 @@ class Objective:
         scores = [weight * term.score(precise) for weight, term in self.terms]
         return torch.stack(scores).sum(0)  # (b,)
 
-    def __add__(self, other: Objective | Literal[0]) -> Objective:
-        if not isinstance(other, Objective):
-            return self if isinstance(other, int) and other == 0 else NotImplemented  # `sum` begins at 0
-        return Objective(self.terms + other.terms)
+    def __add__(self, other: Objective) -> Objective:
+        return Objective(self.terms + other.terms) if isinstance(other, Objective) else NotImplemented
 
-    __radd__ = __add__
+    def __radd__(self, other: int) -> Objective:
+        return self if isinstance(other, int) and other == 0 else NotImplemented  # `sum` begins at 0
 
     def __sub__(self, other: Objective) -> Objective:
         return self + (-other) if isinstance(other, Objective) else NotImplemented

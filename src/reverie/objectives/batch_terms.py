@@ -104,7 +104,7 @@ def diversity(name: str) -> Objective:
 
     Each image is compared with every other; a single one scores 0, and is refused where it is dreamed. Add it to the
     objectives of several pictures, so that each shows another facet of the same feature. After lucid's `diversity`: the
-    sum of our scores over the batch is lucid's value divided by b - 1, times b.
+    sum of our scores over a batch of b is lucid's value times b / (b - 1).
 
     >>> import reverie as rv
     >>> model = rv.load_model("squeezenet", weights="random")

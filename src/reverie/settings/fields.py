@@ -87,6 +87,13 @@ class Setting:
         return f"{number}, or {SHAPE_EXAMPLE}" if self.shaped else number
 
 
+def read_plain_value(value: Any) -> Any:
+    """The value, with the numbers of numpy and torch, alone or in a tuple, as Python's own."""
+    if isinstance(value, tuple):
+        return tuple(map(read_plain_value, value))
+    return value.item() if getattr(value, "ndim", None) == 0 else value
+
+
 class CheckedFields:
     """Base of frozen dataclasses that check their fields' values against their types on creation."""
 
@@ -97,7 +104,7 @@ class CheckedFields:
 
     def __post_init__(self) -> None:
         for each in self.fields():
-            object.__setattr__(self, each.name, each.check(getattr(self, each.name)))
+            object.__setattr__(self, each.name, each.check(read_plain_value(getattr(self, each.name))))
 
     @classmethod
     @lru_cache  # reading annotations takes longer than checking values, and is done for every instance
