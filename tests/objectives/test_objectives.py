@@ -152,11 +152,11 @@ def test_what_the_layer_does_not_have_is_refused() -> None:
 
 
 def test_numbers_of_numpy_and_torch_are_weights_and_channels() -> None:
-    low = layer("low", np.int64(2))  # type: ignore[arg-type]
+    low = layer("low", np.int64(2))
     for twice in (torch.tensor(2.0) * low, np.float32(2) * low, low * np.int64(2), low / 0.5, low / torch.tensor(0.5)):
         assert twice == 2 * low
-    assert channel("low", np.int64(3)) == channel("low", 3)  # type: ignore[arg-type]
-    assert neuron("low", 1, (np.int64(2), torch.tensor(3))) == neuron("low", 1, (2, 3))  # type: ignore[arg-type]
+    assert channel("low", np.int64(3)) == channel("low", 3)
+    assert neuron("low", 1, (np.int64(2), torch.tensor(3))) == neuron("low", 1, (2, 3))
     assert sum([low, layer("high"), -low]) == low + layer("high") - low
     with pytest.raises(SettingsError, match="divided by 0"):
         low / 0
@@ -173,7 +173,7 @@ def test_what_is_no_objective_is_not_added(other: Any) -> None:
         low * low
 
 
-@pytest.mark.parametrize("place", [(1,), (1, 2, 3), (1, -2), "corner", (0, 0, 0, 2), 3])
+@pytest.mark.parametrize("place", [(1,), (1, 2, 3), (1, -2), "corner", (0, 0, 0, 2)])
 def test_what_is_no_place(place: Any) -> None:
     with pytest.raises(SettingsError):
         layer("low", place=place)

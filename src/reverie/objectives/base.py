@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, SupportsFloat
+from typing import ClassVar, SupportsFloat, SupportsIndex
 
 import torch
 from jaxtyping import Float
@@ -251,7 +251,7 @@ class Objective:
         return words.removeprefix(" + ") if not words.startswith(" - ") else "-" + words[3:]
 
 
-def layer(name: str, power: int = 1, place: Sequence[int] | str | None = None) -> Objective:
+def layer(name: str, power: SupportsIndex = 1, place: Sequence[SupportsIndex] | str | None = None) -> Objective:
     """The mean of a layer's activations to the `power`: 1 as in the paper, 2 as in Google's notebook of 2015.
 
     `power`: 1 to 8, else `SettingsError`. `place`, in neurons of the layer's grid: all channels at (y, x), in the
@@ -265,7 +265,7 @@ def layer(name: str, power: int = 1, place: Sequence[int] | str | None = None) -
     return make_term_objective(LayerTerm(name, check_power(power), place=check_place(place)))
 
 
-def channel(name: str, number: int, power: int = 1) -> Objective:
+def channel(name: str, number: SupportsIndex, power: SupportsIndex = 1) -> Objective:
     """The mean of channel `number` (from 0) of a layer to the `power`: one feature, everywhere in the image.
 
     Raises `SettingsError` for a negative number, or a power other than 1 to 8.
@@ -277,7 +277,9 @@ def channel(name: str, number: int, power: int = 1) -> Objective:
     return make_term_objective(ChannelTerm(name, check_index("channel", number), check_power(power)))
 
 
-def neuron(name: str, number: int, place: Sequence[int] | None = None, power: int = 1) -> Objective:
+def neuron(
+    name: str, number: SupportsIndex, place: Sequence[SupportsIndex] | None = None, power: SupportsIndex = 1
+) -> Objective:
     """One neuron: channel `number` of a layer at the place (y, x) of its grid, in the middle by default.
 
     A place (y, x, height, width) is a rectangle of neurons, whose mean is taken (after lucid's `localgroup`). Places

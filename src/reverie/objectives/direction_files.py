@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, SupportsIndex
 
 import torch
 from jaxtyping import Float
@@ -89,11 +89,11 @@ class VectorTerm(Term):
 
 def file_direction(
     file: str | Path,
-    number: int | None = None,
+    number: SupportsIndex | None = None,
     layer: str = "",
     tensor: str = "",
     cosine: bool = False,
-    cosine_power: int = 0,
+    cosine_power: SupportsIndex = 0,
 ) -> Objective:
     """A direction of a layer from a safetensors file, such as a feature of a sparse autoencoder.
 

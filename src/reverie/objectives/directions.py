@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, SupportsIndex
 
 import torch
 from jaxtyping import Float
@@ -63,8 +63,8 @@ def direction(
     name: str,
     vector: Sequence[float] | Tensor,
     cosine: bool = False,
-    cosine_power: int = 0,
-    place: Sequence[int] | str | None = None,
+    cosine_power: SupportsIndex = 0,
+    place: Sequence[SupportsIndex] | str | None = None,
 ) -> Objective:
     """A direction of a layer: the mean dot product of `vector` with the activations, or with `cosine` the mean cosine.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import SupportsIndex
 
 import torch
 from jaxtyping import Float
@@ -59,7 +60,7 @@ def sum_keep_weights(objective: Objective) -> float:
     return sum(weight for weight, term in objective.terms if isinstance(term, KeepTerm))
 
 
-def contrast(power: int = 2) -> Objective:
+def contrast(power: SupportsIndex = 2) -> Objective:
     """The mean distance of the pixels from middle gray to the power 1 or 2, in shades of 0..255. Subtract it.
 
     These are the L1 and L2 penalties, `l1` and `l2` in words. Raises `SettingsError` for another power.
@@ -69,7 +70,7 @@ def contrast(power: int = 2) -> Objective:
     'fire8 - 0.1*l2'
     """
     number = read_whole_number(power)
-    if number not in (1, 2):
+    if number is None or number not in (1, 2):
         raise SettingsError(f"a contrast to the power {power!r}; expected 1 or 2")
     return make_term_objective(ContrastTerm(power=number))
 
@@ -166,7 +167,7 @@ def blur_penalty() -> Objective:
     return make_term_objective(BlurTerm())
 
 
-def boundary_complexity(width: int = 20) -> Objective:
+def boundary_complexity(width: SupportsIndex = 20) -> Objective:
     """How busy the border of the image is, `width` pixels wide: squared distance to its blur and to gray. Subtract it.
 
     The mean over the image of (x - blur(x))**2 + 0.8 * (x - 0.5)**2, counted in the border alone, in shades of 0..255.

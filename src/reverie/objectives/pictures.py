@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, SupportsIndex
 
 from jaxtyping import Float
 from torch import Tensor
@@ -141,7 +141,7 @@ TINY = 1e-30
 """The least divisor, for a picture that excites nothing."""
 
 
-def caricature(picture: Picture, layer: str, cosine_power: int = 1) -> Objective:
+def caricature(picture: Picture, layer: str, cosine_power: SupportsIndex = 1) -> Objective:
     """More of what a layer sees in a picture: the dot product of the two activations times a power of their cosine.
 
     The mean over the places of a . p / c * max(0.1, cos(a, p)) ** `cosine_power`, where a and p are the activations
