@@ -136,7 +136,7 @@ def test_guides_that_cannot_be(tmp_path: Path) -> None:
 @pytest.mark.parametrize("cosine", [False, True])
 @pytest.mark.parametrize("place", [None, "middle", (1, 2), (0, 1, 2, 2)])
 def test_the_gradient_of_a_direction_is_its_slope(cosine: bool, place: Any) -> None:
-    planes = torch.rand(2, 6, 4, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(1), requires_grad=True)
+    planes = torch.rand(1, 6, 2, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1), requires_grad=True)
     for power in (0,) if cosine else (0, 1, 3):
         wish = direction("low", VECTOR, cosine, power, place)
         assert torch.autograd.gradcheck(lambda low, wish=wish: wish({"low": low}), planes)
