@@ -111,11 +111,11 @@ def find_factory(name: str) -> Any | None:
         return find_registered("model", name)
     try:  # for the user who meant a library, and mistyped it
         return find_code(name)
-    except ExtensionError as error:
+    except ExtensionError:
         near = suggest_names(name.partition(":")[0], (*LIBRARIES, KERAS))
         if "did you mean" not in near or "." in name.partition(":")[0]:
             raise
-        raise ExtensionError(f"{error}{near}") from None
+        return None
 
 
 ENGINES = ("torch", "tensorflow")

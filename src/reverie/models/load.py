@@ -90,6 +90,7 @@ def load_by_factory(name: str, weights: str | Path | None, seed: int, engine: st
     """Load a network of the user's own, see `load_model`; `place`: its device and precision."""
     from reverie.models.factories import OwnNetwork, load_own
 
+    find_entry(name)
     if engine != ModelSpec.engine:
         raise SettingsError(f"{name} is run by what its own code says: leave out the engine {engine}")
     return load_own(OwnNetwork(name, find_factory(name), weights), seed, *place)
