@@ -9,7 +9,8 @@ What Google's 2015 notebook does in `deepdream`:
         detail = canvas - base
 
 The dream is kept as a *detail* beside the photograph (the *base*). Only the detail is ever enlarged, so that every
-octave begins from the photograph with its own sharpness.
+octave begins from the photograph with its own sharpness. With `Settings.carry` "picture" the dreamed picture goes on
+instead, as in the paper (see `handover`).
 """
 
 from __future__ import annotations
@@ -17,20 +18,18 @@ from __future__ import annotations
 import logging
 import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-import torch
+import numpy as np
 
+from reverie.ascent.handover import make_handover
 from reverie.ascent.steps import ascend
 from reverie.errors import ImageTooSmall, SizeRefused
-from reverie.gradient.compose import (
-    choose_base_resize,
-    choose_resize,
-)
+from reverie.gradient.compose import choose_base_resize, choose_resize
 from reverie.image.panorama import check_sphere_size
 from reverie.image.resample import image_size
-from reverie.settings import Settings
+from reverie.settings import Octaves, Settings
 from reverie.types import Gradient, Image, ResizedImage, Step
 
 log = logging.getLogger("reverie")
@@ -44,8 +43,8 @@ def dream_steps(
     Args:
         image: the photograph (b, 3, h, w), sRGB, 0..1.
         gradient: image -> (score, grad) for any size, e.g. from `dream_gradient`.
-        settings: of these, the octaves, their steps, the step size, `max_score` and the panorama are read; all else
-            is already wrapped around the gradient.
+        settings: of these, the octaves, their steps, the step size, `carry`, `max_score` and the panorama are read;
+            all else is already wrapped around the gradient.
         detail: what was dreamed before, (b, 3, h', w') of any size, added to the photograph at the first octave.
 
     Yields:
@@ -67,19 +66,10 @@ def dream_steps(
     settings = settings or Settings()
     if settings.panorama == "on":
         check_sphere_size(*image_size(image))
-    resize, resize_base = choose_resize(settings), choose_base_resize(settings)
-    sizes = octave_sizes(image_size(image), settings.octaves, settings.octave_scale, settings.larger_octaves)
-    # A departure: the notebook begins with no detail; here it may be handed on, from frame to frame of a film.
-    detail = torch.zeros_like(image[..., :1, :1]) if detail is None else detail
+    sizes, handover = plan_octaves(image_size(image), settings), make_handover(image, settings, detail)
     skipped: list[str] = []  # logged once an octave works; where none does, the error says it all
     for octave, size in enumerate(sizes):  # smallest first, as in the notebook
-        # A departure: the notebook shrinks each octave from the next larger one, linearly; here each is resized from
-        # the photograph itself, by an antialiased bicubic.
-        base = resize_base(image, size)  # (b, 3, *size)
-        # As in the notebook, the enlarged detail is added to the sharp photograph. (The paper, as TensorFlow's
-        # tutorial, enlarges the dreamed picture, and with it the photograph's blur.)
-        # A departure: the sum is clamped before the first step, too, so that the network sees only valid pixels.
-        canvas = (base + resize(detail, size)).clamp(0, 1)  # (b, 3, *size)
+        canvas = handover.begin(size)  # (b, 3, *size)
         try:
             for step in ascend(canvas, gradient, settings.steps, settings.step_size):
                 canvas = step.image
@@ -93,7 +83,7 @@ def dream_steps(
             if octave == len(sizes) - 1:
                 raise
             skipped.append(f"octave {octave + 1} of {len(sizes)} skipped: {error}")
-        detail = canvas - base  # (b, 3, *size), -1..1
+        handover.end(canvas)
 
 
 def flush_warnings(messages: list[str]) -> None:
@@ -102,23 +92,24 @@ def flush_warnings(messages: list[str]) -> None:
         log.warning(messages.pop(0))
 
 
-def finish_dream(steps: Iterator[Step], image: Image, settings: Settings | None = None) -> Image:
+def finish_dream(steps: Iterator[Step], image: Image, settings: Settings | None = None) -> ResizedImage:
     """Takes all the steps and returns the picture after the last one, at the size of the photograph `image`.
 
-    Without any step, that is the photograph.
+    With `Settings.carry` "picture" it has the size of the last octave. Without any step, that is the photograph.
     """
     last = deque(steps, maxlen=1)
     return render_full_size(last[0], image, settings) if last else image
 
 
-def render_full_size(step: Step, image: Image, settings: Settings | None = None) -> Image:
+def render_full_size(step: Step, image: Image, settings: Settings | None = None) -> ResizedImage:
     """The picture (b, 3, h, w) after a step, at full size: the photograph `image` plus the detail dreamed so far.
 
     Only the detail is resized, so that the photograph keeps its sharpness: in a preview of a small octave, and in a
-    dream whose last octaves are larger than the picture.
+    dream whose last octaves are larger than the picture. With `Settings.carry` "picture" it is the picture as it is, at
+    the size of its octave: the last one's is the size of the dream.
     """
     settings, size = settings or Settings(), image_size(image)
-    if image_size(step.image) == size:
+    if settings.carry == "picture" or image_size(step.image) == size:
         return step.image
     resize = choose_resize(settings)
     if settings.overshoot and step.image.shape[-2] > size[0]:  # Reverie 0.1 shrank the picture itself
@@ -131,14 +122,39 @@ SMALLEST_SIDE = 150
 """Shorter side of the first octave in pixels, about, unless `octaves` is set: a dog of the bundled network fits in."""
 
 
-def octave_sizes(size: tuple[int, int], octaves: int | None, scale: float, larger: int = 0) -> list[tuple[int, int]]:
+def plan_octaves(size: tuple[int, int], settings: Octaves) -> list[tuple[int, int]]:
+    """The sizes (height, width) of a dream's octaves, smallest first, for a picture of `size`."""
+    scale, larger = settings.octave_scale, settings.larger_octaves
+    return octave_sizes(
+        size, settings.octaves, scale, larger, scale_truncated if settings.carry == "picture" else scale_rounded
+    )
+
+
+def scale_rounded(side: int, factor: float) -> int:
+    """A side times a factor, to the nearest pixel."""
+    return round(side * factor)
+
+
+def scale_truncated(side: int, factor: float) -> int:
+    """A side times a factor, cut down to whole pixels: in float32, as the paper's code multiplies."""
+    return int(np.float32(side) * np.float32(factor))
+
+
+def octave_sizes(
+    size: tuple[int, int],
+    octaves: int | None,
+    scale: float,
+    larger: int = 0,
+    scale_side: Callable[[int, float], int] = scale_rounded,
+) -> list[tuple[int, int]]:
     """The sizes (height, width) of the octaves in pixels, smallest first, each about `scale` times the one before.
 
-    `larger` octaves are larger than `size` (none in the notebook, 2 in the paper); the one before is `size` itself.
+    `larger` octaves are larger than `size` (none in the notebook, 4 in the paper); the one before is `size` itself.
     `octaves` None: as many as bring the shorter side of the smallest down to about 150 pixels; the notebook takes 4.
+    `scale_side` multiplies a side by a factor, to whole pixels.
     """
     if octaves is None:
         octaves = 1 + larger + max(0, round(math.log(min(size) / SMALLEST_SIDE, scale)))
     factors = [scale ** (number + larger + 1 - octaves) for number in range(octaves)]
-    sizes = [(max(1, round(size[0] * factor)), max(1, round(size[1] * factor))) for factor in factors]
+    sizes = [(max(1, scale_side(size[0], factor)), max(1, scale_side(size[1], factor))) for factor in factors]
     return list(dict.fromkeys(sizes))  # tiny octaves of a ratio near 1 may round to the same size

@@ -18,19 +18,19 @@ from reverie.gradient.normalization import SCALE_MEASURES, Measure, laplacian_no
 from reverie.gradient.references import accompanied, list_references
 from reverie.gradient.sphere import ChartPose, Charts, wrap_in_charts
 from reverie.gradient.tiling import affordable_halo, build_tiled_gradient
-from reverie.image.resample import Resize, clamp_after_resize, resize, resize_sphere
+from reverie.image.resample import Resize, clamp_after_resize, image_size, resize, resize_sphere
 from reverie.objectives.base import Objective
 from reverie.objectives.masks import Regions, warn_if_stretched
 from reverie.objectives.penalties import sum_keep_weights
 from reverie.objectives.wishes import parse_wish
 from reverie.settings import Settings
-from reverie.types import CHANGE_LAYER, Gradient, Image, Model, Score
+from reverie.types import CHANGE_LAYER, Gradient, Image, Model, ResizedImage, Score
 
 ObjectiveLike: TypeAlias = Objective | Regions | str | Callable[..., Any]
 """What can be dreamed of: an objective, its words, one for each region (`masked`), or a function of activations."""
 
-Finish: TypeAlias = Callable[[Image, Image], Image]
-"""finish(dreamed, photo) -> image, all (1 or b, 3, h, w) of one size."""
+Finish: TypeAlias = Callable[[Image, ResizedImage], Image]
+"""finish(dreamed, photo) -> image of the size of `dreamed`, all (1 or b, 3, h, w)."""
 
 MeasureOverride: TypeAlias = Callable[[Measure], Measure]
 """override(measure) -> the measure to use in its place: for a tile, one that knows the whole image's strength."""
@@ -160,13 +160,15 @@ edge three sigmas away, where the blur of a flat image is cut off.
 def make_finish(weights: Sequence[RegionWeights], settings: Settings) -> Finish:
     """The function applied to a finished dream, which undoes changes that nobody asked for.
 
-    It restores the photograph outside of the masks, and its colors under `keep_color`. `weights`: the masks of the
-    regions; empty where the whole image is dreamed. With `overshoot` nothing is undone, as in 0.1.0.
+    It restores the photograph outside of the masks, and its colors under `keep_color`; the photo is brought to the
+    dream's size where that is another (`Settings.carry`). `weights`: the masks of the regions; empty where the whole
+    image is dreamed. With `overshoot` nothing is undone, as in 0.1.0.
     """
     if settings.overshoot:
         return leave_unchanged
 
-    def finish(dreamed: Image, photo: Image) -> Image:
+    def finish(dreamed: Image, photo: ResizedImage) -> Image:
+        photo = choose_base_resize(settings)(photo, image_size(dreamed))
         dreamed = keep_hues(dreamed, photo) if settings.keep_color else dreamed
         shares = [weight((photo.shape[-2], photo.shape[-1])) for weight in weights]
         return (
@@ -178,7 +180,7 @@ def make_finish(weights: Sequence[RegionWeights], settings: Settings) -> Finish:
     return finish
 
 
-def leave_unchanged(dreamed: Image, photo: Image) -> Image:
+def leave_unchanged(dreamed: Image, photo: ResizedImage) -> Image:
     """The dream, unchanged."""
     return dreamed
 

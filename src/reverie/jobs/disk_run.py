@@ -16,7 +16,7 @@ from reverie.ascent.ondisk.disk_dream import DiskDream
 from reverie.ascent.ondisk.masks import RegionFiles
 from reverie.ascent.ondisk.octaves import BlockProgress, dream_file, prepare_passes, work_on, write_dream
 from reverie.ascent.ondisk.passes import Pass
-from reverie.errors import ImageFileError, RecipeError
+from reverie.errors import ImageFileError, RecipeError, SettingsError
 from reverie.gradient.memory import parse_memory
 from reverie.image.panorama import update_sphere_metadata
 from reverie.image.reading import PhotoFile, read_header, read_photo
@@ -158,6 +158,11 @@ def open_dream(recipe: Recipe, photo: PhotoFile, model: Model, target: Path, mem
 
     Raises `SettingsError` for what only a picture in memory can have.
     """
+    if recipe.settings.carry == "picture":
+        raise SettingsError(
+            "carry is 'picture', but a dream larger than memory hands on its detail alone: give it more --memory, or a "
+            "smaller --size"
+        )
     like = update_sphere_metadata(photo, recipe.settings, scale_size(photo.size, recipe.settings.size))
     dream = DiskDream(like, target, model, open_wish(recipe), recipe.settings, recipe.block or 0)
     if memory is not None:

@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 from reverie._native.memory import peak_memory
-from reverie.ascent.octaves import dream_steps, octave_sizes, render_full_size
+from reverie.ascent.octaves import dream_steps, plan_octaves, render_full_size
 from reverie.errors import ImageTooSmall
 from reverie.gradient.base import make_score_function
 from reverie.gradient.compose import choose_resize, dream_gradient, make_finish, make_region_weights
@@ -138,8 +138,7 @@ def dream_recipe(
 
 def share_of_steps(size: tuple[int, int], settings: Settings) -> Callable[[Step], float]:
     """How much of a dream of (height, width) is done after a step: steps cost as much as their octave has pixels."""
-    sizes = octave_sizes(size, settings.octaves, settings.octave_scale, settings.larger_octaves)
-    areas = [height * width for height, width in sizes]
+    areas = [height * width for height, width in plan_octaves(size, settings)]
 
     def share(step: Step) -> float:
         done = sum(areas[: step.octave]) + areas[step.octave] * (step.number + 1) / step.steps

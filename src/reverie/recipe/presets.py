@@ -1,7 +1,8 @@
 """The settings of well-known DeepDream programs, as data in the units of `Settings`.
 
 Step sizes are converted to pixels of 0..1: Google's is 1.5 of 255, the tutorials' 0.01 of a range of 2 is halved. All
-presets carry the detail from octave to octave as Google's notebook does, although the TensorFlow tutorial loses it.
+presets but `paper` carry the detail from octave to octave as Google's notebook does, although TensorFlow's tutorial
+loses it.
 
 Where a program reads layers of a network that must be downloaded, the preset also names layers of the bundled network:
 those with the nearest receptive field, compared by eye. What has no counterpart in `Settings` is said in its note.
@@ -75,7 +76,25 @@ PRESETS = {
         ),
         Preset(
             "paper",
-            "InceptionV3's mixed3 + mixed5, 400 steps at each of five sizes",
+            "the paper's run: InceptionV3's mixed3 + mixed5 at 225 x 375 and four larger sizes, 400 steps each",
+            {
+                "octaves": 5,
+                "larger_octaves": 4,
+                "carry": "picture",
+                "steps": 400,
+                "step_size": 0.0005,
+                "jitter": 0,
+                "size": "225x375",
+                **PLAIN_STYLE,
+            },
+            {"inception_v3": "mixed3 + mixed5"},
+            "The numbers of the course's notebook that the paper walks through: a step of 0.001 of -1..1, times the "
+            "gradient over its standard deviation, and sizes of 1, 1.3, 1.69, 2.20 and 2.86 times 225 x 375, so that "
+            "it ends with 642 x 1071 pixels. Between two sizes the picture is cut to 8 bits and enlarged linearly.",
+        ),
+        Preset(
+            "tf-tutorial-long",
+            "TensorFlow's tutorial with the paper's 400 steps, the photo's sharpness kept",
             {"octaves": 5, "larger_octaves": 2, "steps": 400, "step_size": 0.005, "jitter": 512, **PLAIN_STYLE},
             {"inception_v3": "mixed3 + mixed5"},
         ),
@@ -146,12 +165,12 @@ PRESETS = {
                 "step_size": 5**0.5 / 255,
                 "jitter": 512,
                 "color_correlation": 0.0,
-                "laplacian_levels": 4,
+                "laplacian_levels": 5,
                 "laplacian_strength": 1.0,
             },
             {"torchvision:googlenet": "inception4d.branch2.0.bn:139", "squeezenet": "fire8:200"},
-            "Its step is 1 of 255 shades for each of five bands of strength one, which add up to the root of five; "
-            "ours add up to one.",
+            "Four halvings make five bands, as its `lap_n` of 4 does. Its step is 1 of 255 shades for each of them, of "
+            "strength one, which add up to the root of five; ours add up to one.",
         ),
         Preset(
             "gordic",

@@ -21,6 +21,7 @@ from reverie.settings.visual import VisualSettings as VisualSettings
 
 Normalization: TypeAlias = Literal["std", "mean-abs", "none"]
 Panorama: TypeAlias = Literal["auto", "on", "off", "force"]
+Carry: TypeAlias = Literal["detail", "picture"]
 PANORAMA_CHOICES: tuple[str, ...] = get_args(Panorama)
 
 
@@ -33,7 +34,8 @@ class Octaves(CheckedFields):
     0.014
     """
 
-    OMITTED: ClassVar[Mapping[str, object]] = {"overshoot": False}  # only pictures of version 0.1.0 had another
+    # Only pictures of version 0.1.0 had another overshoot; the first recipes had no carry.
+    OMITTED: ClassVar[Mapping[str, object]] = {"overshoot": False, "carry": "detail"}
 
     octaves: (
         Annotated[int, Meta(ge=1, le=64, description="how many sizes to dream at; unset: down to about 150 pixels")]
@@ -43,6 +45,13 @@ class Octaves(CheckedFields):
     larger_octaves: Annotated[
         int, Meta(ge=0, le=16, description="how many octaves are larger than the picture, which is brought back")
     ] = 0
+    carry: Annotated[
+        Carry,
+        Meta(
+            description="what goes on from octave to octave: the detail beside the photo, or as in the paper the "
+            "dreamed picture, which larger octaves then leave large"
+        ),
+    ] = "detail"
     steps: Annotated[int, Meta(ge=1, le=1_000_000, description="gradient ascent steps in each octave")] = 15
     step_size: Annotated[float, Meta(ge=1e-9, le=1, description="change of a pixel in one step, 0..1")] = 0.014
     max_score: Annotated[float, Meta(ge=-1e30, le=1e30, description="an octave ends early above this score")] | None = (
@@ -136,6 +145,7 @@ class Settings(Octaves, Style):
         "octaves",
         "octave_scale",
         "larger_octaves",
+        "carry",
         "steps",
         "step_size",
         "jitter",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from reverie._native.files import hash_file
-from reverie.ascent.octaves import octave_sizes
+from reverie.ascent.octaves import plan_octaves
 from reverie.ascent.ondisk.masks import (
     RegionFiles,
     SoftMask,
@@ -65,8 +65,7 @@ class DiskDream:
     @property
     def octaves(self) -> list[tuple[int, int]]:
         """The sizes (height, width) of the octaves, smallest first."""
-        settings = self.settings
-        return octave_sizes(self.size, settings.octaves, settings.octave_scale, settings.larger_octaves)
+        return plan_octaves(self.size, self.settings)
 
     @property
     def masks(self) -> list[PhotoFile]:
