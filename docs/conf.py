@@ -10,6 +10,6 @@ myst_heading_anchors = 3
 nb_execution_mode = "off"  # tests/test_tutorial.py runs it; the page shows what it gave
 html_theme = "furo"
 html_title = "Reverie"
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "paper.ipynb"]  # paper.md has that page's name
 autodoc_typehints = "description"
 autodoc_member_order = "bysource"

@@ -64,7 +64,7 @@ INSIDE = {
         shortcuts visuals sheets outcomes surprise queue
     """,
     "analysis": """
-        machine figures folder layers parameters flops variants timing climb analyze charts pictures results
+        machine figures folder layers parameters flops variants timing climb analyze charts pictures results printed
         cost page report compare
     """,
     "cli": """

@@ -28,6 +28,7 @@ class LayerStatistics:
     counts: neurons in each of the equal bins between `edges`.
     strongest: the channels of the highest mean, (number, mean), highest first.
     maps: (n, height, width), the activations of the strongest channels.
+    corners: (c, y, x), the activations at both ends of each axis, which is what NumPy prints of a large array.
     """
 
     layer: str
@@ -41,6 +42,7 @@ class LayerStatistics:
     edges: tuple[float, ...]
     strongest: tuple[tuple[int, float], ...]
     maps: Float[Tensor, "n h w"]
+    corners: Float[Tensor, "c y x"]
 
 
 def measure_layers(model: Model, image: Image, layers: Collection[str]) -> list[LayerStatistics]:
@@ -72,4 +74,10 @@ def summarize_activations(layer: str, activations: Float[Tensor, "c h w"]) -> La
         edges=tuple(edges.tolist()),
         strongest=tuple((channel, float(means[channel])) for channel in strongest),
         maps=activations[strongest].clone(),
+        corners=activations[list_ends(channels)][:, list_ends(height)][..., list_ends(width)],
     )
+
+
+def list_ends(length: int) -> list[int]:
+    """The first three and the last three places of an axis; all of one that is shorter."""
+    return [place for place in range(length) if place < 3 or place >= length - 3]

@@ -13,11 +13,15 @@ from reverie.analysis.figures import RenderedFigure
 from reverie.analysis.folder import RESULTS_FILE, write_files
 from reverie.analysis.page import render_report
 from reverie.analysis.pictures import draw_channels_figure, draw_dream_figure
+from reverie.analysis.printed import format_as_printed
 from reverie.analysis.results import build_results
+
+PRINTED_FILE = "printed.txt"
+"""The numbers as the paper's code prints them."""
 
 
 def write_report(analysis: Analysis, folder: Path) -> None:
-    """Writes index.html, results.json and figures/ (every figure as PNG and as vector PDF) into an empty folder.
+    """Writes index.html, results.json, printed.txt and figures/ (each as PNG and as vector PDF) into an empty folder.
 
     Within `draft_report_folder` it is written whole or not at all.
     """
@@ -33,6 +37,7 @@ def write_report(analysis: Analysis, folder: Path) -> None:
     ):
         figures[figure.name] = figure
     files = {"index.html": render_report(analysis, figures, names).encode()}
+    files[PRINTED_FILE] = format_as_printed(analysis).encode()
     for figure in figures.values():
         files |= {f"figures/{figure.name}.png": figure.png, f"figures/{figure.name}.pdf": figure.pdf}
     results = build_results(analysis) | {"files": sorted(files)}

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from reverie.cli.flags import Dreamed, Several, Words, collect_said
+from reverie.cli.flags import Dreamed, Several, Switch, Words, collect_said
 from reverie.cli.output import Speaking, print_json, print_line, set_manner, watch_with
 from reverie.recipe.request import read_request
 
@@ -28,6 +28,7 @@ def analyze_dream(
     precision: Several = None,
     at: list[int] | None = None,
     turns: int | None = None,
+    as_printed: Switch = False,
     manner: Speaking = None,
     settings: Dreamed = None,
 ) -> int:
@@ -63,11 +64,15 @@ def analyze_dream(
         Show the picture after so many steps of each octave; say it several times. [default: 0 100 200 300]
     turns
         How many turns each variant takes while they are timed. [default: 7]
+    as_printed
+        Also print the numbers line by line as the paper's code does, in the words of TensorFlow, Keras and NumPy; they
+        are in the report's printed.txt, too.
     """
     manner = set_manner(manner)
     words = {"model": model, "objective": objective, "weights": weights, "guide": guide, "mask": mask, "memory": memory}
     request = read_request(words, collect_said(settings), preset, config)
     from reverie.analysis.compare import Compared, analyze_request
+    from reverie.analysis.report import PRINTED_FILE
 
     spec = request.model
     compared = Compared(engine or [spec.engine], device or [spec.device], precision or [spec.precision], at, turns)
@@ -75,5 +80,7 @@ def analyze_dream(
     if manner.json:
         print_json({"output": str(target / "index.html"), "results": str(target / "results.json")})
     else:
+        if as_printed:
+            print((target / PRINTED_FILE).read_text("utf-8"), end="")
         print_line(manner, f"{target / 'index.html'}")
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol, cast, runtime_checkable
 
@@ -13,6 +14,8 @@ from reverie._native import kernels as native
 from reverie._native import malloc as heap
 from reverie.errors import SettingsError, UnknownLayer, WordingError
 from reverie.types import AcceptedSizes, Activations, Image
+
+log = logging.getLogger("reverie")
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 
@@ -163,12 +166,14 @@ def choose_device(device: str) -> torch.device:
 def choose_precision(precision: str, device: torch.device) -> torch.dtype:
     """The dtype of a precision; "auto" is bfloat16 where the hardware computes it natively, float32 elsewhere.
 
-    Raises `SettingsError` for another name.
+    A bfloat16 that is asked for and must be emulated is told to the log. Raises `SettingsError` for another name.
     """
     if precision not in PRECISIONS:
         raise SettingsError(f"precision {precision!r}; expected one of {', '.join(PRECISIONS)}")
     if precision == "auto":
         return torch.bfloat16 if has_native_bfloat16(device) else torch.float32
+    if precision == "bfloat16" and not has_native_bfloat16(device):
+        log.warning("bfloat16 is emulated on this %s, which is slower than float32: see --precision auto", device.type)
     return torch.float32 if precision == "float32" else torch.bfloat16
 
 
