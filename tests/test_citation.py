@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
-import yaml
 
 ROOT = Path(__file__).parent.parent
 TYPES = {"article", "blog", "generic", "software", "website"}
@@ -15,7 +15,7 @@ TYPES = {"article", "blog", "generic", "software", "website"}
 
 @pytest.fixture(scope="module")
 def citation() -> Any:
-    return yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
+    return msgspec.yaml.decode((ROOT / "CITATION.cff").read_bytes())
 
 
 def test_it_says_what_a_citation_file_must(citation: Any) -> None:

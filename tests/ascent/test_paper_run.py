@@ -39,8 +39,7 @@ def run_paper(network: Any, photo: np.ndarray, steps: int, sizes: int = 5) -> Pa
 
     cut = keras.Model(network.input, [network.get_layer(name).output for name in ("mixed3", "mixed5")])
 
-    @tf.function(input_signature=[tf.TensorSpec((None, None, 3))])
-    def climb(image: Any) -> Any:
+    def climb_once(image: Any) -> Any:
         with tf.GradientTape() as tape:
             tape.watch(image)
             loss = tf.reduce_sum([tf.reduce_mean(activations) for activations in cut(tf.expand_dims(image, 0))])
@@ -48,7 +47,10 @@ def run_paper(network: Any, photo: np.ndarray, steps: int, sizes: int = 5) -> Pa
         return loss, grad, tf.clip_by_value(image + grad / tf.math.reduce_std(grad) * 0.001, -1, 1)
 
     image, base = photo, tf.cast(tf.shape(photo)[:-1], tf.float32)
-    losses, pictures, grads = [], [], []
+    climb = tf.function(climb_once, input_signature=[tf.TensorSpec((None, None, 3))])
+    losses: list[list[float]] = []
+    pictures: list[np.ndarray] = []
+    grads: list[np.ndarray] = []
     for number in range(sizes):
         image = tf.image.resize(image, tf.cast(base * 1.3**number, tf.int32))
         image, seen = keras.applications.inception_v3.preprocess_input(image), []
