@@ -36,8 +36,8 @@ INSIDE = {
         writing contact_sheet notebook streaming
     """,
     "models": """
-        hooked hooked.grids hooked.hooks hooked.multiples keras networks windows
-        networks.inception_blocks second_derivative zoo extensions
+        hooked hooked.grids hooked.hooks hooked.multiples hooked.reading layer_names keras networks windows
+        networks.inception_blocks networks.inception_names networks.inner second_derivative zoo extensions
         zoo.torchvision_vit catalog class_names default_layer hooked.folding networks.chain networks.inception_weights
         receptive_field any_size torch_model weights hooked.network keras.networks networks.layers spec zoo.files
         hooked.wrapping keras.graphs keras.inception_weights networks.inception_v3 networks.squeezenet

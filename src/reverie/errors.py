@@ -34,29 +34,30 @@ class ReverieError(Exception):
 class UnknownName(ReverieError, KeyError):
     """A name that does not exist; the message suggests similar ones.
 
-    `kind` says what was named ("layer of squeezenet"), `known` are the names that exist.
+    `kind` says what was named ("layer of squeezenet"), `known` are the names that exist, `more` others that exist, too,
+    but are only suggested where they are similar.
     """
 
-    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
-        super().__init__(f"no {kind} is called {name!r}{suggest_names(name, known)}")
+    def __init__(self, kind: str, name: str, known: Iterable[str], more: Iterable[str] = ()) -> None:
+        super().__init__(f"no {kind} is called {name!r}{suggest_names(name, known, more=more)}")
 
     def __str__(self) -> str:  # KeyError would print the repr
         return str(self.args[0])
 
 
 class UnknownLayer(UnknownName):
-    """A layer that a model does not have, or whose output is not a feature map (b, c, h, w).
+    """A layer that a model does not have, or one that cannot be read.
 
     A model's optional `other_layers` maps the names of layers of the second kind to the reason.
     """
 
     def __init__(self, model: Any, name: str) -> None:
-        super().__init__(f"layer of {model.name}", name, model.layers)
+        main = getattr(model, "main_layers", model.layers)
+        inner = [each for each in (*model.layers, *getattr(model, "aliases", {})) if each not in main]
+        super().__init__(f"layer of {model.name}", name, main, inner)
         classes, why = getattr(model, "classes", None), getattr(model, "other_layers", {}).get(name)
         if why is not None:
-            near = ", ".join(
-                select_outermost([each for each in model.layers if each != classes], MAX_LISTED_NAMES)[-4:]
-            )
+            near = ", ".join(select_outermost([each for each in main if each != classes], MAX_LISTED_NAMES)[-4:])
             choices = f"{near}, or for a class say class:NUMBER" if classes else near
             self.args = (f"{name} of {model.name} is no image-like layer ({why}): take one that is, such as {choices}",)
 
@@ -135,14 +136,15 @@ class Interrupted(KeyboardInterrupt):
         self.image = image
 
 
-def suggest_names(name: str, known: Iterable[str], most: int = 3) -> str:
+def suggest_names(name: str, known: Iterable[str], most: int = 3, more: Iterable[str] = ()) -> str:
     """The known names most similar to a mistyped one, as the end of a sentence: `; did you mean "fire8"?`.
 
-    Where none is similar, those that contain it; where none does, a list of the known names.
+    Where none is similar, those that contain it; where none does, a list of the known names, without `more`.
     """
     names = list(known)
-    close = difflib.get_close_matches(name, names, n=most, cutoff=0.5)
-    close = close or [each for each in names if name and name.lower() in each.lower()][:most]
+    possible = [*names, *more]
+    close = difflib.get_close_matches(name, possible, n=most, cutoff=0.5)
+    close = close or [each for each in possible if name and name.lower() in each.lower()][:most]
     if close:
         return "; did you mean " + " or ".join(close) + "?"
     shown = select_outermost(names, MAX_LISTED_NAMES)

@@ -125,8 +125,10 @@ class Many(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.pair, self.named, self.head = self.Pair(), self.Named(), nn.Linear(4, 5)
+        self.spare, self.shift = nn.ReLU(), nn.Identity()
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
+        self.shift(torch.zeros(1, 2, 3, 4))
         planes = self.named(self.pair(x)[0])
         return {"classes": self.head(planes["coarse"].mean((2, 3)))}
 
@@ -134,7 +136,7 @@ class Many(nn.Module):
 def test_of_several_outputs_the_first_counts() -> None:
     module, x = Many(), picture()
     network = hooked(module)
-    assert network.LAYERS == ("pair.inner", "pair", "named", "logits")
+    assert network.LAYERS == ("pair.inner", "pair", "named", "head", "logits")
     found = network(x, network.LAYERS)
     torch.testing.assert_close(found["named"], 2 * found["pair"])
     torch.testing.assert_close(found["pair"], module.pair.inner(x).relu())
@@ -220,9 +222,12 @@ class Tokens(nn.Module):
 def test_tokens_and_channels_last_become_planes(whole: bool) -> None:
     module = Tokens(whole)
     network = hooked(module)
-    assert network.LAYERS == ("cut", "block", "last", "logits")
+    assert network.LAYERS == ("cut", "heads", "windows", "block", "last", "logits")
+    assert network.ALL_LAYERS == ("cut", "heads", "windows", "block", "block.prefix_tokens", "last", "logits")
     x = picture(64, 64) if whole else picture(48, 90)  # two columns of pixels fill no patch
-    found = network(x, network.LAYERS)
+    found = network(x, network.ALL_LAYERS)
+    tokens = module.block(torch.ones(1, 2, 6)).transpose(1, 2)[..., None]
+    torch.testing.assert_close(found["block.prefix_tokens"], tokens)
     torch.testing.assert_close(found["block"], conv1x1(module.block, found["cut"]))
     torch.testing.assert_close(found["last"], conv1x1(module.last, found["block"]))
     assert found["block"].shape[2:] == ((8, 8) if whole else (6, 11))
@@ -313,8 +318,13 @@ def test_what_cannot_be_dreamed_is_refused_in_a_line() -> None:
         rv.wrap(normed(), mean=(0, 0, 0), std=(1, 0, 1))
     with pytest.raises(SettingsError, match=r"mean is .* expected three numbers"):
         rv.wrap(normed(), mean=(0.5,), std=(1, 1, 1))
-    with pytest.raises(SettingsError, match=r"no layer that answers with a grid"):
-        rv.wrap(nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 4)), **HALF)
+
+    class Bare(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x * 2
+
+    with pytest.raises(SettingsError, match=r"bare has no layer to dream of: expected a module that calls submodules"):
+        rv.wrap(Bare(), **HALF, name="bare")
     with pytest.raises(SettingsError, match=r"answers to no picture"):
         rv.wrap(nn.Sequential(conv(5, 4)), **HALF, name="five channels")
     with pytest.raises(SettingsError, match=r"five channels.*of 64 it says: .*to have 5 channels, but got 3"):
@@ -331,10 +341,14 @@ def test_what_cannot_be_dreamed_is_refused_in_a_line() -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("fc", r"no layer of net is called 'fc'; known: pair.inner, pair, named, logits"),
+        ("fc", r"no layer of net is called 'fc'; known: pair.inner, pair, named, head, logits"),
         ("pair.innr", r"no layer of net is called 'pair.innr'; did you mean pair.inner"),
         ("INNER", r"no layer of net is called 'INNER'; did you mean pair.inner"),
-        ("head", r"head of net is no image-like layer \(it answers with 5 numbers\): .*such as .*named.* class:NUMBER"),
+        ("spare", r"spare of net is no image-like layer \(it is not called by itself.*such as .*named.* class:NUMBER"),
+        (
+            "shift",
+            r"shift of net is no image-like layer \(its answer has no gradient: it does not",
+        ),
     ],
 )
 def test_a_layer_that_cannot_be_dreamed_is_refused_in_a_line(name: str, words: str) -> None:
@@ -418,7 +432,7 @@ class Resizing(nn.Module):
 
 def test_a_network_that_brings_pictures_to_its_own_size_is_dreamed() -> None:
     model = rv.wrap(Resizing(), **HALF, device="cpu", precision="float32")
-    assert model.layers == ("low", "logits")
+    assert model.layers == ("low", "fc", "logits")
     assert model(picture(), ["low"])["low"].shape[2:] == (20, 24)
     image = picture(90, 70)
     for wish in ("low:1", "class:3"):
@@ -432,7 +446,7 @@ def test_a_network_of_one_size_is_wrapped_whatever_it_is(side: int) -> None:
     rest = (side + 3) // 4
     module = nn.Sequential(conv(3, 4, 2), nn.ReLU(), conv(4, 4, 2), nn.Flatten(), nn.Linear(4 * rest * rest, 5))
     model = rv.wrap(module, **HALF, device="cpu", precision="float32", name="small")
-    assert model.layers == ("0", "1", "2", "logits")
+    assert model.layers == ("0", "1", "2", "3", "4", "logits")
     score = make_score_function(model, objective("class:1"))
     image = picture(side, side)
     assert float(score(rv.dream(image, model, "class:1", BARE))) > float(score(image))

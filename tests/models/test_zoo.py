@@ -276,21 +276,42 @@ def test_other_counts_of_classes_have_no_words() -> None:
 @pytest.mark.parametrize(
     ("name", "layer_name", "words"),
     [
-        ("torchvision:resnet18", "fc", r"fc of .* is no image-like layer \(it answers with 1000 numbers\): .*layer4"),
-        ("timm:test_vit", "head", r"head of .* is no image-like layer .* such as .*blocks"),
+        ("timm:test_vit", "blocks.0.attn.k_norm_", r"no layer of .* did you mean blocks\.0\.attn"),
         (
             "torchvision:googlenet",
             "aux1",
             r"\(it is not called by itself\): .*such as inception4e, maxpool4, inception5a, ",
         ),
         ("torchvision:resnet18", "layer4.2", r"no layer of .* is called 'layer4.2'; did you mean layer4.1"),
-        ("torchvision:resnet18", "fire8", r"known: conv1, bn1, relu, maxpool, layer1.0, .*layer4, logits, \.\.\.$"),
+        (
+            "torchvision:resnet18",
+            "fire8",
+            r"known: conv1, bn1, relu, maxpool, layer1.0, .*layer4, avgpool, fc, logits, \.\.\.$",
+        ),
         ("torchvision:googlenet", "4c", r"no layer of .* is called '4c'; did you mean inception4c"),
     ],
 )
 def test_a_layer_that_cannot_be_dreamed_names_some_that_can(name: str, layer_name: str, words: str) -> None:
     with pytest.raises(UnknownLayer, match=words):
         gradient_of(load(name), layer(layer_name))
+
+
+@pytest.mark.parametrize(
+    ("name", "vector"),
+    [("torchvision:resnet18", "avgpool"), ("torchvision:resnet18", "fc"), ("timm:test_vit", "fc_norm")],
+)
+def test_pooled_vectors_and_dense_units_are_dreamed(name: str, vector: str) -> None:
+    model, image = load(name), picture()
+    whole = model.network.original
+    plain = image.clone().requires_grad_(True)
+    found: list[Tensor] = []
+    with whole.get_submodule(vector).register_forward_hook(lambda *given: found.append(given[2])):
+        whole(model.scale * plain + model.shift)
+    found[0].flatten(1)[0, 3].backward()
+    score, grad = gradient_of(model, rv.channel(vector, 3))(image)
+    torch.testing.assert_close(score, found[0].detach().flatten(1)[:, 3], rtol=1e-3, atol=1e-4)
+    assert plain.grad is not None
+    assert float(torch.cosine_similarity(grad.flatten(), plain.grad.flatten(), 0)) > 0.999
 
 
 def test_torchvisions_transformer_takes_pictures_of_any_size() -> None:

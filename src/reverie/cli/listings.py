@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from reverie.cli.flags import Network, collect_said, read_spec
 from reverie.cli.output import Speaking, print_json, print_table, set_manner
@@ -36,7 +39,12 @@ def list_presets(*, manner: Speaking = None) -> None:
 
 
 def list_layers(
-    model: str = DEFAULT_MODEL, *, weights: str | None = None, engine: str = "torch", manner: Speaking = None
+    model: str = DEFAULT_MODEL,
+    *,
+    weights: str | None = None,
+    engine: str = "torch",
+    every: Annotated[bool, Parameter(name="--all", negative="")] = False,
+    manner: Speaking = None,
 ) -> None:
     """List a network's layers: what there is to dream of.
 
@@ -47,12 +55,15 @@ def list_layers(
     weights
         A file of weights, to see whether the network takes it. [default: none: what it is built of needs no download]
     engine
-        What runs the network: torch or tensorflow, which has more names for the same network.
+        What runs the network: torch or tensorflow.
+    every
+        List the layers within the blocks too (branches, batch norms, what comes before a ReLU, class tokens), with
+        their other names.
     """
     manner = set_manner(manner)
     from reverie.models.describe import describe_layers, sum_parameters
 
-    rows, sums = describe_layers(model, weights, engine)
+    rows, sums = describe_layers(model, weights, engine, every)
     if manner.json:
         print_json({"model": model, "layers": rows, "parameters": sums}, indent=2)
         return

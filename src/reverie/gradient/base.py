@@ -22,6 +22,7 @@ from reverie.image.color import mix_color_covariance
 from reverie.image.filters import gaussian_blur
 from reverie.image.resample import resize
 from reverie.models.any_size import accept_any_size
+from reverie.models.layer_names import list_aliases
 from reverie.models.receptive_field import find_smallest_side
 from reverie.objectives.scorer import Scorer
 from reverie.objectives.wishes import WishLike, parse_wish
@@ -126,7 +127,7 @@ def find_model_layers(model: Model, objective: Scorer) -> list[str]:
     """
     layers = [name for name in objective.layers if name not in (IMAGE_LAYER, CHANGE_LAYER)]
     for name in layers:
-        if name not in model.layers:
+        if name not in model.layers and name not in list_aliases(model):
             raise UnknownLayer(model, name)
     return layers
 

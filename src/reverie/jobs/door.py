@@ -27,6 +27,8 @@ from reverie.jobs.memory_run import MemoryRun
 from reverie.jobs.networks import Networks, check_code
 from reverie.jobs.noise_run import NoiseRun
 from reverie.models.catalog import find_factory, names_code
+from reverie.models.layer_names import rename_layers
+from reverie.objectives.base import Objective
 from reverie.objectives.batch_terms import refuse_batch_terms
 from reverie.objectives.blending import blend_objectives, read_grid, read_wishes
 from reverie.objectives.default import default_objective
@@ -130,7 +132,7 @@ def prepare_visualization(job: Job, recipe: VisualRecipe, models: Networks, besi
     model = models.load_of(recipe, job.device, job.allow_code)
     recipe = replace(
         recipe,
-        visualize="; ".join(map(str, wishes)),
+        visualize="; ".join(str(Objective(rename_layers(wish.terms, model))) for wish in wishes),
         model_sha256=model.digest,
         precision=model.precision,
         start=None if recipe.start is None else as_text(recipe.start),
@@ -148,7 +150,8 @@ def complete_recipe(recipe: Recipe, photo: Photo | PhotoFile, model: Model) -> R
     recipe = fill_digests(recipe)
     check_guides(recipe)
     if not recipe.masks:
-        recipe = replace(recipe, objective=str(parse_objective(recipe.objective or default_objective(model))))
+        wish = parse_objective(recipe.objective or default_objective(model))
+        recipe = replace(recipe, objective=str(Objective(rename_layers(wish.terms, model))))
     refuse_batch_terms(whole_objective(recipe))
     find_model_layers(model, whole_objective(recipe).resolved(model))
     return replace(

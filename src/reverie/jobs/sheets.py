@@ -31,6 +31,7 @@ from reverie.jobs.places import free_path, make_folder
 from reverie.jobs.sheet_page import GENERATOR, Entry, draw_page
 from reverie.jobs.visuals import visualize
 from reverie.models.class_names import find_class_names
+from reverie.models.layer_names import list_main_layers
 from reverie.models.spec import ModelSpec
 from reverie.objectives.base import layer as whole_layer
 from reverie.objectives.wording import quote_name
@@ -171,7 +172,7 @@ def show_layers(photo: Path | None, request: SheetRequest, models: Networks | No
         return [run.image() for run in runs for _ in [deque(run.steps(), maxlen=0)]]
 
     cells = []
-    for layer in model.layers:
+    for layer in list_main_layers(model):
         words = f"{quote_name(layer)}^2"
         recipe = Recipe(
             name, model=spec.name, objective=words, engine=spec.engine, weights=spec.weights, settings=settings

@@ -14,6 +14,7 @@ from reverie.jobs.door import complete_recipe
 from reverie.jobs.job import Job
 from reverie.jobs.networks import Networks
 from reverie.jobs.places import make_folder
+from reverie.models.layer_names import list_main_layers
 from reverie.models.receptive_field import measure_geometry
 from reverie.recipe.config import PICTURE
 from reverie.recipe.inputs import input_path
@@ -42,7 +43,7 @@ def draw_jobs(request: Request, name: str, folder: Path, count: int, models: Net
     size = request.settings.size or min(SIDE, max(header.size))
     request = replace(request, settings=replace(request.settings, size=size))
     model = models.load(request.model, request.settings.seed)
-    drawn = draw_surprises(measure_geometry(model, model.layers), request.settings.seed, count)
+    drawn = draw_surprises(measure_geometry(model, list_main_layers(model)), request.settings.seed, count)
     if PICTURE.fullmatch(folder.suffix) and not folder.exists():
         raise SettingsError(f"{folder} is a picture's name; --surprise writes many: name a folder with -o")
     make_folder(folder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from reverie.errors import SettingsError
+from reverie.models.layer_names import list_main_layers
 from reverie.types import Model
 
 PREFERRED_STRIDE = 16
@@ -14,12 +15,17 @@ PREFERRED_STRIDE = 16
 def choose_middle_layer(model: Model) -> str:
     """Choose the layer to dream of if none is asked for: two thirds up the row of blocks whose stride is 16 pixels.
 
-    GoogLeNet's is inception4d, one block from that of Google's 2015 notebook (4c). Raises `SettingsError` for a model
-    that does not tell the strides of its layers.
+    GoogLeNet's is inception4d, one block from that of Google's 2015 notebook (4c). Where no layer has a stride, as in a
+    network of dense layers alone, it is two thirds up the row of all blocks. Raises `SettingsError` for a model that
+    does not tell the strides of its layers.
     """
-    strides: dict[str, int] = getattr(getattr(model, "network", model), "strides", {})
-    if not strides:
+    strides: dict[str, int] | None = getattr(getattr(model, "network", model), "strides", None)
+    if strides is None:
         raise SettingsError(f"{model.name} has no objective of its own: say what it shall dream of with --objective")
+    if not strides:
+        classes = getattr(model, "classes", None)
+        row = find_block_row([name for name in list_main_layers(model) if name != classes] or list(model.layers))
+        return row[round(2 / 3 * (len(row) - 1))]
     # No layer need have that very stride: the nearest one by ratio counts.
     nearest = min(strides.values(), key=lambda stride: abs(math.log(stride / PREFERRED_STRIDE)))
     row = find_block_row([name for name, stride in strides.items() if stride == nearest])

@@ -6,23 +6,26 @@ from typing import Any
 
 from reverie.models.catalog import RANDOM_WEIGHTS, is_own
 from reverie.models.hooked.network import HookedNetwork
+from reverie.models.layer_names import list_aliases, list_main_layers
 from reverie.models.load import load_model
 from reverie.models.receptive_field import measure_geometry
 from reverie.types import Model
 
 
 def describe_layers(
-    name: str, weights: str | None, engine: str
+    name: str, weights: str | None, engine: str, every: bool = False
 ) -> tuple[list[dict[str, Any]], dict[str, dict[str, int]]]:
     """Load a network and describe it: a row for each layer, lowest first, and the parameters of each top-level block.
 
     A row has "layer", "channels", "stride" and "receptive_field" in pixels ("all": the whole image), "parameters". The
-    parameters of a block are {"trainable": n, "non_trainable": n}. `name`, `weights` and `engine`, and the errors
-    raised, are those of `load_model`; without weights, what a network is built of is told with random ones.
+    parameters of a block are {"trainable": n, "non_trainable": n}. `every`: list the layers within the blocks too, and
+    the other names of a layer, "also". `name`, `weights` and `engine`, and the errors raised, are those of
+    `load_model`; without weights, what a network is built of is told with random ones.
     """
     weights = weights or (None if is_own(name) else RANDOM_WEIGHTS)
     model = load_model(name, weights=weights, engine=engine, device="cpu", precision="float32")
-    fields = measure_geometry(model, model.layers)
+    layers = model.layers if every else list_main_layers(model)
+    fields = measure_geometry(model, layers)
     blocks = {block: {"trainable": own[0], "non_trainable": own[1]} for block, own in model.parameters.items()}
     rows = [
         {
@@ -32,8 +35,11 @@ def describe_layers(
             "receptive_field": fields[layer].receptive_field or "all",
             "parameters": sum(blocks.get(layer, {}).values()) or count_layer_parameters(model, layer),
         }
-        for layer in model.layers
+        for layer in layers
     ]
+    if every and (aliases := list_aliases(model)):
+        for row in rows:
+            row["also"] = ", ".join(alias for alias, layer in aliases.items() if layer == row["layer"])
     return rows, blocks
 
 

@@ -50,8 +50,9 @@ class LayerGeometry:
 
     Neuron i sees `receptive_field` pixels, from `first + i * stride` on; `first` is negative where the layer pads.
     `receptive_field` and `first` are None where every neuron sees the whole image, or where the fields differ from
-    neuron to neuron (attention within windows, as in Swin). `stride` is 0 for a layer with a single place. `channels`
-    is the number of the layer's channels.
+    neuron to neuron (attention within windows, as in Swin). `stride` is 0 for a layer whose places do not lie side by
+    side over the image: a vector, tokens without a grid, maps of a fixed size. It sees the whole image, and cannot be
+    computed in tiles. `channels` is the number of the layer's channels.
     """
 
     channels: int
@@ -85,12 +86,27 @@ def measure_with_probes(
 
     `height` of the images in pixels; their width is a multiple of `multiple`, as the model needs it.
     """
+    fixed = find_fixed_layers(model, layers, height, multiple)
     found: dict[str, LayerGeometry] = {}
     for width in (math.ceil(wide / multiple) * multiple for wide in (1024, 2048, 4096)):
-        left = [name for name in layers if name not in found or found[name].receptive_field is None]
+        left = [name for name in layers if name not in fixed and (name not in found or not found[name].receptive_field)]
         if left:
             found |= NanProbe(model, left, height, width).geometry()
-    return {name: found[name] for name in layers}
+    return {name: fixed.get(name) or found[name] for name in layers}
+
+
+def find_fixed_layers(
+    model: Model, layers: Collection[str], height: int, multiple: int = 1
+) -> dict[str, LayerGeometry]:
+    """The geometry of the layers that have as many places for a wide image as for a narrow one, such as vectors."""
+    widths = (math.ceil(width / multiple) * multiple for width in (512, 1024))
+    with torch.no_grad():
+        narrow, wide = (model(torch.zeros(1, 3, height, width, device=model.device), layers) for width in widths)
+    return {
+        name: LayerGeometry(wide[name].shape[1], 0, None, None)
+        for name in layers
+        if narrow[name].shape[3] == wide[name].shape[3]
+    }
 
 
 def estimate_geometry(model: Model, layers: Collection[str], size: tuple[int, int]) -> dict[str, LayerGeometry]:

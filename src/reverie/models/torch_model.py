@@ -25,9 +25,10 @@ class LayeredNetwork(Protocol):
     """What `TorchModel` asks of a module: normalized images in, activations by layer out.
 
     LAYERS are the names of its layers, lowest first; MEAN and STD (red, green, blue, on the scale 0..1) are those of
-    the images it was trained on. A network with a classifier may have CLASSES too, the layer whose channels are the
-    classes, CLASS_NAMES and CLASS_COUNT; OTHERS says of modules that are no layers why they are none; ACCEPTED_SIZES is
-    that of a network that does not take images of any size.
+    the images it was trained on. ALL_LAYERS, where there are more, also holds those that are listed only if all are
+    asked for; ALIASES are other names of layers, {name: name in ALL_LAYERS}. A network with a classifier may have
+    CLASSES too, the layer whose channels are the classes, CLASS_NAMES and CLASS_COUNT; OTHERS says of modules that are
+    no layers why they are none; ACCEPTED_SIZES is that of a network that does not take images of any size.
     """
 
     LAYERS: tuple[str, ...]
@@ -61,7 +62,10 @@ class TorchModel:
         for a device that is not there.
         """
         module = cast(nn.Module, network)
-        self.name, self.digest, self.layers = name, digest, network.LAYERS
+        self.name, self.digest = name, digest
+        self.main_layers: tuple[str, ...] = network.LAYERS
+        self.layers: tuple[str, ...] = getattr(network, "ALL_LAYERS", network.LAYERS)
+        self.aliases: Mapping[str, str] = getattr(network, "ALIASES", {})
         self.device = choose_device(device)
         if self.device.type == "cpu":
             heap.keep_freed_memory()
@@ -84,13 +88,16 @@ class TorchModel:
     def __call__(self, image: Image, layers: Collection[str]) -> Activations:
         """The activations (b, c, h', w') of `layers`, attached to the autograd graph of `image` (b, 3, h, w), 0..1.
 
+        A vector (b, c) has one place, (b, c, 1, 1); tokens that lie in no grid have a column of them, (b, c, n, 1).
         Raises UnknownLayer.
         """
-        for layer in layers:
-            if layer not in self.layers:
+        names = {layer: self.aliases.get(layer, layer) for layer in layers}
+        for layer, name in names.items():
+            if name not in self.layers:
                 raise UnknownLayer(self, layer)
         normalized = normalize_image(image, self.scale, self.shift, self.dtype)
-        return cast("Activations", self.network(normalized, frozenset(layers)))
+        activations = self.network(normalized, frozenset(names.values()))
+        return cast("Activations", {layer: activations[name] for layer, name in names.items()})
 
     def logits(self, image: Image) -> Float[Tensor, "b n"]:
         """The logits of every class: as the network computes them, else the mean of the class layer over all places.

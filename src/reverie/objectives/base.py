@@ -17,6 +17,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from reverie.errors import SettingsError, WordingError
+from reverie.models.layer_names import rename_layers
 from reverie.objectives.checks import check_index, check_power, read_weight
 from reverie.objectives.places import Place, check_place, format_place, weigh_place
 from reverie.objectives.scorer import Reference, raise_to_power, to_single_precision
@@ -175,8 +176,9 @@ class Objective:
         Raises `UnknownName` for a class that the network does not have, `WordingError` for one that it cannot have,
         `ImageFileError` and `ImageTooSmall` for a guide that cannot be used.
         """
+        terms = rename_layers(self.terms, model)
         return Objective(
-            tuple((weight * own, found) for weight, term in self.terms for own, found in term.resolved(model).terms)
+            tuple((weight * own, found) for weight, term in terms for own, found in term.resolved(model).terms)
         )
 
     @property

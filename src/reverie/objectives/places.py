@@ -42,8 +42,9 @@ def weigh_place(place: Place, grid: tuple[int, int], words: str) -> Float[Tensor
     """The weights of the neurons at a place, 1 in all; raises `ImageTooSmall`, beginning with `words`, off the grid."""
     y, x, height, width = (*(place or (grid[0] // 2, grid[1] // 2)), 1, 1)[:4]
     if y + height > grid[0] or x + width > grid[1]:
-        rows_and_columns = f"the rows 0 to {grid[0] - 1} and the columns 0 to {grid[1] - 1}"
-        raise ImageTooSmall(f"{words}: at this size its layer has {rows_and_columns}")
+        rows = f"the rows 0 to {grid[0] - 1} and the columns 0 to {grid[1] - 1}"
+        places = rows if grid != (1, 1) else "a single place: leave out the one after @"
+        raise ImageTooSmall(f"{words}: at this size its layer has {places}")
     share = torch.zeros(grid)
     share[y : y + height, x : x + width] = 1 / (height * width)
     return share

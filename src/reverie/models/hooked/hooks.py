@@ -106,3 +106,15 @@ def record_all_outputs(network: nn.Module, image: Tensor) -> dict[str, Tensor]:
     """Record the outputs of all modules of a network, in order of execution, without gradients."""
     with torch.no_grad():
         return record_outputs(network, image, [name for name, _ in network.named_modules()]).outputs
+
+
+def record_differentiable_outputs(network: nn.Module, image: Tensor) -> frozenset[str]:
+    """The names of the modules through whose outputs a gradient flows back to the image.
+
+    The parameters of the network must be frozen. A module that computes without gradients has none, nor has one whose
+    output is the same for every image, such as a position embedding.
+    """
+    with torch.enable_grad():
+        image = image.detach().requires_grad_(True).clone()  # no leaf: a network may write over its input
+        outputs = record_outputs(network, image, [name for name, _ in network.named_modules()]).outputs
+    return frozenset(name for name, output in outputs.items() if output.requires_grad)

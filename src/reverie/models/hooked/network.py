@@ -10,9 +10,17 @@ from torch import Tensor, nn
 
 from reverie.errors import SettingsError, SizeRefused
 from reverie.models.hooked.folding import fold_network
-from reverie.models.hooked.grids import AxisOrder, HeightWidth, OutputGrid, detect_constant_grids, detect_grids
-from reverie.models.hooked.hooks import record_all_outputs, record_outputs
+from reverie.models.hooked.grids import AxisOrder, HeightWidth, OutputGrid
+from reverie.models.hooked.hooks import record_all_outputs, record_differentiable_outputs, record_outputs
 from reverie.models.hooked.multiples import find_least_size, find_multiple
+from reverie.models.hooked.reading import (
+    are_windows,
+    describe_output,
+    detect_layers,
+    find_module_name,
+    list_prefix_layers,
+    read_maps,
+)
 from reverie.models.torch_model import count_module_parameters
 from reverie.types import AcceptedSizes
 
@@ -29,7 +37,9 @@ REFUSAL_ERRORS = (RuntimeError, ValueError, TypeError, AssertionError, IndexErro
 class HookedNetwork(nn.Module):
     """Any module as a network with layers: `forward(image, layers) -> {layer: activations (b, c, h, w)}`.
 
-    LAYERS are the submodules whose output is a grid, in order of execution; a container comes after what it contains.
+    LAYERS are the submodules whose output depends on the image, in order of execution; a container comes after what it
+    contains. What is no grid over the image can be read, too: a vector (b, c) as (b, c, 1, 1), tokens and sequences of
+    n places as (b, c, n, 1). ALL_LAYERS holds also the tokens before a grid, such as "blocks.5.class_token".
     CLASSES is the layer whose channels are the classes, None where the output of the module is no score per class.
     The module is switched to eval mode and kept: hand in a copy of one that is still to be trained.
     """
@@ -46,28 +56,35 @@ class HookedNetwork(nn.Module):
         """`mean` and `std` (red, green, blue, on the scale 0..1) are those of the images it was trained on.
 
         `side`: that in pixels of the square images the module was made for, tried if it takes none of the others.
-        Raises SettingsError for a module that takes no image, or has no layer with a grid.
+        Its parameters are frozen. Raises SettingsError for a module that takes no image, or has no layer.
         """
         super().__init__()
         self.name, self.MEAN, self.STD = name, check_three_numbers(mean, "mean"), check_three_numbers(std, "std")
-        self.original = module.eval()
+        self.original = module.eval().requires_grad_(False)
         self.pictures = find_accepted_images(module, side)
         if not self.pictures:
             sides = f"{min(TRIAL_SIDES)} to {max(TRIAL_SIDES)} pixels a side"
             raise SettingsError(f"{name} answers to no picture of {sides}{explain_refusal(module)}")
         self.ACCEPTED_SIZES = measure_accepted_sizes(module, self.pictures)
-        outputs = [
-            record_all_outputs(module, picture) for picture in self.pictures
-        ]  # of every submodule, for each image
+        outputs = [record_all_outputs(module, picture) for picture in self.pictures]  # of every submodule
         self.executed = frozenset(outputs[0])
+        answers = record_differentiable_outputs(module, self.pictures[0])
         sizes = [spatial_size(picture) for picture in self.pictures]
-        self.grids = detect_grids(module, outputs, sizes) or detect_constant_grids(outputs, sizes)
-        if not self.grids:
-            raise SettingsError(f"{name} has no layer that answers with a grid of activations: nothing to dream of")
+        differentiable = {each: output for each, output in outputs[0].items() if each in answers}
+        self.grids = detect_layers(module, [differentiable, *outputs[1:]], sizes)
         self.CLASSES, self.CLASS_COUNT = self.add_logits_layer(outputs[0].get(""))
         self.LAYERS = tuple(self.grids)
+        if not self.LAYERS:
+            raise SettingsError(
+                f"{name} has no layer to dream of: expected a module that calls submodules of its own, such as a "
+                "torch.nn.Conv2d or Linear; what plain functions compute, or what has no gradient, cannot be named"
+            )
+        tokens = list_prefix_layers(self.grids)
+        self.grids |= tokens
+        before = {find_module_name(each, grid): each for each, grid in tokens.items()}
+        self.ALL_LAYERS = tuple(each for own in self.LAYERS for each in (own, before.get(own)) if each)
         others = [each for each, _ in module.named_modules() if each and each not in self.grids]
-        self.OTHERS = {each: describe_output(outputs[0].get(each)) for each in others}
+        self.OTHERS = {each: describe_output(outputs[0].get(each), each in answers) for each in others}
         # Batch norms are folded once and for all. Layers whose output that changes are read from the original.
         random = torch.rand(self.pictures[0].shape, generator=torch.Generator().manual_seed(0))
         self.folded, self.changed_layers = fold_network(module, random.to(self.pictures[0]))
@@ -94,7 +111,7 @@ class HookedNetwork(nn.Module):
             return {}
         try:
             return self.compute_activations(image, layers)
-        except SizeRefused:
+        except (SizeRefused, SettingsError):
             raise
         except REFUSAL_ERRORS as error:
             if self.refuses_size(image, layers, error):
@@ -106,11 +123,11 @@ class HookedNetwork(nn.Module):
     def compute_activations(self, image: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
         """The activations (b, c, h, w) of layers. Raises ValueError where a layer has no place left."""
         outputs = self.compute_outputs(image, layers)
-        found = {name: self.grids[name].to_maps(outputs[name], spatial_size(image)) for name in layers}
-        for name, maps in found.items():
-            if not maps.numel():
-                raise ValueError(f"nothing is left of the picture at {name}")
-        return found
+        if len(image) > 1 and are_windows(outputs.values(), len(image)):
+            # Whose window is whose only the network knows: each image by itself.
+            alone = [self.compute_activations(each, layers) for each in image.split(1)]
+            return {name: torch.cat([found[name] for found in alone]) for name in layers}
+        return {name: read_maps(name, outputs[name], self.grids[name], image) for name in layers}
 
     def compute_outputs(self, image: Tensor, layers: Collection[str]) -> Mapping[str, Tensor]:
         """The outputs of layers as they were computed.
@@ -118,15 +135,20 @@ class HookedNetwork(nn.Module):
         Where a later module overwrites one in place, they are computed again and cloned.
         """
         network = self.original if self.changed_layers & set(layers) else self.folded
-        names = ["" if name == self.CLASSES else name for name in layers]
+        modules = {name: self.module_name(name) for name in layers}
+        names = set(modules.values())
         recording = record_outputs(network, image, names, self.overwritten)
         if recording.find_overwritten():  # the second time, and ever after, these outputs are cloned
             self.overwritten |= recording.find_overwritten()
             recording = record_outputs(network, image, names, self.overwritten)
         if len(recording.outputs) < len(names):
-            silent = ", ".join(sorted(set(names) - set(recording.outputs)))
+            silent = ", ".join(sorted(names - set(recording.outputs)))
             raise ValueError(f"{self.name} passes by {silent} in a picture of {image.shape[-1]} x {image.shape[-2]}")
-        return {name: recording.outputs["" if name == self.CLASSES else name] for name in layers}
+        return {name: recording.outputs[own] for name, own in modules.items()}
+
+    def module_name(self, layer: str) -> str:
+        """The name of the module whose output a layer is; "" for the whole network."""
+        return "" if layer == self.CLASSES else find_module_name(layer, self.grids[layer])
 
     def refuses_size(self, image: Tensor, layers: Collection[str], error: Exception) -> bool:
         """Whether a forward pass failed because the network does not take that size, though it is not too small."""
@@ -171,7 +193,8 @@ class HookedNetwork(nn.Module):
 
     def layer_parameters(self, layer: str) -> tuple[int, int]:
         """The (trainable, non-trainable) parameters within a layer."""
-        return count_module_parameters(self.original.get_submodule(layer)) if layer != self.CLASSES else (0, 0)
+        name = self.module_name(layer)
+        return count_module_parameters(self.original.get_submodule(name)) if name else (0, 0)
 
 
 def find_accepted_images(module: nn.Module, side: int) -> list[Tensor]:
@@ -197,13 +220,6 @@ def explain_refusal(module: nn.Module) -> str:
     except REFUSAL_ERRORS as error:
         return f" (of {TRIAL_SIDES[0]} it says: {' '.join(str(error).split())[:200]})"
     return ""
-
-
-def describe_output(output: Tensor | None) -> str:
-    """Say in words what a module without a grid puts out: why it is no layer."""
-    if output is None:
-        return "it is not called by itself"
-    return f"it answers with {'x'.join(map(str, output.shape[1:])) or '1'} numbers"
 
 
 def make_gray_image(module: nn.Module, height: int, width: int) -> Tensor:

@@ -7,7 +7,7 @@ network is.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, ClassVar, TypeAlias, TypeVar, cast
 
 import torch
@@ -15,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from reverie.errors import UnknownName
+from reverie.models.networks.inner import Node, evaluate_nodes
 from reverie.models.second_derivative import differentiable_once, tie_to
 
 FeatureMaps: TypeAlias = Float[Tensor, "b c h w"]
@@ -58,10 +59,13 @@ def cast_modules(modules: nn.ModuleList, kind: type[ModuleT]) -> list[ModuleT]:
 class Chain(nn.Module):
     """A network whose layers run one after another: `forward(image, layers) -> {layer: activations}`.
 
-    LAYERS are the names of its layers, lowest first; `blocks` holds them by these names.
+    LAYERS are the names of its layers, lowest first; `blocks` holds them by these names. INNER are what lies within
+    them, {name: layer}; ALL_LAYERS are both, ALIASES other names, see `torch_model.LayeredNetwork`.
+    Its gradient cannot be differentiated again: that raises `SettingsError`.
     """
 
     LAYERS: ClassVar[tuple[str, ...]]
+    INNER: ClassVar[Mapping[str, str]] = {}
     blocks: nn.ModuleDict
 
     def forward(self, image: FeatureMaps, layers: Collection[str]) -> dict[str, Tensor]:
@@ -69,8 +73,10 @@ class Chain(nn.Module):
 
         Computes nothing above the highest of `layers`. Raises UnknownName for a layer that it lacks.
         """
-        for unknown in sorted(set(layers) - set(self.LAYERS)):
-            raise UnknownName("layer", unknown, self.LAYERS)
+        for unknown in sorted(set(layers) - set(self.LAYERS) - set(self.INNER)):
+            raise UnknownName("layer", unknown, self.LAYERS, self.INNER)
+        if inner := set(layers) & set(self.INNER):
+            return self.run_with_inner(image, layers, inner)
         requested = tuple(name for name in self.LAYERS if name in layers)
         if not requested:
             return {}
@@ -79,6 +85,24 @@ class Chain(nn.Module):
         else:
             outputs = self.run_forward(image, requested, None)
         return dict(zip(requested, outputs, strict=True))
+
+    def run_with_inner(self, image: FeatureMaps, layers: Collection[str], inner: set[str]) -> dict[str, Tensor]:
+        """The activations of `layers`, of which some lie within others (`inner`).
+
+        These come from the activations of the layer below the one that they lie in.
+        """
+        opened = {self.INNER[name] for name in inner}
+        below = {name: self.LAYERS[self.LAYERS.index(name) - 1] for name in opened if name != self.LAYERS[0]}
+        found = self.forward(image, {*layers, *below.values()} - inner)
+        for name in opened:
+            maps = found[below[name]].to(image.dtype) if name in below else image
+            wanted = [each for each in inner if self.INNER[each] == name]
+            found |= {each: part.float() for each, part in evaluate_nodes(self.open_layer(name), maps, wanted).items()}
+        return {name: found[name] for name in layers}
+
+    def open_layer(self, name: str) -> Mapping[str, Node]:
+        """What lies within a layer, by the names of INNER."""
+        raise NotImplementedError
 
     def run_forward(self, maps: Tensor, requested: Sequence[str], saved: SavedTensors | None) -> tuple[Tensor, ...]:
         """The activations of the requested layers, lowest first, in float32; `saved` None: no backward pass follows."""

@@ -3,31 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar, TypeAlias
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from reverie.models.networks.chain import Chain, FeatureMaps, Layer, OutputMaps, SavedTensors, cast_modules
 from reverie.models.networks.inception_blocks import BranchSpec, ConvSpec, parse_blocks
+from reverie.models.networks.inception_names import BRANCHES, PRE, UnitNames, list_aliases, list_inner_layers
 from reverie.models.networks.inception_weights import (
+    compute_norm_scales,
     convert_weights,
     count_published_parameters,
     draw_random_weights,
     fold_batch_norms,
 )
+from reverie.models.networks.inner import (
+    BELOW,
+    Node,
+    insert_inner_layers,
+    make_concatenation,
+    make_convolution,
+    make_relu,
+)
 from reverie.models.networks.layers import AveragePool, Convolution, MaxPool, Relu
 
 FoldedWeights = Mapping[str, tuple[Tensor, Tensor]]
+
+FoldedConvolution: TypeAlias = tuple[Tensor, Tensor, tuple[int, int], tuple[int, int]]
+"""The weight, bias, stride and padding of a convolution with its batch norm folded in."""
 
 
 class InceptionV3(Chain):
     """InceptionV3 with batch norms folded into the convolutions; its layers are `conv1` ... `mixed10`, after the ReLU.
 
+    Within them, all layers that Keras names can be read (`conv2d_40`, `batch_normalization_40`, `activation_40`), also
+    by names such as `mixed5/branch7x7`, and each block before the ReLU (`mixed5_pre`): see `inception_names`.
+
     An image smaller than 75 pixels a side leaves `mixed10` without a place.
     """
 
     LAYERS = tuple(parse_blocks())
+    INNER: ClassVar[Mapping[str, str]] = list_inner_layers()
+    ALL_LAYERS: ClassVar[tuple[str, ...]] = insert_inner_layers(LAYERS, INNER)
+    ALIASES: ClassVar[Mapping[str, str]] = list_aliases()
     MEAN = (0.5, 0.5, 0.5)
     STD = (0.5, 0.5, 0.5)
     SMALLEST = 75
@@ -37,6 +57,7 @@ class InceptionV3(Chain):
         super().__init__()
         folded = fold_batch_norms(tensors)
         self.block_parameters = count_published_parameters(tensors)
+        self.scales = compute_norm_scales(tensors)  # by which the folded kernels are larger than Keras's
         self.blocks = nn.ModuleDict(
             {name: InceptionBlock(branches, folded) for name, branches in parse_blocks().items()}
         )
@@ -53,6 +74,44 @@ class InceptionV3(Chain):
     def random(cls, seed: int = 0) -> InceptionV3:
         """Build it untrained: the same seed gives the same weights."""
         return cls(draw_random_weights(seed))
+
+    def open_layer(self, name: str) -> Mapping[str, Node]:
+        """See `Chain.open_layer`: the block branch by branch, as it is published, pools before their convolutions."""
+        block = self.block(name)
+        assert isinstance(block, InceptionBlock)
+        branches = BRANCHES[name]
+        nodes: dict[str, Node] = {name + PRE: make_concatenation([pre for branch in branches for pre in branch.pre])}
+        for number, (branch, spec) in enumerate(zip(branches, parse_blocks()[name], strict=True)):
+            below = BELOW
+            if branch.pool:
+                nodes[branch.pool], below = make_pool(spec.pool), branch.pool
+            for place, stage in enumerate(spec.stages):
+                for side, conv in enumerate(stage):
+                    unit = branch.stages[place][side]
+                    folded = block.find_convolution(number, place, side)
+                    nodes |= make_unit_nodes(unit, folded, self.scales[conv.name], below)
+                below = branch.stages[place][-1].relu
+            if branch.joined:
+                nodes[branch.joined] = make_concatenation([unit.relu for unit in branch.stages[-1]])
+        return nodes
+
+
+def make_unit_nodes(names: UnitNames, folded: FoldedConvolution, scale: Tensor, below: str) -> dict[str, Node]:
+    """The nodes of a convolution, its batch norm and its ReLU, from the convolution with the batch norm folded in."""
+    weight, bias, stride, padding = folded
+    plain = make_convolution(weight, None, stride, padding, below)
+    return {
+        names.convolution: lambda find: plain(find) / scale.to(weight)[:, None, None],
+        names.norm: make_convolution(weight, bias, stride, padding, below),
+        names.relu: make_relu(names.norm),
+    }
+
+
+def make_pool(kind: str) -> Node:
+    """The 3x3 pool of a block's input: "max" at stride 2 without padding, or "average", see `AveragePool`."""
+    if kind == "max":
+        return lambda find: F.max_pool2d(find(BELOW), 3, 2)
+    return lambda find: F.avg_pool2d(find(BELOW), 3, 1, 1, count_include_pad=False)
 
 
 class InceptionBlock(Layer):
@@ -73,6 +132,20 @@ class InceptionBlock(Layer):
         self.branches = nn.ModuleList(
             _BranchLayers(branch, shares, folded) for branch, shares in zip(branches, shared, strict=True)
         )
+
+    def find_convolution(self, branch: int, stage: int, side: int) -> FoldedConvolution:
+        """The weight, bias, stride and padding of one convolution, wherever it was merged into."""
+        own = cast_modules(self.branches, _BranchLayers)
+        shares = own[branch].shares_conv
+        if not (shares and stage == 0):
+            parallel = [each for each in own[branch].steps if isinstance(each, _ParallelConvolutions)]
+            found = cast_modules(parallel[stage - shares].convolutions, Convolution)[side]
+            return found.weight, found.bias, found.stride, found.padding
+        assert self.shared_conv is not None
+        place = sum(each.shares_conv for each in own[:branch])
+        first = sum(self.shared_channels[:place])
+        rows = slice(first, first + self.shared_channels[place])
+        return self.shared_conv.weight[rows], self.shared_conv.bias[rows], (1, 1), (0, 0)
 
     def forward(self, maps: FeatureMaps, saved: SavedTensors | None, mask_relu: bool = True) -> OutputMaps:
         """See `Layer.forward`."""

@@ -110,6 +110,12 @@ def fold_batch_norms(tensors: Mapping[str, Tensor]) -> dict[str, tuple[Tensor, T
     return folded
 
 
+def compute_norm_scales(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The factor (out,) of each batch norm, by its convolution: folded, a kernel is the published one times it."""
+    variances = {conv.name: tensors[f"{conv.name}.variance"].double() for conv in creation_order()}
+    return {name: (variance + BATCH_NORM_EPSILON).rsqrt().float() for name, variance in variances.items()}
+
+
 def count_published_parameters(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, int]]:
     """Count the parameters of each block, as published: {block: (trainable, non-trainable)}.
 

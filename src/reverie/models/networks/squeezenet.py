@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -10,6 +11,14 @@ from torch import Tensor, nn
 
 from reverie.errors import WeightsError
 from reverie.models.networks.chain import Chain, FeatureMaps, Layer, OutputMaps, SavedTensors
+from reverie.models.networks.inner import (
+    BELOW,
+    Node,
+    insert_inner_layers,
+    make_concatenation,
+    make_convolution,
+    make_relu,
+)
 from reverie.models.networks.layers import Convolution, MaxPool
 
 # The channels that a fire module squeezes to, and those that each of its two expanding convolutions puts out.
@@ -25,8 +34,22 @@ FIRE_CHANNELS = {
 }
 
 
+PRE = "_pre"
+"""What is added to a name for the same before the ReLU."""
+
+
+def list_inner_layers() -> dict[str, str]:
+    """What lies within the layers, lowest first, each with its layer: {"fire8/squeeze_pre": "fire8", ...}."""
+    parts = ("squeeze_pre", "squeeze", "expand1x1_pre", "expand1x1", "expand3x3_pre", "expand3x3")
+    fires = {f"{fire}/{part}": fire for fire in FIRE_CHANNELS for part in parts}
+    return {f"conv1{PRE}": "conv1"} | fires | {f"{fire}{PRE}": fire for fire in FIRE_CHANNELS}
+
+
 class SqueezeNet(Chain):
     """SqueezeNet 1.1 with its classifier; activations are those after the ReLU, except for `conv10`.
+
+    Within a fire module, `fire8/squeeze`, `fire8/expand1x1` and `fire8/expand3x3` can be read, and each and the whole
+    before the ReLU: `fire8/squeeze_pre`, `fire8_pre`, and `conv1_pre`.
 
     The 1000 channels of `conv10` are ImageNet's classes at each place; the logit of a class is their ReLU averaged over
     all places.
@@ -36,14 +59,14 @@ class SqueezeNet(Chain):
     picture of 227 x 227 pixels their `pool3` has 28 x 28 places and their `fire8` 14 x 14, where there are 27 x 27 and
     13 x 13 here. All other places are the same, but the probabilities of the classes, averaged over the places, differ.
     Where both sides are multiples of 16 pixels, or 1 less (224, 223, ...), nothing is rounded, and the two agree.
-
-    Its gradient cannot be differentiated again: that raises `SettingsError`.
     """
 
     LAYERS = (
         *("conv1", "pool1", "fire2", "fire3", "pool3", "fire4", "fire5", "pool5"),
         *("fire6", "fire7", "fire8", "fire9", "conv10"),
     )
+    INNER: ClassVar[Mapping[str, str]] = list_inner_layers()
+    ALL_LAYERS: ClassVar[tuple[str, ...]] = insert_inner_layers(LAYERS, INNER)
     CLASSES = "conv10"
     MEAN = (123.68 / 255, 116.779 / 255, 103.939 / 255)
     STD = (1 / 255, 1 / 255, 1 / 255)
@@ -74,6 +97,19 @@ class SqueezeNet(Chain):
         for tensor in tensors.values():  # He's initialization keeps the variance of activations; biases are small
             tensor *= (2 / tensor[0].numel()) ** 0.5 if tensor.ndim == 4 else 0.01
         return cls(tensors)
+
+    def open_layer(self, name: str) -> Mapping[str, Node]:
+        """See `Chain.open_layer`."""
+        layer = self.block(name)
+        if isinstance(layer, Convolution):
+            return {name + PRE: make_convolution(layer.weight, layer.bias, layer.stride, layer.padding)}
+        nodes: dict[str, Node] = {}
+        for part, below in (("squeeze", BELOW), ("expand1x1", f"{name}/squeeze"), ("expand3x3", f"{name}/squeeze")):
+            own: Convolution = getattr(layer, part)
+            nodes[f"{name}/{part}{PRE}"] = make_convolution(own.weight, own.bias, own.stride, own.padding, below)
+            nodes[f"{name}/{part}"] = make_relu(f"{name}/{part}{PRE}")
+        expands = (f"{name}/expand1x1{PRE}", f"{name}/expand3x3{PRE}")
+        return {**nodes, name + PRE: make_concatenation(expands)}
 
     def logits(self, maps: Float[Tensor, "b 1000 h w"]) -> Float[Tensor, "b 1000"]:
         """The logit of every class, from the activations of `conv10`."""
