@@ -30,8 +30,15 @@ PAGES = {
     "docs/objectives.md": 4,
     "docs/panorama.md": 1,
     "docs/paper.md": 1,
+    "docs/visualization.md": 7,
 }
 """The pages with Python on them, and how many blocks of it at least."""
+
+ALONE = (
+    "README.md",
+    *(f"docs/{name}.md" for name in ("coming-from", "objectives", "extending", "paper", "visualization")),
+)
+"""The pages that stand for themselves: their code begins with nothing."""
 
 
 @pytest.fixture
@@ -64,7 +71,7 @@ class FewSteps(rv.Settings):
 
 def names_for(page: str) -> dict[str, Any]:
     """What a page takes for granted; those that stand for themselves begin with nothing."""
-    if page in ("README.md", "docs/coming-from.md", "docs/objectives.md", "docs/extending.md", "docs/paper.md"):
+    if page in ALONE:
         return {}
     model = rv.load_model("squeezenet")
     known = {"rv": rv, "torch": torch, "model": model, "image": rv.open_image("sky.jpg")}
