@@ -36,12 +36,14 @@ INSIDE = {
         writing contact_sheet notebook streaming
     """,
     "models": """
-        hooked hooked.grids hooked.hooks hooked.multiples hooked.reading layer_names keras networks windows
-        networks.inception_blocks networks.inception_names networks.inner second_derivative zoo extensions
-        zoo.torchvision_vit catalog class_names default_layer hooked.folding networks.chain networks.inception_weights
-        receptive_field any_size torch_model weights hooked.network keras.networks networks.layers spec zoo.files
-        hooked.wrapping keras.graphs keras.inception_weights networks.inception_v3 networks.squeezenet
-        keras.model factories zoo.load load zoo.timm zoo.torchvision describe
+        hooked hooked.grids hooked.hooks hooked.multiples hooked.reading layer_names keras keras.engine keras.hdf5
+        networks windows networks.inception_blocks networks.inception_names networks.inner second_derivative zoo
+        extensions zoo.torchvision_vit catalog class_names default_layer hooked.folding networks.chain
+        networks.inception_weights
+        receptive_field any_size torch_model weights hooked.network keras.pictures keras.networks networks.layers spec
+        zoo.files keras.graphs keras.recording keras.layers keras.bridge keras.files keras.inception_weights
+        networks.inception_v3 networks.squeezenet
+        keras.model keras.wrapping hooked.wrapping factories zoo.load load zoo.timm zoo.torchvision describe
     """,
     "objectives": """
         checks wording places scorer base registered batch batch_terms classes default directions direction_files

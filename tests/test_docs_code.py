@@ -27,6 +27,7 @@ PAGES = {
     "docs/coming-from.md": 7,
     "docs/extending.md": 5,
     "docs/how-it-works.md": 1,
+    "docs/keras.md": 2,
     "docs/objectives.md": 4,
     "docs/panorama.md": 1,
     "docs/paper.md": 1,
@@ -36,7 +37,7 @@ PAGES = {
 
 ALONE = (
     "README.md",
-    *(f"docs/{name}.md" for name in ("coming-from", "objectives", "extending", "paper", "visualization")),
+    *(f"docs/{name}.md" for name in ("coming-from", "objectives", "extending", "keras", "paper", "visualization")),
 )
 """The pages that stand for themselves: their code begins with nothing."""
 
@@ -54,7 +55,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     load = rv.load_model
 
     def load_without_download(name: str = "squeezenet", **how: Any) -> Any:
-        return load(name, **how) if name == "squeezenet" else load(name, weights="random", **how)
+        brings_its_own = name == "squeezenet" or name.endswith(".keras")
+        return load(name, **how) if brings_its_own else load(name, weights="random", **how)
 
     monkeypatch.setattr(rv, "load_model", load_without_download)
     monkeypatch.setattr(rv, "Settings", FewSteps)
@@ -84,9 +86,12 @@ def blocks_of(text: str) -> Iterator[str]:
         yield "\n" * (text[: match.start()].count("\n") + 1) + match[1]
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras saving with NumPy 2
 @pytest.mark.bundled
 @pytest.mark.zoo
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize(
+    "page", [pytest.param(page, marks=[pytest.mark.tensorflow] * page.endswith("keras.md")) for page in PAGES]
+)
 def test_the_code_of_a_page_runs(page: str, folder: Path) -> None:
     text, names = (ROOT / page).read_text("utf-8"), names_for(page)
     written = list(blocks_of(text))

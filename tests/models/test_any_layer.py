@@ -28,7 +28,8 @@ def conv(before: int, after: int, stride: int = 1) -> nn.Conv2d:
 
 
 def wrapped(module: nn.Module) -> rv.Model:
-    return rv.wrap(module, **HALF, **FLOAT32, name="net")
+    model: rv.Model = rv.wrap(module, **HALF, **FLOAT32, name="net")
+    return model
 
 
 def dense() -> nn.Sequential:

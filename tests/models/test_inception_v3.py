@@ -241,6 +241,14 @@ def test_weights_that_do_not_fit_are_named(
     assert "\n" not in str(error.value)
 
 
+def test_the_top_of_a_file_is_left_out(tensors: dict[str, Tensor]) -> None:
+    top = {"predictions/kernel": torch.zeros(2048, 1000), "predictions/bias": torch.zeros(1000)}
+    back = convert_weights(as_keras(tensors) | top)
+    assert all(torch.equal(back[name], tensors[name]) for name in tensors)
+    with pytest.raises(WeightsError, match="94 kernels and 283 vectors"):
+        convert_weights(as_keras(tensors) | {"predictions/bias": top["predictions/bias"]})
+
+
 def test_keras_weights_of_another_network_are_refused(tensors: dict[str, Tensor]) -> None:
     keras = as_keras(tensors)
     with pytest.raises(WeightsError, match=r"93 kernels.*expected 94"):

@@ -64,16 +64,25 @@ LIBRARIES = {"torchvision": "reverie.models.zoo.torchvision", "timm": "reverie.m
 KERAS = "keras"
 """The library whose networks, such as "keras:ResNet50", TensorFlow runs."""
 
+KERAS_FILES = (".keras", ".h5", ".hdf5")
+"""How the names of files end that hold a whole Keras model."""
+
 ZOO_HELP = """\
 Beside these, with the extra "zoo" (pip install 'reverie[zoo]'):
   torchvision:NAME   any classifier of torchvision, such as torchvision:googlenet
   timm:NAME          any network of timm, such as timm:convnext_tiny.fb_in22k
 and with the extra "tensorflow":
   keras:NAME         any network of Keras, such as keras:ResNet50
+  mine.keras         a Keras model of your own, as model.save wrote it (or .h5)
 and code of your own, whose factory returns a network (see docs/extending.md):
   mine.py:NAME       a factory of a file, such as mine.py:make_eye
   MODULE:NAME        a factory of an installed module, such as eyes.networks:make_eye
 Unless told, they dream of the square of a block in their middle: see `reverie layers torchvision:googlenet`."""
+
+
+def names_keras_file(name: str) -> bool:
+    """Whether a network's name is that of a file with a whole Keras model."""
+    return name.lower().endswith(KERAS_FILES)
 
 
 def find_entry(name: str) -> CatalogEntry:
@@ -84,6 +93,8 @@ def find_entry(name: str) -> CatalogEntry:
     """
     if name in ENTRIES:
         return ENTRIES[name]
+    if names_keras_file(name):
+        return CatalogEntry(name, "a Keras model of one's own", "", "", "", "")
     if ":" in name and name.partition(":")[0] in (*LIBRARIES, KERAS):
         return CatalogEntry(name, f"a network of {name.partition(':')[0]}", "", "", "", "")
     if find_factory(name) is None:
@@ -94,7 +105,7 @@ def find_entry(name: str) -> CatalogEntry:
 
 def names_code(name: str) -> bool:
     """Whether a network's name says where code is, as "package.module:factory" or "mine.py:factory" does."""
-    return ":" in name and name.partition(":")[0] not in (*LIBRARIES, KERAS)
+    return ":" in name and name.partition(":")[0] not in (*LIBRARIES, KERAS) and not names_keras_file(name)
 
 
 def is_own(name: str) -> bool:

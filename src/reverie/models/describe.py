@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from reverie.models.catalog import RANDOM_WEIGHTS, is_own
+from reverie.models.catalog import RANDOM_WEIGHTS, is_own, names_keras_file
 from reverie.models.hooked.network import HookedNetwork
 from reverie.models.layer_names import list_aliases, list_main_layers
 from reverie.models.load import load_model
@@ -22,7 +22,7 @@ def describe_layers(
     the other names of a layer, "also". `name`, `weights` and `engine`, and the errors raised, are those of
     `load_model`; without weights, what a network is built of is told with random ones.
     """
-    weights = weights or (None if is_own(name) else RANDOM_WEIGHTS)
+    weights = weights or (None if is_own(name) or names_keras_file(name) else RANDOM_WEIGHTS)
     model = load_model(name, weights=weights, engine=engine, device="cpu", precision="float32")
     layers = model.layers if every else list_main_layers(model)
     fields = measure_geometry(model, layers)

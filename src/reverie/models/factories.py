@@ -15,6 +15,7 @@ from reverie.models import weights as files
 from reverie.models.catalog import ENTRIES, KERAS, LIBRARIES, RANDOM_WEIGHTS
 from reverie.models.extensions import register, run_own_code
 from reverie.models.hooked.wrapping import wrap
+from reverie.models.keras.wrapping import is_of_keras
 from reverie.models.torch_model import TorchModel
 from reverie.types import Activations, Image, Model
 
@@ -64,10 +65,11 @@ def load_own(network: OwnNetwork, seed: int, device: str, precision: str) -> Mod
         return rename(place(module, network.name, device, precision), network.name)
     if network.weights is not None:
         load_into(module, Path(network.weights), network.name)
-    if "mean" not in how or "std" not in how:
+    if ("mean" not in how or "std" not in how) and not is_of_keras(module):  # Keras's say it themselves
         raise ExtensionError(f"{network.name} returns {describe_kind(module)}; {EXPECTED}")
     try:
-        return wrap(module, **{"device": device, "precision": precision, **how, "name": network.name})
+        model: Model = wrap(module, **{"device": device, "precision": precision, **how, "name": network.name})
+        return model
     except TypeError as error:
         raise ExtensionError(f"{network.name} cannot be wrapped: {error}") from None
 

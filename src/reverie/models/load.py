@@ -20,6 +20,7 @@ from reverie.models.catalog import (
     find_factory,
     is_own,
     make_untrained_digest,
+    names_keras_file,
 )
 from reverie.models.extensions import list_registered
 from reverie.models.spec import ModelSpec
@@ -54,6 +55,9 @@ def load_model(
     One of your own is known by the name that it is registered under (`register_model`), or by where its factory is:
     "package.module:factory" or "path/to/mine.py:factory", whose code is then run.
 
+    A name that ends in .keras or .h5 is a file with a whole Keras model of your own, which is fed what it rescales by
+    itself (0..255), or else 0..1; no code in it is run.
+
     `weights`: None for its own (which are verified, and downloaded once if they are not in the package), a file
     (safetensors, Keras's .h5 or .weights.h5, a torch state dict), or "random" for an untrained network, drawn with
     `seed`. `engine`: torch or tensorflow. `device`: auto, cpu, cuda or mps. `precision`: auto, float32 or bfloat16. A
@@ -75,7 +79,8 @@ def load_model(
         raise UnknownName("engine", engine, ENGINES)
     import torch
 
-    load = load_torch if engine == "torch" and not name.startswith(f"{KERAS}:") else load_tensorflow
+    needs_tensorflow = engine == "tensorflow" or name.startswith(f"{KERAS}:") or names_keras_file(name)
+    load = load_tensorflow if needs_tensorflow else load_torch
     with torch.inference_mode(False):  # weights made where that is on could not be differentiated through, ever
         if is_own(name):
             model = load_by_factory(name, weights, seed, engine, (device, precision))
@@ -118,11 +123,15 @@ def load_torch(name: str, weights: str | Path | None, seed: int, device: str, pr
 def load_tensorflow(name: str, weights: str | Path | None, seed: int, device: str, precision: str) -> Model:
     """Load a network that TensorFlow runs, see `load_model`; `device` and `precision` must be left to it."""
     from reverie.models.keras.inception_weights import CONVERTIBLE_NETWORKS, build_inception
-    from reverie.models.keras.model import KerasModel, load_keras
+    from reverie.models.keras.model import KerasModel, load_keras, load_keras_file
+    from reverie.models.keras.wrapping import check_left_to_tensorflow
     from reverie.models.networks.inception_weights import draw_random_weights
 
-    if device not in ("auto", "cpu") or precision not in ("auto", "float32"):
-        raise SettingsError("TensorFlow places its networks itself and computes in float32: leave device and precision")
+    check_left_to_tensorflow(device, precision)
+    if names_keras_file(name):
+        if weights == RANDOM_WEIGHTS:
+            raise SettingsError(f"{name} has weights of its own: leave out the weights, or give a file of others")
+        return load_keras_file(Path(name), Path(weights) if weights is not None else None)
     if name in set(ENTRIES) - set(CONVERTIBLE_NETWORKS) or name.partition(":")[0] in LIBRARIES:
         others = f"{', '.join(CONVERTIBLE_NETWORKS)} or {KERAS}:NAME"
         raise SettingsError(f"{name} is run by torch alone: leave out the engine, or take {others}")

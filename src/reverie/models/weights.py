@@ -9,12 +9,11 @@ from __future__ import annotations
 import logging
 import os
 import pickle
-import re
 import socket
 import tempfile
 import threading
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,6 +23,7 @@ from torch import Tensor
 
 from reverie._native.files import hash_file, write_file
 from reverie.errors import WeightsError
+from reverie.models.keras.hdf5 import read_keras_archive, read_keras_weights
 
 log = logging.getLogger("reverie")
 
@@ -195,7 +195,7 @@ def save_weights(tensors: Mapping[str, Tensor], path: str | Path) -> None:
 
 
 def read_weights(path: str | Path) -> dict[str, Tensor]:
-    """Read the tensors of a safetensors file, a Keras `.h5` or `.weights.h5`, or a torch state dict (`.pt`, `.pth`).
+    """Read the tensors of a file: safetensors, a Keras `.h5`, `.weights.h5` or `.keras`, a torch state dict (`.pt`).
 
     Keras's tensors are named "layer/weight", or "layer/0", "layer/1", ... where the file only numbers them, and come in
     Keras's order. The format is told from the first bytes, not from the name. Nothing is unpickled.
@@ -223,12 +223,16 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
 def _choose_reader(start: bytes, path: Path) -> Callable[[Path], dict[str, Tensor]]:
     """Choose the reader for a file that begins with `start` (9 bytes). Raises WeightsError for another format."""
     if start.startswith(b"\x89HDF\r\n\x1a\n"):
-        return _read_keras
+        return read_keras_weights
+    if path.suffix == ".keras" and start.startswith(b"PK"):
+        return read_keras_archive
     if start[8:] == b"{":  # safetensors: eight bytes for the length of the header, then the header, a JSON object
         return _read_safetensors
     if path.suffix in (".pt", ".pth"):
         return _read_state_dict
-    raise WeightsError(f"{path} holds no weights: expected safetensors, Keras's .h5 or .weights.h5, or a torch .pt")
+    raise WeightsError(
+        f"{path} holds no weights: expected safetensors, Keras's .h5, .weights.h5 or .keras, or a torch .pt"
+    )
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
@@ -248,48 +252,3 @@ def _read_state_dict(path: Path) -> dict[str, Tensor]:
 
 CHECKPOINT_KEYS = ("state_dict", "model_state_dict", "model")
 """The keys under which training checkpoints hold the state dict."""
-
-
-def _read_keras(path: Path) -> dict[str, Tensor]:
-    import h5py
-
-    with h5py.File(path, "r") as file:
-        root = file.get("model_weights", file)
-        legacy = any(name.startswith("layer_names") for name in root.attrs)
-        found = _iterate_keras2(root) if legacy else _iterate_keras3(root)
-        tensors = {name: torch.from_numpy(data[()]) for name, data in found}
-    if not tensors:
-        raise WeightsError(f"{path} holds no weights of a Keras network")
-    return tensors
-
-
-def _iterate_keras2(root: Any) -> Iterator[tuple[str, Any]]:
-    """Iterate over the (name, dataset) pairs of Keras 2's layout.
-
-    It has a group per layer; attributes hold the order of the layers and, within each, of its weights.
-    """
-    for layer in _read_name_list(root, "layer_names"):
-        for weight in _read_name_list(root[layer], "weight_names"):
-            yield f"{layer}/{weight.removeprefix(layer + '/')}", root[layer][weight]
-
-
-def _read_name_list(group: Any, attribute: str) -> list[str]:
-    """Read a list of names from an attribute; Keras splits one too long for HDF5 into names0, names1, ..."""
-    parts = sorted((name for name in group.attrs if name.rstrip("0123456789") == attribute), key=_natural_sort_key)
-    return [name.decode() if isinstance(name, bytes) else str(name) for part in parts for name in group.attrs[part]]
-
-
-def _iterate_keras3(root: Any) -> Iterator[tuple[str, Any]]:
-    """Iterate over the (name, dataset) pairs of Keras 3's layout, such as "layers/conv2d_7/vars/0".
-
-    Layers of one kind are numbered in their order, the first without a number: a natural sort restores it.
-    """
-    found: dict[str, Any] = {}
-    root.visititems(lambda name, item: found.update({name: item}) if "/vars/" in name else None)
-    for name in sorted(found, key=_natural_sort_key):
-        yield re.sub(r"^(layers|_layer_checkpoint_dependencies)/|(?<=/)vars/", "", name), found[name]
-
-
-def _natural_sort_key(name: str) -> list[str | int]:
-    """The key of a natural sort, in which "conv2d_2" comes before "conv2d_10"."""
-    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from typing import Any, overload
 
 import torch
 from torch import nn
 
 from reverie.errors import SettingsError
 from reverie.models.hooked.network import REFUSAL_ERRORS, HookedNetwork, hash_module_weights
+from reverie.models.keras.model import KerasModel
+from reverie.models.keras.wrapping import check_left_to_tensorflow, is_of_keras, wrap_keras
 from reverie.models.torch_model import TorchModel, choose_device, choose_precision
 
 
+@overload
 def wrap(
     module: nn.Module,
     *,
@@ -21,19 +25,49 @@ def wrap(
     name: str | None = None,
     device: str = "auto",
     precision: str = "auto",
-) -> TorchModel:
-    """Wrap any torch module that takes images (b, 3, h, w) as a `Model`; its layers are its submodules' dotted names.
+) -> TorchModel: ...
+
+
+@overload
+def wrap(
+    module: Any,
+    *,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    name: str | None = None,
+    device: str = "auto",
+    precision: str = "auto",
+) -> KerasModel: ...
+
+
+def wrap(
+    module: Any,
+    *,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    name: str | None = None,
+    device: str = "auto",
+    precision: str = "auto",
+) -> TorchModel | KerasModel:
+    """Wrap any torch module that takes images (b, 3, h, w), or a Keras model, as a `Model`.
 
     `mean` and `std` are those that images were normalized with when it was trained: red, green, blue, on the scale
-    0..1. `name` is what messages and recipes call it (default: the module's class).
+    0..1. `name` is what messages and recipes call it (default: the module's class, the Keras model's name).
     `device`: auto, cpu, cuda or mps. `precision`: auto, float32 or bfloat16.
 
-    The module itself is not changed: the model holds a copy, switched to eval mode. Of a submodule that is called more
-    than once, the activations are the output of its first call; of one with several outputs, the first tensor. The
-    classes are the channels of the first output (b, n) of the whole module.
+    The layers of a torch module are its submodules by dotted names. The module itself is not changed: the model holds a
+    copy, switched to eval mode. Of a submodule that is called more than once, the activations are the output of its
+    first call; of one with several outputs, the first tensor. The classes are the channels of the first output (b, n)
+    of the whole module.
 
-    Raises `SettingsError` for a module that cannot be copied, takes no image, or has no layer with a grid of
-    activations.
+    The layers of a Keras model have Keras's names, "outer/inner" where one lies within another. It is not copied:
+    weights that it gets later show. `mean` and `std` may be left out: then it is fed 0..255 if it rescales or
+    normalizes by itself, else what the network of keras.applications within it expects, else 0..1. TensorFlow runs it,
+    in float32; a gray one is given the luminance.
+
+    Raises `SettingsError` for a torch module without mean and std, for one that cannot be copied, takes no image, or
+    has no layer with a grid of activations; for a Keras model that is not built, or takes something else than a
+    picture.
 
     >>> from torch import nn
     >>> import reverie as rv
@@ -42,7 +76,12 @@ def wrap(
     >>> model.layers
     ('0', '1', '2')
     """
+    if is_of_keras(module):
+        check_left_to_tensorflow(device, precision)
+        return wrap_keras(module, mean, std, name)
     name = name or type(module).__name__
+    if mean is None or std is None:
+        raise SettingsError(f"{name} is a torch module: say the mean and std that its images were normalized with")
     try:
         own = copy.deepcopy(module)
     except (RuntimeError, TypeError) as error:

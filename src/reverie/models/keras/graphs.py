@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from reverie.models.keras.networks import import_tensorflow
+from reverie.models.keras.engine import import_tensorflow
 
 RECOMPUTED_OPS = frozenset({"Shape", "ShapeN", "ConcatOffset", "ConcatV2", "Identity", "MaxPool"})
 """Operations that `backward` recomputes instead of saving their outputs.
@@ -26,31 +26,53 @@ class SplitGraph:
     """A network's graph, split between the forward and the backward pass.
 
     `infer(x)` returns the activations; `forward(x)` the activations and the saved tensors; `backward(*saved, *grads)`
-    the gradient with respect to x. All are `tf.function`s traced once, for every size of x.
+    the gradient with respect to x. All are traced once, for every size of x.
     """
 
-    def __init__(self, network: Callable[[Any], Any], shape: Any, shapes: list[Any]) -> None:
-        """`shape` of the input, `shapes` of the outputs of `network`, each (b, h, w, c) with None for any size."""
+    def __init__(self, network: Callable[[Any], list[Any]], shape: Any, ranks: list[int]) -> None:
+        """`shape` of the input (b, h, w, c), with None for any size; `ranks`: how many axes each output has."""
         tf = import_tensorflow()
 
         def whole(x: Any, *grads: Any) -> tuple[list[Any], Any]:
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(x)
-                outputs = tf.nest.flatten(network(x))  # Keras returns a single output without a list
+                outputs = network(x)
             zero = tf.UnconnectedGradients.ZERO
             return outputs, tape.gradient(outputs, x, output_gradients=list(grads), unconnected_gradients=zero)
 
         self.sizes: set[tuple[int, int]] = set()  # (height, width) that passed the check
-        specs = [tf.TensorSpec(each, tf.float32) for each in (shape, *shapes)]
+        specs = [tf.TensorSpec(shape, tf.float32), *(tf.TensorSpec([None] * rank, tf.float32) for rank in ranks)]
         graph = tf.compat.v1.wrap_function(whole, specs)
         x, *grads = graph.inputs[: len(specs)]
         *outputs, grad = graph.outputs
         saved = _find_saved_tensors(x, grads, grad)
         # Pruning keeps the operations between the given inputs and outputs: three functions of one trace.
-        self.infer = _compile_graph(graph.prune([x], outputs), specs[:1])
+        self._inference = graph.prune([x], outputs)
+        self.infer = _compile_graph(self._inference, specs[:1])
         self.forward = _compile_graph(graph.prune([x], (outputs, saved)), specs[:1])
         saved_specs = [tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in saved]
         self.backward = _compile_graph(graph.prune([*saved, *grads], grad), saved_specs + specs[1:])
+
+    def infer_shapes(self, height: int, width: int) -> list[tuple[int | None, ...]]:
+        """The shapes of the outputs for an image of that size, by TensorFlow's shape inference; nothing is computed.
+
+        Raises ValueError where an operation does not take what it would get, which says "negative" of an image that is
+        too small, and "zero" where nothing is left of it.
+        """
+        tf = import_tensorflow()
+        inference = self._inference
+        with tf.Graph().as_default() as graph:
+            x = inference.inputs[0]
+            known = {x.name: tf.compat.v1.placeholder(x.dtype, (1, height, width, *x.shape[3:]))}
+            for op in inference.graph.get_operations():
+                if op.type == "ReadVariableOp":  # the shape of a weight is lost with the weight
+                    weight = op.outputs[0]
+                    known[weight.name] = tf.compat.v1.placeholder(weight.dtype, weight.shape)
+            tf.graph_util.import_graph_def(inference.graph.as_graph_def(), known, name="")
+            maps = [each for op in graph.get_operations() for each in op.outputs if each.shape.rank == 4]
+            if gone := next((each.name for each in maps if 0 in tuple(each.shape)), None):
+                raise ValueError(f"zero places are left at {gone}")
+            return [tuple(graph.get_tensor_by_name(each.name).shape) for each in inference.outputs]
 
 
 def _find_saved_tensors(x: Any, grads: list[Any], grad: Any) -> list[Any]:
@@ -58,8 +80,8 @@ def _find_saved_tensors(x: Any, grads: list[Any], grad: Any) -> list[Any]:
 
     `x` is the graph's input, `grads` the incoming gradients, `grad` the outgoing one.
     """
-    late = _find_dependents(grads)  # operations of the backward pass
-    early = _find_dependents([x]) - late  # operations of the forward pass
+    late = find_dependents(grads)  # operations of the backward pass
+    early = find_dependents([x]) - late  # operations of the forward pass
     # Walk from the outgoing gradient back to the border between the two.
     needed: dict[Any, Any] = {}
     seen = set()
@@ -83,7 +105,7 @@ def _find_saved_tensors(x: Any, grads: list[Any], grad: Any) -> list[Any]:
     return [tensor for tensor in needed.values() if not can_recompute(tensor)]
 
 
-def _find_dependents(tensors: list[Any]) -> set[Any]:
+def find_dependents(tensors: list[Any]) -> set[Any]:
     """The operations that produce these tensors, and all that depend on them, by data or by control."""
     found = {tensor.op for tensor in tensors}
     for op in tensors[0].graph.get_operations():  # in the order they were made, so what an operation needs comes first
@@ -94,6 +116,7 @@ def _find_dependents(tensors: list[Any]) -> set[Any]:
 
 
 def _compile_graph(pruned: Any, specs: list[Any]) -> Any:
-    """Wrap a pruned graph in a `tf.function` of that signature."""
-    # A pruned function called directly first prints all its arguments into an error message that nobody sees: 50 ms.
-    return import_tensorflow().function(lambda *inputs: pruned(*inputs), input_signature=specs)
+    """Compile a pruned graph to a function of that signature."""
+    # A pruned function called directly first prints all its arguments into an error message that nobody sees: 50 ms. A
+    # `tf.function` called directly is suspected of being traced again and again where many networks are loaded.
+    return import_tensorflow().function(lambda *inputs: pruned(*inputs), input_signature=specs).get_concrete_function()

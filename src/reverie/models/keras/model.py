@@ -3,40 +3,39 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Mapping
-from functools import cache, cached_property
+from collections.abc import Collection, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
-from threading import Event, Thread
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from reverie.errors import ImageTooSmall, SettingsError, UnknownLayer
+from reverie.errors import ImageTooSmall, SettingsError, SizeRefused, UnknownLayer, WordingError
+from reverie.models.keras.bridge import KerasFunction, calm_torch_threads
+from reverie.models.keras.engine import import_tensorflow, shorten_error
+from reverie.models.keras.files import read_keras_network
 from reverie.models.keras.graphs import SplitGraph
-from reverie.models.keras.networks import (
-    build_keras_network,
-    count_numbers,
-    describe_layer_output,
-    import_tensorflow,
-    is_feature_map,
-    joins_branches,
+from reverie.models.keras.layers import NetworkLayers, find_layers
+from reverie.models.keras.networks import build_keras_network
+from reverie.models.keras.pictures import (
+    PictureInput,
+    Preprocessing,
+    choose_preprocessing,
     make_preprocessing,
-    shorten_error,
+    read_input,
 )
-from reverie.models.second_derivative import differentiable_once, tie_to
-from reverie.types import Image
-
-STRIDES_AT = 224
-"""The side in pixels of the image for which the strides of layers are computed, if the network takes any size."""
+from reverie.models.keras.recording import name_layers, record_outputs
+from reverie.models.weights import hash_weights_file
+from reverie.types import AcceptedSizes, Image
 
 MAX_CACHED_GRAPHS = 16
 """The number of sets of layers whose graphs are cached; the least recently used one is dropped first."""
 
 
 def load_keras(name: str, weights: str | Path | None = None, seed: int = 0) -> KerasModel:
-    """Load a network of keras.applications, without its top, as a model.
+    """Load a network of keras.applications as a model, with its top where the weights have one.
 
     `name` is "inception_v3" or "keras:" and a constructor's name ("keras:ResNet50"); `weights` is None (Keras's own,
     from its cache or its server), "random" (drawn with `seed`), or a file: .h5 in Keras 2's layout, .weights.h5 or
@@ -46,45 +45,73 @@ def load_keras(name: str, weights: str | Path | None = None, seed: int = 0) -> K
     return KerasModel(network, name, preprocess)
 
 
+def load_keras_file(path: Path, weights: Path | None = None) -> KerasModel:
+    """Load a whole Keras model from a file, .keras or .h5, as a model; `weights`: a file of other weights for it.
+
+    Its digest is that of the file, or of the file of weights. See `read_keras_network` for what is raised.
+    """
+    network = read_keras_network(path, weights)
+    return KerasModel(network, str(path), digest=hash_weights_file(weights or path))
+
+
 class KerasModel:
     """A Keras network whose activations torch can differentiate.
 
-    `network` is a functional `keras.Model` with one RGB input, channels last; `preprocess` is what it expects:
-    "tf" (-1..1), "caffe" (BGR, 0..255, means subtracted), "torch" (ImageNet mean and deviation), "raw" (0..255), or a
-    function of a (b, h, w, 3) tensor 0..255, such as the `preprocess_input` of its module in keras.applications.
+    `network` is a built `keras.Model` of any kind with one picture for its input: three channels, or one, which is
+    given the luminance. `preprocess` is what it expects: "tf" (-1..1), "caffe" (BGR, 0..255, means subtracted), "torch"
+    (ImageNet mean and deviation), "raw" (0..255), "unit" (0..1), or a function of a (b, h, w, c) tensor 0..255, such as
+    the `preprocess_input` of its module in keras.applications. None: "raw" where it rescales or normalizes by itself,
+    else what the network of keras.applications within it expects, else "unit".
     It runs where TensorFlow places it (a GPU that TensorFlow sees), but takes and returns tensors on the CPU; it is
-    always in inference mode. Its gradient cannot be differentiated again.
+    always in inference mode and float32. Its gradient cannot be differentiated again.
     """
 
     device = torch.device("cpu")
     precision = "float32"
 
     def __init__(
-        self, network: Any, name: str, preprocess: str | Callable[[Any], Any] = "tf", digest: str | None = None
+        self,
+        network: Any,
+        name: str,
+        preprocess: str | Preprocessing | None = None,
+        digest: str | None = None,
+        class_names: Sequence[str] | None = None,
     ) -> None:
         """`digest`: SHA-256 of the weights' file; None: computed from the weights when it is asked for.
 
-        Raises `MissingExtra`, and `SettingsError` where Keras has another backend or format than TensorFlow's.
+        `class_names`: of the channels of its logits; None: ImageNet's where there are 1000, else none.
+        Raises `MissingExtra`, and `SettingsError` where Keras has another backend or format than TensorFlow's, and for
+        a network that takes no picture or has no layer to read.
         """
         import_tensorflow()
-        _calm_torch_threads(torch.get_num_threads())
+        calm_torch_threads(torch.get_num_threads())
         self._digest = digest
         self.name = name
         self._network = network
-        self._preprocess = make_preprocessing(preprocess)
-        self._outputs = {layer.name: layer.output for layer in network.layers if is_feature_map(layer)}
-        self._graphs: dict[tuple[str, ...], SplitGraph] = {}
+        self._picture, self._found = find_picture_and_layers(network, name)
+        self.fed = (
+            preprocess if preprocess is not None else choose_preprocessing(self._found.seen, list_models(network))
+        )
+        self._preprocess = make_preprocessing(self.fed)
+        self._graphs: dict[tuple[Any, ...], SplitGraph] = {}
+        self.classes = self._found.classes
+        self.class_count = self._found.shapes[self.classes][1] if self.classes else None
+        self.accepted_sizes = AcceptedSizes(self._found.size) if self._found.one_size else None
+        self.class_names = check_class_names(class_names, self.class_count, name)
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """The layers whose output is a feature map (b, h, w, c), lowest first, by Keras's names."""
-        return tuple(self._outputs)
+        """The layers by Keras's names, in order of execution; one within another is called "outer/inner".
+
+        Of a layer that is called again, the further calls are "name.2", "name.3", .... A classifier's last one is
+        "logits", the score of every class before the softmax.
+        """
+        return tuple(self._found.grids)
 
     @property
     def other_layers(self) -> Mapping[str, str]:
-        """The layers whose output is no feature map, and what it is, in words."""
-        others = [layer for layer in self._network.layers if layer.name not in self._outputs]
-        return {layer.name: f"it answers with {describe_layer_output(layer)}" for layer in others}
+        """The layers whose output cannot be read, and what it is, in words."""
+        return self._found.others
 
     @cached_property
     def digest(self) -> str:
@@ -100,16 +127,11 @@ class KerasModel:
     def strides(self) -> dict[str, int]:
         """The strides in pixels of the layers that end a block by adding or concatenating its branches.
 
-        Of all layers in a network without branches. Empty for a network that does not take images of `STRIDES_AT`.
+        Of all layers with more than one place in a network without branches.
         """
-        height = self._network.inputs[0].shape[1] or STRIDES_AT
-        wanted = tuple(name for name in self.layers if joins_branches(self._network.get_layer(name))) or self.layers
-        try:
-            shape = self._part(wanted).compute_output_shape((1, height, height, 3))
-        except ValueError:  # NASNet adds maps whose sizes match for some image sizes only
-            return {}
-        shapes = shape if isinstance(shape, list) else [shape]  # Keras returns a single output without a list
-        return {name: round(height / shape[1]) for name, shape in zip(wanted, shapes, strict=True)}
+        strides = {name: grid.stride for name, grid in self._found.grids.items() if grid.stride}
+        joins = {name for name, layer in name_layers(self._network).items() if joins_branches(layer)}
+        return {name: stride for name, stride in strides.items() if name in joins} or strides
 
     @property
     def parameters(self) -> Mapping[str, tuple[int, int]]:
@@ -123,112 +145,146 @@ class KerasModel:
     def __call__(self, image: Image, layers: Collection[str]) -> dict[str, Float[Tensor, "b _ _ _"]]:
         """The activations (b, c, h, w) of `layers`, attached to the autograd graph of `image` (b, 3, h, w), 0..1.
 
-        Raises `UnknownLayer`, `ImageTooSmall` where a layer would have no place left, and `SettingsError` for another
-        size that the network does not take.
+        Raises `UnknownLayer`, `ImageTooSmall` where a layer would have no place left, and `SizeRefused` for another
+        size that the layers do not take.
         """
         for layer in layers:
-            if layer not in self._outputs:
+            if layer not in self._found.grids:
                 raise UnknownLayer(self, layer)
         if not layers:
             return {}
-        wanted = tuple(layer for layer in self._outputs if layer in set(layers))
-        graph = self._find_graph(wanted)
+        wanted = tuple(layer for layer in self._found.grids if layer in set(layers))
         height, width = image.shape[2:]
+        graph = self._find_graph(wanted, image)
         if (height, width) not in graph.sizes:
-            self._check_size(wanted, height, width)
+            self._check_size(graph, wanted, height, width)
             graph.sizes.add((height, width))
-        return dict(zip(wanted, _KerasFunction.apply(image, graph), strict=True))
+        outputs = self._run(graph, image)
+        maps = zip(wanted, outputs, strict=True)
+        return {name: self._found.grids[name].to_maps(output, (height, width)) for name, output in maps}
 
-    def _find_graph(self, wanted: tuple[str, ...]) -> SplitGraph:
+    def _run(self, graph: SplitGraph, image: Image) -> tuple[Tensor, ...]:
+        """The raw outputs of a graph's layers. Raises `SettingsError` where TensorFlow cannot compute them."""
+        errors = import_tensorflow().errors
+        try:
+            outputs: tuple[Tensor, ...] = KerasFunction.apply(image, graph)
+        except (errors.InvalidArgumentError, errors.UnimplementedError) as error:
+            if image.shape[2:] != self._found.size:  # a size that does not fit only once it is computed
+                raise self._refuse(image.shape[2], image.shape[3], error) from error
+            raise SettingsError(f"TensorFlow cannot compute {self.name}: {shorten_error(error)}") from error
+        return outputs
+
+    def logits(self, image: Image) -> Float[Tensor, "b n"]:
+        """The score of every class before the softmax, for images (b, 3, h, w), 0..1. Raises `WordingError`."""
+        if self.classes is None:
+            raise WordingError(f"{self.name} has no classifier")
+        return self(image, [self.classes])[self.classes].flatten(1)
+
+    def _find_graph(self, wanted: tuple[str, ...], image: Image) -> SplitGraph:
         """The graph that computes these layers and nothing above the highest of them, traced once and cached."""
-        graph = self._graphs.pop(wanted, None)
-        self._graphs[wanted] = graph or self._trace_graph(wanted)  # at the end of the dict: the most recently used
+        if self._found.one_size & set(wanted) and image.shape[2:] != self._found.size:
+            raise self._refuse(image.shape[2], image.shape[3])
+        fixed = (*wanted, tuple(image.shape))
+        key = fixed if fixed in self._graphs else wanted
+        graph = self._graphs.pop(key, None)
+        if graph is None:
+            key, graph = self._trace_graph(wanted, image)
+        self._graphs[key] = graph  # at the end of the dict: the most recently used
         while len(self._graphs) > MAX_CACHED_GRAPHS:
             del self._graphs[next(iter(self._graphs))]
-        return self._graphs[wanted]
+        return graph
 
-    def _trace_graph(self, wanted: tuple[str, ...]) -> SplitGraph:
-        """Trace the graph of these layers, from an image 0..1."""
-        part = self._part(wanted)
+    def _trace_graph(self, wanted: tuple[str, ...], image: Image) -> tuple[tuple[Any, ...], SplitGraph]:
+        """Trace the graph of these layers, from an image 0..1, and say under which key it is cached."""
+        ranks = [len(self._found.shapes[layer]) for layer in wanted]
         # None for height and width: any size runs through one trace, as fast as through one made for that size.
-        shape = self._network.inputs[0].shape
-        shapes = [self._outputs[layer].shape for layer in wanted]
-        return SplitGraph(lambda x: part(self._preprocess(x * 255.0), training=False), shape, shapes)
+        size = self._found.size if self._found.one_size & set(wanted) else (None, None)
+        try:
+            return wanted, SplitGraph(lambda x: self._compute(x, wanted), (None, *size, 3), ranks)
+        except Exception:  # code of the user's own that reckons with the numbers of a shape: a trace for each shape
+            shape = (image.shape[0], *image.shape[2:], 3)
+        try:
+            return (*wanted, tuple(image.shape)), SplitGraph(lambda x: self._compute(x, wanted), shape, ranks)
+        except Exception as error:
+            if image.shape[2:] == self._found.size:
+                raise SettingsError(f"{self.name} cannot be differentiated: {shorten_error(error)}") from error
+            raise self._refuse(image.shape[2], image.shape[3], error) from error
 
-    def _part(self, wanted: tuple[str, ...]) -> Any:
-        """The Keras model from the input to these layers."""
-        import keras
+    def _compute(self, x: Any, wanted: tuple[str, ...]) -> list[Any]:
+        """The outputs of these layers in float32, within a trace, for images (b, h, w, 3), 0..1."""
+        tf = import_tensorflow()
+        outputs = record_outputs(self._network, self._picture.convert(x * 255.0, self._preprocess), wanted)
+        return [tf.cast(outputs[layer], tf.float32) for layer in wanted]
 
-        return keras.Model(self._network.inputs[0], [self._outputs[layer] for layer in wanted])
+    def _refuse(self, height: int, width: int, error: Exception | None = None) -> SizeRefused:
+        """The error for a size that these layers do not take."""
+        why, size = f" ({shorten_error(error)})" if error else "", self._found.size
+        return SizeRefused(
+            f"{self.name} does not take a picture of {width} x {height} pixels{why}: it takes {size[1]} x {size[0]}",
+            size,
+        )
 
-    def _check_size(self, wanted: tuple[str, ...], height: int, width: int) -> None:
-        """Raise an error unless the layers take an image of that size, by Keras's shape inference.
+    def _check_size(self, graph: SplitGraph, wanted: tuple[str, ...], height: int, width: int) -> None:
+        """Raise an error unless the layers take an image of that size, by TensorFlow's shape inference.
 
         TensorFlow itself would log to stderr, or compute nonsense (oneDNN, for a size of zero).
         """
-        got, sides = f"{width} x {height}", self._network.inputs[0].shape[1:3]
-        if sides[0] not in (None, height) or sides[1] not in (None, width):
-            raise SettingsError(f"{self.name} takes pictures of {sides[1]} x {sides[0]} pixels only, not {got}")
+        if (height, width) == self._found.size:
+            return
         try:
-            self._part(wanted).compute_output_shape((1, height, width, 3))
+            graph.infer_shapes(height, width)
         except ValueError as error:
-            if "zero or negative" not in str(error):  # such as an addition of two maps whose sizes do not match
-                raise SettingsError(
-                    f"{self.name} cannot take a picture of {got} pixels: {shorten_error(error)}"
-                ) from error
+            if "zero " not in str(error) and "egative" not in str(error):  # such as an addition of maps of two sizes
+                raise self._refuse(height, width, error) from error
             raise ImageTooSmall(
-                f"a picture of {got} pixels is too small for {wanted[-1]} of {self.name}; enlarge it or look lower"
+                f"a picture of {width} x {height} pixels is too small for {wanted[-1]} of {self.name}; "
+                "enlarge it or look lower"
             ) from error
 
 
-class _KerasFunction(torch.autograd.Function):
-    """Runs a split graph as a node of torch's autograd graph: NCHW tensors on torch's side, NHWC on TensorFlow's."""
-
-    @staticmethod
-    def forward(ctx: Any, image: Tensor, graph: SplitGraph) -> tuple[Tensor, ...]:
-        if not ctx.needs_input_grad[0]:
-            return tuple(map(_to_torch, graph.infer(_to_tensorflow(image))))
-        outputs, ctx.saved = graph.forward(_to_tensorflow(image))  # TensorFlow's tensors, so not save_for_backward
-        ctx.graph, ctx.tie = graph, tie_to(image)
-        return tuple(map(_to_torch, outputs))
-
-    @staticmethod
-    @differentiable_once
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        if ctx.saved is None:
-            raise RuntimeError("this graph was gone through before, and what it needed is freed")
-        incoming = [_to_tensorflow(grad) for grad in grads]
-        saved, ctx.saved = ctx.saved, None  # freed when this call is over, even if the image's graph lives on
-        return _to_torch(ctx.graph.backward(*saved, *incoming)), None
-
-
-def _to_tensorflow(tensor: Tensor) -> Any:
-    """Convert (b, c, h, w) of torch to (b, h, w, c) of TensorFlow."""
-    return import_tensorflow().constant(tensor.detach().permute(0, 2, 3, 1).numpy())
+def find_picture_and_layers(network: Any, name: str) -> tuple[PictureInput, NetworkLayers]:
+    """Find what picture a network takes, and its layers. Raises `SettingsError`."""
+    if not network.built:
+        raise SettingsError(
+            f"{name} has no weights yet: call it on a picture once, or give it a keras.Input, then wrap it"
+        )
+    own = read_input(network, name)
+    if own is not None and own.layout == "NCHW" and not import_tensorflow().config.list_physical_devices("GPU"):
+        way = "build it with data_format='channels_last', which its weights fit as they are"
+        raise SettingsError(f"{name} computes with channels first, which TensorFlow does on a GPU alone: {way}")
+    if own is not None:
+        return own, find_layers(network, own, name)
+    try:
+        return PictureInput(), find_layers(network, PictureInput(), name)
+    except SettingsError as error:  # a subclassed model declares no input: one for gray pictures, perhaps
+        try:
+            return PictureInput(channels=1), find_layers(network, PictureInput(channels=1), name)
+        except SettingsError:
+            raise error from None
 
 
-def _to_torch(tensor: Any) -> Float[Tensor, "b c h w"]:
-    """Convert (b, h, w, c) of TensorFlow to (b, c, h, w) of torch."""
-    return torch.from_numpy(tensor.numpy()).permute(0, 3, 1, 2)  # .numpy() copies: TensorFlow's own stays as it is
+def list_models(network: Any) -> list[str]:
+    """The names of a network and of the models within it, as their makers called them."""
+    import keras
+
+    return [network.name, *(layer.name for layer in name_layers(network).values() if isinstance(layer, keras.Model))]
 
 
-@cache
-def _calm_torch_threads(threads: int) -> None:
-    """Keep torch's idle threads from spinning on the cores that TensorFlow's threads need.
+def check_class_names(names: Sequence[str] | None, count: int | None, name: str) -> tuple[str, ...] | None:
+    """Check that there is a name for each class. Raises `SettingsError`."""
+    if names is not None and len(names) != count:
+        classes = f"{count} classes" if count else "no classifier, so no classes"
+        raise SettingsError(f"class_names holds {len(names)} names, and {name} has {classes}")
+    return tuple(names) if names is not None else None
 
-    After a parallel loop OpenMP's threads spin for milliseconds, waiting for the next one. On two cores that took a
-    dream's step from 1.1 to 1.6 times the CPU time of TensorFlow's own loop, and on a busy machine to twice its time.
-    Only the environment can forbid it (OMP_WAIT_POLICY=passive), and only before torch is loaded. But GNU's OpenMP
-    stops spinning by itself once it counts more threads than cores: so a second team of threads is started here, which
-    then sleeps for good.
-    """
-    started, never = Event(), Event()
 
-    def start_team_and_sleep() -> None:
-        torch.rand(1 << 18).sum()  # large enough for torch to run it in parallel
-        started.set()
-        never.wait()
+def joins_branches(layer: Any) -> bool:
+    """Whether a layer adds or concatenates branches; a gate, which multiplies, does not count."""
+    import keras
 
-    if threads > 1:
-        Thread(target=start_team_and_sleep, name="torch, idle", daemon=True).start()
-        started.wait()
+    return isinstance(layer, (keras.layers.Add, keras.layers.Concatenate))
+
+
+def count_numbers(weights: list[Any]) -> int:
+    """Count the numbers in a list of Keras's weights."""
+    return sum(int(weight.shape.num_elements()) for weight in weights)

@@ -6,6 +6,7 @@ height, width), and of its batch norm, each (out), "mixed0.1.1.beta", "mixed0.1.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,8 @@ from torch import Tensor
 
 from reverie.errors import WeightsError
 from reverie.models.networks.inception_blocks import ConvSpec, creation_order, keras_order
+
+log = logging.getLogger("reverie")
 
 BATCH_NORM_EPSILON = 0.001  # of every batch norm, as Keras's network has it
 TENSOR_PARTS = ("kernel", "beta", "mean", "variance")
@@ -43,7 +46,7 @@ def convert_weights(weights: Mapping[str, Any]) -> dict[str, Tensor]:
 def _convert_keras_weights(weights: Mapping[str, Any]) -> dict[str, Tensor]:
     """Keras's arrays by our own names, kernels as torch lays them out. Raises WeightsError if they do not fit."""
     order = keras_order()
-    tensors = {name: torch.as_tensor(array) for name, array in weights.items()}
+    tensors = drop_top({name: torch.as_tensor(array) for name, array in weights.items()})
     # Keras: (height, width, in, out); torch: (out, in, height, width).
     kernels = [(name, tensor.permute(3, 2, 0, 1)) for name, tensor in tensors.items() if tensor.ndim == 4]
     norms = [(name, tensor) for name, tensor in tensors.items() if tensor.ndim == 1]
@@ -62,6 +65,14 @@ def _convert_keras_weights(weights: Mapping[str, Any]) -> dict[str, Tensor]:
                 {theirs: tensor}, theirs, _tensor_shape(conv, part)
             )  # an error names the tensor as the file does
     return {name: tensor for name, (_, tensor) in found.items()}
+
+
+def drop_top(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Leave out the dense layer, kernel and bias, of a file with the top: the network here ends below it."""
+    tops = {name.rpartition("/")[0] for name, tensor in tensors.items() if tensor.ndim == 2}
+    if tops:
+        log.info("the weights are of inception_v3 with its top, which is left out: it has no classes here")
+    return {name: tensor for name, tensor in tensors.items() if name.rpartition("/")[0] not in tops}
 
 
 def _tensor_shape(conv: ConvSpec, part: str) -> tuple[int, ...]:
