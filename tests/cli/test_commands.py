@@ -318,6 +318,6 @@ def test_help_and_version(reverie: Command) -> None:
         said = reverie(*words)
         assert said.code == 0 and "Usage: reverie" in said.out and said.err == ""
     flags = reverie("dream", "--help").out
-    for each in Settings.__dataclass_fields__:
+    for each in (field.name for field in Settings.fields()):
         assert f"--{each.replace('_', '-')}" in flags
     assert reverie("--version").out.strip() == __version__
