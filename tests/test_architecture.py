@@ -36,7 +36,8 @@ INSIDE = {
         writing contact_sheet notebook streaming
     """,
     "models": """
-        hooked hooked.grids hooked.hooks hooked.multiples hooked.reading layer_names keras keras.engine keras.hdf5
+        hooked hooked.grids hooked.hooks hooked.multiples hooked.reading hooked.modules hooked.channels
+        hooked.refusals hooked.trials layer_names keras keras.engine keras.hdf5
         networks windows networks.inception_blocks networks.inception_names networks.inner second_derivative zoo
         extensions zoo.torchvision_vit catalog class_names default_layer hooked.folding networks.chain
         networks.inception_weights

@@ -103,9 +103,17 @@ def tensor_version(tensor: Tensor) -> int:
 
 
 def record_all_outputs(network: nn.Module, image: Tensor) -> dict[str, Tensor]:
-    """Record the outputs of all modules of a network, in order of execution, without gradients."""
+    """Record the outputs of all modules of a network, in order of execution, without gradients.
+
+    Scripted parts of it (torch.jit) take no hooks, and are left out.
+    """
     with torch.no_grad():
-        return record_outputs(network, image, [name for name, _ in network.named_modules()]).outputs
+        return record_outputs(network, image, list_hookable_modules(network)).outputs
+
+
+def list_hookable_modules(network: nn.Module) -> list[str]:
+    """The names of the modules of a network that take forward hooks: not those of scripted parts."""
+    return [name for name, each in network.named_modules() if not isinstance(each, torch.jit.ScriptModule)]
 
 
 def record_differentiable_outputs(network: nn.Module, image: Tensor) -> frozenset[str]:
@@ -116,5 +124,5 @@ def record_differentiable_outputs(network: nn.Module, image: Tensor) -> frozense
     """
     with torch.enable_grad():
         image = image.detach().requires_grad_(True).clone()  # no leaf: a network may write over its input
-        outputs = record_outputs(network, image, [name for name, _ in network.named_modules()]).outputs
+        outputs = record_outputs(network, image, list_hookable_modules(network)).outputs
     return frozenset(name for name, output in outputs.items() if output.requires_grad)

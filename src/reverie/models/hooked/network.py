@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
+from types import SimpleNamespace
 
 import torch
 from torch import Tensor, nn
 
-from reverie.errors import SettingsError, SizeRefused
+from reverie.errors import SettingsError, SizeRefused, UnknownLayer
 from reverie.models.hooked.folding import fold_network
 from reverie.models.hooked.grids import AxisOrder, HeightWidth, OutputGrid
-from reverie.models.hooked.hooks import record_all_outputs, record_differentiable_outputs, record_outputs
+from reverie.models.hooked.hooks import (
+    iterate_tensors,
+    record_all_outputs,
+    record_differentiable_outputs,
+    record_outputs,
+)
 from reverie.models.hooked.multiples import find_least_size, find_multiple
 from reverie.models.hooked.reading import (
     are_windows,
@@ -21,17 +27,22 @@ from reverie.models.hooked.reading import (
     list_prefix_layers,
     read_maps,
 )
+from reverie.models.hooked.refusals import WITHOUT_GRADIENT, explain_no_layer, find_disconnected, suggest_part
+from reverie.models.hooked.trials import (
+    REFUSAL_ERRORS,
+    accepts_image,
+    describe_trials,
+    explain_refusal,
+    find_accepted_images,
+    has_grids,
+    make_gray_image,
+    spatial_size,
+)
 from reverie.models.torch_model import count_module_parameters
 from reverie.types import AcceptedSizes
 
 LOGITS = "logits"
 """The name of the layer that is the whole network's output, where that is a score per class (b, n)."""
-
-TRIAL_SIDES = (64, 96, 128, 224, 32, 28, 256, 299, 384, 448, 512)
-"""Sides in pixels of the square images tried on a network to find its layers: the first that it takes."""
-
-REFUSAL_ERRORS = (RuntimeError, ValueError, TypeError, AssertionError, IndexError, ArithmeticError)
-"""What a forward pass may raise for an image of a size that the network does not take."""
 
 
 class HookedNetwork(nn.Module):
@@ -51,20 +62,22 @@ class HookedNetwork(nn.Module):
         std: Sequence[float],
         *,
         name: str = "the network",
-        side: int = 0,
+        side: int | HeightWidth = 0,
     ) -> None:
         """`mean` and `std` (red, green, blue, on the scale 0..1) are those of the images it was trained on.
 
-        `side`: that in pixels of the square images the module was made for, tried if it takes none of the others.
-        Its parameters are frozen. Raises SettingsError for a module that takes no image, or has no layer.
+        `side`: that in pixels of the square images the module was made for, tried if it takes none of the others; a
+        (height, width) is tried alone. Its parameters are frozen. Raises SettingsError for a module that takes no
+        image, or has no layer.
         """
         super().__init__()
         self.name, self.MEAN, self.STD = name, check_three_numbers(mean, "mean"), check_three_numbers(std, "std")
         self.original = module.eval().requires_grad_(False)
         self.pictures = find_accepted_images(module, side)
         if not self.pictures:
-            sides = f"{min(TRIAL_SIDES)} to {max(TRIAL_SIDES)} pixels a side"
-            raise SettingsError(f"{name} answers to no picture of {sides}{explain_refusal(module)}")
+            raise SettingsError(
+                f"{name} answers to no picture of {describe_trials(side)}{explain_refusal(module, side)}"
+            )
         self.ACCEPTED_SIZES = measure_accepted_sizes(module, self.pictures)
         outputs = [record_all_outputs(module, picture) for picture in self.pictures]  # of every submodule
         self.executed = frozenset(outputs[0])
@@ -72,23 +85,45 @@ class HookedNetwork(nn.Module):
         sizes = [spatial_size(picture) for picture in self.pictures]
         differentiable = {each: output for each, output in outputs[0].items() if each in answers}
         self.grids = detect_layers(module, [differentiable, *outputs[1:]], sizes)
-        self.CLASSES, self.CLASS_COUNT = self.add_logits_layer(outputs[0].get(""))
+        unreached = self.drop_disconnected_layers()
+        self.CLASSES, self.CLASS_COUNT = self.add_logits_layer(None if "" in unreached else outputs[0].get(""))
+        self.CLASS_NAMES: tuple[str, ...] | None = None
         self.LAYERS = tuple(self.grids)
         if not self.LAYERS:
-            raise SettingsError(
-                f"{name} has no layer to dream of: expected a module that calls submodules of its own, such as a "
-                "torch.nn.Conv2d or Linear; what plain functions compute, or what has no gradient, cannot be named"
-            )
+            raise SettingsError(explain_no_layer(module, name, bool(answers)) + suggest_part(module, has_grids))
         tokens = list_prefix_layers(self.grids)
         self.grids |= tokens
         before = {find_module_name(each, grid): each for each, grid in tokens.items()}
         self.ALL_LAYERS = tuple(each for own in self.LAYERS for each in (own, before.get(own)) if each)
         others = [each for each, _ in module.named_modules() if each and each not in self.grids]
         self.OTHERS = {each: describe_output(outputs[0].get(each), each in answers) for each in others}
+        self.OTHERS |= dict.fromkeys(unreached, WITHOUT_GRADIENT)
         # Batch norms are folded once and for all. Layers whose output that changes are read from the original.
         random = torch.rand(self.pictures[0].shape, generator=torch.Generator().manual_seed(0))
         self.folded, self.changed_layers = fold_network(module, random.to(self.pictures[0]))
         self.overwritten: frozenset[str] = frozenset()  # layers known to be overwritten in place after their output
+
+    def drop_disconnected_layers(self) -> set[str]:
+        """Drop the layers that no gradient of the image reaches, and return them; "" is the network's own output."""
+
+        def record(image: Tensor, layers: list[str]) -> dict[str, Tensor]:
+            return record_outputs(self.original, image, layers).outputs
+
+        unreached = find_disconnected([*self.grids, ""], record, self.pictures[0])
+        self.grids = {name: grid for name, grid in self.grids.items() if name not in unreached}
+        return unreached
+
+    def keep_layers(self, names: Sequence[str]) -> None:
+        """Keep these layers alone, in order of execution, and that of the classes. Raises UnknownLayer."""
+        for name in names:
+            if name not in self.ALL_LAYERS:
+                known = SimpleNamespace(name=self.name, layers=self.LAYERS, other_layers=self.OTHERS)
+                raise UnknownLayer(known, name)
+        kept = {*names, self.CLASSES}
+        self.grids = {name: grid for name, grid in self.grids.items() if name in kept}
+        self.LAYERS, self.ALL_LAYERS = (
+            tuple(each for each in layers if each in kept) for layers in (self.LAYERS, self.ALL_LAYERS)
+        )
 
     def add_logits_layer(self, output: Tensor | None) -> tuple[str | None, int | None]:
         """Add the network's own output as a layer if it is a score per class (b, n).
@@ -197,37 +232,6 @@ class HookedNetwork(nn.Module):
         return count_module_parameters(self.original.get_submodule(name)) if name else (0, 0)
 
 
-def find_accepted_images(module: nn.Module, side: int) -> list[Tensor]:
-    """Find the first small square image that a module takes, and a second, higher and much wider, if it takes one.
-
-    The grids are detected from the outputs for these two. `side`: a size to try last. Empty if it takes no image.
-    """
-    for first in dict.fromkeys((*TRIAL_SIDES, side or TRIAL_SIDES[-1])):
-        square = make_gray_image(module, first, first)
-        if accepts_image(module, square):
-            # 64 is a multiple of all common strides; some networks take multiples of their first size only.
-            wider = ((first + 64, first + 128), (2 * first, 3 * first))
-            second = (make_gray_image(module, *size) for size in wider)
-            return [square, *[picture for picture in second if accepts_image(module, picture)][:1]]
-    return []
-
-
-def explain_refusal(module: nn.Module) -> str:
-    """The error that a module raises for a small image, on one line and shortened, as the end of a message."""
-    try:
-        with torch.no_grad():
-            module(make_gray_image(module, TRIAL_SIDES[0], TRIAL_SIDES[0]))
-    except REFUSAL_ERRORS as error:
-        return f" (of {TRIAL_SIDES[0]} it says: {' '.join(str(error).split())[:200]})"
-    return ""
-
-
-def make_gray_image(module: nn.Module, height: int, width: int) -> Tensor:
-    """An image of zeros (1, 3, height, width), on the module's device and of its dtype."""
-    like = next((each for each in module.parameters() if each.is_floating_point()), torch.zeros(()))
-    return torch.zeros(1, 3, height, width, device=like.device, dtype=like.dtype)
-
-
 def measure_accepted_sizes(module: nn.Module, pictures: Sequence[Tensor]) -> AcceptedSizes | None:
     """The sizes that a module takes, found by trying, given what `find_accepted_images` did; None: any."""
 
@@ -241,21 +245,6 @@ def measure_accepted_sizes(module: nn.Module, pictures: Sequence[Tensor]) -> Acc
     return None if multiple == 1 else AcceptedSizes(find_least_size(multiple, size, accepts), multiple)
 
 
-def accepts_image(module: nn.Module, picture: Tensor) -> bool:
-    """Whether a forward pass on an image of that size works."""
-    try:
-        with torch.no_grad():
-            module(picture)
-    except REFUSAL_ERRORS:
-        return False
-    return True
-
-
-def spatial_size(image: Tensor) -> HeightWidth:
-    """The (height, width) of an image."""
-    return image.shape[-2], image.shape[-1]
-
-
 def check_three_numbers(numbers: Sequence[float], what: str) -> tuple[float, float, float]:
     """Check the `what`, "mean" or "std", of the three colors. Raises SettingsError."""
     if len(numbers) != 3 or (what == "std" and not all(number > 0 for number in numbers)):
@@ -266,7 +255,12 @@ def check_three_numbers(numbers: Sequence[float], what: str) -> tuple[float, flo
 def hash_module_weights(module: nn.Module) -> str:
     """The SHA-256 of a module's state dict, in hexadecimal: equal weights have equal digests, whatever their file."""
     hashed = hashlib.sha256()
-    for name, tensor in sorted(module.state_dict().items()):
-        hashed.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        hashed.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    for name, value in sorted(module.state_dict().items()):
+        tensors = list(iterate_tensors(value))  # of a quantized layer several in one value, or a dtype alone
+        for tensor in tensors:
+            hashed.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+            whole = tensor.dequantize() if tensor.is_quantized else tensor
+            hashed.update(whole.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+        if not tensors:
+            hashed.update(f"{name} {value}\n".encode())
     return hashed.hexdigest()

@@ -9,7 +9,7 @@ from reverie.errors import SettingsError
 from reverie.models.keras.model import KerasModel
 from reverie.models.keras.pictures import Preprocessing, make_normalization
 
-Statistics = Sequence[float] | None
+Statistics = Sequence[float] | float | None
 """The mean or the deviation of the color channels, on the scale 0..1; None: not said."""
 
 
@@ -47,7 +47,9 @@ def read_statistics(mean: Statistics, std: Statistics, name: str) -> Preprocessi
         raise SettingsError(
             f"{name} is given a {'mean' if std is None else 'std'} alone: expected mean and std, or none"
         )
-    means, deviations = [float(each) for each in mean], [float(each) for each in std]
+    means, deviations = (
+        [float(each) for each in (given if isinstance(given, Sequence) else [given])] for given in (mean, std)
+    )
     if len(means) not in (1, 3) or len(deviations) != len(means) or not all(each > 0 for each in deviations):
         raise SettingsError(
             f"mean is {mean!r} and std {std!r}; expected three numbers each (one if gray), 0..1, std above 0"

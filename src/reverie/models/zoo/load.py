@@ -19,7 +19,8 @@ from reverie.errors import MissingExtra, UnknownName, WeightsError
 from reverie.models import weights as files
 from reverie.models.catalog import LIBRARIES, RANDOM_WEIGHTS, make_untrained_digest
 from reverie.models.hooked.hooks import record_all_outputs
-from reverie.models.hooked.network import HookedNetwork, find_accepted_images
+from reverie.models.hooked.network import HookedNetwork
+from reverie.models.hooked.trials import find_accepted_images
 from reverie.models.hooked.wrapping import make_hooked_model
 from reverie.models.torch_model import TorchModel
 
