@@ -44,7 +44,8 @@ INSIDE = {
         receptive_field any_size torch_model weights hooked.network keras.pictures keras.networks networks.layers spec
         zoo.files keras.graphs keras.recording keras.layers keras.bridge keras.files keras.inception_weights
         networks.inception_v3 networks.squeezenet
-        keras.model keras.wrapping hooked.wrapping factories zoo.load load zoo.timm zoo.torchvision describe
+        keras.model keras.inception keras.wrapping hooked.wrapping factories zoo.load load zoo.timm
+        zoo.torchvision describe
     """,
     "objectives": """
         checks wording places scorer base registered batch batch_terms classes default directions direction_files

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +60,30 @@ def test_engines_know_the_same_weights_by_one_digest(engines: tuple[Any, Any]) -
     ours, theirs = engines
     assert ours.digest == theirs.digest
     assert sum(map(sum, ours.parameters.values())) == sum(map(sum, theirs.parameters.values())) == 21_802_784
+
+
+def test_engines_have_one_list_of_layers_with_the_same_activations(
+    engines: tuple[Any, Any], image: torch.Tensor
+) -> None:
+    ours, theirs = engines
+    assert ours.layers == theirs.layers and ours.main_layers == theirs.main_layers and ours.aliases == theirs.aliases
+    asked = [*ours.layers, "activation", "mixed5/branch7x7", "mixed9/branch3x3", "conv1_pre"]
+    found, other = (model(image[..., :91, :99], asked) for model in engines)
+    assert list(found) == list(other) == asked
+    for name in asked:
+        assert found[name].shape == other[name].shape, name
+        assert float((found[name] - other[name]).norm() / other[name].norm()) < 1e-4, name
+
+
+def test_every_name_of_keras_is_known(engines: tuple[Any, Any]) -> None:
+    import keras
+
+    keras.layers.Conv2D(3, 3)  # what was built before in the process changes no number
+    with ThreadPoolExecutor(1) as fresh:  # Keras counts layers for each thread
+        build = partial(keras.applications.InceptionV3, include_top=False, weights=None)
+        names = [layer.name for layer in fresh.submit(build).result().layers[1:]]
+    for model in engines:
+        assert {model.aliases.get(name, name) for name in names} <= set(model.layers)
 
 
 def test_twenty_steps_come_to_nearly_the_same_picture(engines: tuple[Any, Any], image: torch.Tensor) -> None:

@@ -122,8 +122,9 @@ def load_torch(name: str, weights: str | Path | None, seed: int, device: str, pr
 
 def load_tensorflow(name: str, weights: str | Path | None, seed: int, device: str, precision: str) -> Model:
     """Load a network that TensorFlow runs, see `load_model`; `device` and `precision` must be left to it."""
-    from reverie.models.keras.inception_weights import CONVERTIBLE_NETWORKS, build_inception
-    from reverie.models.keras.model import KerasModel, load_keras, load_keras_file
+    from reverie.models.keras.inception import KerasInception
+    from reverie.models.keras.inception_weights import CONVERTIBLE_NETWORKS
+    from reverie.models.keras.model import load_keras, load_keras_file
     from reverie.models.keras.wrapping import check_left_to_tensorflow
     from reverie.models.networks.inception_weights import draw_random_weights
 
@@ -143,7 +144,7 @@ def load_tensorflow(name: str, weights: str | Path | None, seed: int, device: st
         tensors, digest = draw_random_weights(seed), make_untrained_digest(entry.name, seed)
     else:
         tensors, digest = read_catalog_weights(entry) if weights is None else read_file_weights(Path(weights))
-    return KerasModel(*build_inception(name, tensors), digest=digest)
+    return KerasInception(name, tensors, digest)
 
 
 def read_catalog_weights(entry: CatalogEntry) -> tuple[dict[str, Any], str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from reverie.models.keras.networks import build_keras_network
 from reverie.models.networks.inception_blocks import keras_order
+from reverie.models.networks.inception_names import BRANCHES, PRE, list_aliases
 from reverie.models.networks.inception_weights import convert_weights
 
 CONVERTIBLE_NETWORKS = ("inception_v3",)
@@ -30,4 +31,23 @@ def build_inception(name: str, weights: Mapping[str, Any]) -> tuple[Any, str, Ca
         # torch: (out, in, height, width); Keras: (height, width, in, out).
         convolution.set_weights([tensors[f"{conv.name}.kernel"].permute(2, 3, 1, 0).numpy()])
         norm.set_weights([tensors[f"{conv.name}.{part}"].numpy() for part in ("beta", "mean", "variance")])
-    return network, name, preprocess
+    return name_layers_as_ours(network), name, preprocess
+
+
+def name_layers_as_ours(network: Any) -> Any:
+    """The network with the names that both engines have, and each block before its ReLU as a layer more.
+
+    Keras's names stay, but for the few layers that are blocks of ours: `activation` is `conv1`.
+    """
+    import keras
+
+    outputs = {layer.name: layer.output for layer in network.layers}
+    before = [
+        keras.layers.Concatenate(name=block + PRE)([outputs[pre] for branch in branches for pre in branch.pre])
+        for block, branches in BRANCHES.items()
+        if len(branches) > 1
+    ]
+    aliases = list_aliases()
+    for layer in network.layers:
+        layer.name = aliases.get(layer.name, layer.name)
+    return keras.Model(network.inputs, [network.output, *before], name=network.name)
