@@ -28,6 +28,7 @@ PAGES = {
     "docs/extending.md": 5,
     "docs/how-it-works.md": 1,
     "docs/keras.md": 2,
+    "docs/layers.md": 1,
     "docs/objectives.md": 4,
     "docs/panorama.md": 1,
     "docs/paper.md": 1,
@@ -37,7 +38,10 @@ PAGES = {
 
 ALONE = (
     "README.md",
-    *(f"docs/{name}.md" for name in ("coming-from", "objectives", "extending", "keras", "paper", "visualization")),
+    *(
+        f"docs/{name}.md"
+        for name in ("coming-from", "objectives", "extending", "keras", "layers", "paper", "visualization")
+    ),
 )
 """The pages that stand for themselves: their code begins with nothing."""
 
