@@ -36,13 +36,8 @@ PAGES = {
 }
 """The pages with Python on them, and how many blocks of it at least."""
 
-ALONE = (
-    "README.md",
-    *(
-        f"docs/{name}.md"
-        for name in ("coming-from", "objectives", "extending", "keras", "layers", "paper", "visualization")
-    ),
-)
+STANDING = ("coming-from", "objectives", "extending", "keras", "layers", "paper", "visualization")
+ALONE = ("README.md", *(f"docs/{name}.md" for name in STANDING))
 """The pages that stand for themselves: their code begins with nothing."""
 
 
