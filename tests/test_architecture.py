@@ -27,6 +27,7 @@ SAME_FLOOR = {"image", "models"}
 INSIDE = {
     "settings": """
         size fields visual
+        attribution
     """,
     "_native": """
         files kernels malloc memory
@@ -43,6 +44,7 @@ INSIDE = {
         networks.inception_weights
         receptive_field any_size torch_model weights hooked.network keras.pictures keras.networks networks.layers spec
         zoo.files keras.graphs keras.recording keras.layers keras.bridge keras.files keras.inception_weights
+        layer_gradient
         networks.inception_v3 networks.squeezenet
         keras.model keras.inception keras.wrapping hooked.wrapping factories zoo.load load zoo.timm
         zoo.torchvision describe
@@ -68,11 +70,14 @@ INSIDE = {
         shortcuts visuals sheets outcomes surprise queue
     """,
     "analysis": """
-        machine figures folder layers parameters flops variants timing climb analyze charts pictures results printed
+        activations activations.cells activations.sampling activations.layout activations.atlas attribution
+        attribution.methods beside activations.atlas_job activations.grid
+        attribution.explain machine figures folder layers parameters flops variants timing climb analyze charts
+        pictures attribution.picture results printed
         cost page report compare
     """,
     "cli": """
-        features flags output listings pictures reports
+        flags output features listings pictures reports
     """,
 }
 """The same within each folder, in full: a module may import only from those before it."""
@@ -141,7 +146,10 @@ def test_at_most_fifteen_names_at_the_top_and_none_of_a_public_function() -> Non
     assert not {module.rpartition(".")[2] for module in modules()} & set(PUBLIC)
 
 
-HEAVY = ("cv2", "av", "ray", "gradio", "tensorflow", "torchvision", "timm", "matplotlib")
+HEAVY = (
+    *("cv2", "av", "ray", "gradio", "tensorflow", "torchvision", "timm", "matplotlib"),
+    *("captum", "umap", "numba", "sklearn", "scipy"),
+)
 
 
 def imported_by(code: str) -> set[str]:

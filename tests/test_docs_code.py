@@ -24,6 +24,7 @@ SPAN = re.compile(r"(?<!`)`(rv\.[\w.]+\(.*?\)[^`]*)`(?!`)")
 
 PAGES = {
     "README.md": 1,
+    "docs/attribution.md": 2,
     "docs/coming-from.md": 7,
     "docs/extending.md": 5,
     "docs/how-it-works.md": 1,

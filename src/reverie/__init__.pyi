@@ -1,5 +1,9 @@
 """The public names, each from where it lives: what `reverie/__init__.py` imports when a name is first used."""
 
+from .analysis.activations.atlas import ActivationAtlas as ActivationAtlas
+from .analysis.activations.atlas import activation_atlas as activation_atlas
+from .analysis.activations.grid import activation_grid as activation_grid
+from .analysis.attribution.methods import attribute as attribute
 from .ascent.chain import average_draws as average_draws
 from .ascent.chain import pull_back_gradient as pull_back_gradient
 from .ascent.cppn import CPPN as CPPN
@@ -95,6 +99,7 @@ from .recipe.recipe import read_recipe as read_recipe
 from .settings import Octaves as Octaves
 from .settings import Settings as Settings
 from .settings import Style as Style
+from .settings.attribution import AttributionSettings as AttributionSettings
 from .settings.visual import VisualSettings as VisualSettings
 from .types import AcceptedSizes as AcceptedSizes
 from .types import Gradient as Gradient

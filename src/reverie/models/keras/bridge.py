@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Mapping
 from functools import cache
 from threading import Event, Thread
 from typing import Any
@@ -10,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from reverie.models.hooked.grids import OutputGrid
 from reverie.models.keras.engine import import_tensorflow
 from reverie.models.keras.graphs import SplitGraph
 from reverie.models.second_derivative import differentiable_once, tie_to
@@ -46,6 +48,41 @@ def image_to_tensorflow(image: Float[Tensor, "b c h w"]) -> Any:
 def to_torch(tensor: Any) -> Tensor:
     """Convert a tensor of TensorFlow to one of torch, its axes as they are."""
     return torch.from_numpy(tensor.numpy())  # .numpy() copies: TensorFlow's own stays as it is
+
+
+def pull_back_recorded(
+    record: Callable[[Any, Collection[str]], Mapping[str, Any]],
+    grids: Mapping[str, OutputGrid],
+    image: Tensor,
+    layer: str,
+    grads: Mapping[str, Tensor],
+) -> Tensor:
+    """The gradient at a layer of what `grads` are given for, by TensorFlow's tape, as (b, c, h, w).
+
+    `record(pixels, names)` runs the network and returns the raw outputs of layers, which `grids` bring to that form.
+    """
+    tf, size, pixels = import_tensorflow(), (image.shape[-2], image.shape[-1]), image_to_tensorflow(image)
+
+    def read(x: Any) -> list[Any]:
+        outputs = record(x, {layer, *grads})
+        return [tf.cast(outputs[name], tf.float32) for name in grads]
+
+    def pull(x: Any, *incoming: Any) -> Any:
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(x)  # else nothing is recorded
+            outputs = record(x, {layer, *grads})
+            above = [tf.cast(outputs[name], tf.float32) for name in grads]
+        zero = tf.UnconnectedGradients.ZERO
+        found = tape.gradient(above, outputs[layer], output_gradients=list(incoming), unconnected_gradients=zero)
+        return tf.cast(found, tf.float32)
+
+    incoming = []
+    for grad, output in zip(grads.items(), tf.function(read, autograph=False)(pixels), strict=True):
+        raw = to_torch(output).requires_grad_(True)
+        with torch.enable_grad():
+            (own,) = torch.autograd.grad(grids[grad[0]].to_maps(raw, size), raw, grad[1])
+        incoming.append(tf.constant(own.numpy()))
+    return grids[layer].to_maps(to_torch(tf.function(pull, autograph=False)(pixels, *incoming)), size)
 
 
 @cache

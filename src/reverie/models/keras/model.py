@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from reverie.errors import ImageTooSmall, SettingsError, SizeRefused, UnknownLayer, WordingError
-from reverie.models.keras.bridge import KerasFunction, calm_torch_threads
+from reverie.models.keras.bridge import KerasFunction, calm_torch_threads, pull_back_recorded
 from reverie.models.keras.engine import import_tensorflow, shorten_error
 from reverie.models.keras.files import read_keras_network
 from reverie.models.keras.graphs import SplitGraph
@@ -179,6 +179,14 @@ class KerasModel:
         if self.classes is None:
             raise WordingError(f"{self.name} has no classifier")
         return self(image, [self.classes])[self.classes].flatten(1)
+
+    def pull_back_to_layer(self, image: Image, layer: str, grads: Mapping[str, Tensor]) -> Tensor:
+        """The gradient at a layer of what `grads` are given for: see `models.layer_gradient.pull_back_to_layer`."""
+
+        def record(x: Any, names: Collection[str]) -> Mapping[str, Any]:
+            return record_outputs(self._network, self._picture.convert(x * 255.0, self._preprocess), tuple(names))
+
+        return pull_back_recorded(record, self._found.grids, image, layer, grads)
 
     def _find_graph(self, wanted: tuple[str, ...], image: Image) -> SplitGraph:
         """The graph that computes these layers and nothing above the highest of them, traced once and cached."""
