@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import reverie as rv
-from reverie.errors import ImageTooSmall, SettingsError
+from reverie.errors import ImageTooSmall
 from reverie.gradient.base import gradient_of, make_score_function
 from reverie.gradient.tiling import build_tiled_gradient
 from reverie.models.default_layer import choose_middle_layer
@@ -105,14 +105,18 @@ def test_vectors_and_maps_of_a_fixed_size_see_the_whole_picture() -> None:
 
 
 @pytest.mark.parametrize("name", ["seven", "act"])
-def test_what_sees_the_whole_picture_is_not_cut_into_tiles_in_silence(name: str) -> None:
+def test_what_sees_the_whole_picture_is_not_cut_into_tiles_in_silence(
+    name: str, caplog: pytest.LogCaptureFixture
+) -> None:
     model, image = wrapped(Pooled()), picture(1, 64, 64)
     whole = gradient_of(model, rv.layer(name))(image)
     for one, other in zip(build_tiled_gradient(model, rv.layer(name), 64)(image), whole, strict=True):
         torch.testing.assert_close(one, other)
-    with pytest.raises(SettingsError, match=rf"{name} sees the whole picture at once.*--memory") as error:
-        build_tiled_gradient(model, rv.layer(name), 32)(image)
-    assert "\n" not in str(error.value)
+    with caplog.at_level("WARNING", "reverie"):
+        score, grad = build_tiled_gradient(model, rv.layer(name), 32)(image)
+    assert grad.abs().sum() > 0 and bool(score.isfinite().all())
+    (said,) = caplog.messages
+    assert f"{name} of net sees the whole picture: in tiles its gradient is an approximation" in said
 
 
 class Sequences(nn.Module):

@@ -65,7 +65,6 @@ def differentiate_in_tiles(
     grids = plan.grids(model, height, width)
     score, grad = torch.zeros(image.shape[0], device=image.device), torch.zeros_like(image)  # (b,), (b, 3, h, w)
     check_additive(objective)
-    check_divisible(objective, plan.layers)
     plan.warn_if_approximate(model)
     for row, column in itertools.product(rows, columns):
         own = Objective(tuple(plan.shares(objective, grids, row, column)))
@@ -82,16 +81,6 @@ def check_additive(objective: Objective) -> None:
     for _, term in objective.terms:
         if not term.additive:
             raise SettingsError(f"{term} needs the whole picture at once, not in tiles: give it more --memory")
-
-
-def check_divisible(objective: Objective, layers: dict[str, LayerGeometry]) -> None:
-    """Raises `SettingsError` for an objective with a term whose layer sees the whole picture, as a vector does."""
-    for _, term in objective.terms:
-        if not layers[term.layer].stride:
-            raise SettingsError(
-                f"{term}: {term.layer} sees the whole picture at once, and cannot be computed in tiles: "
-                "give it more --memory, dream it smaller (--size), or take a layer with a grid"
-            )
 
 
 @dataclass(frozen=True)

@@ -51,8 +51,8 @@ class LayerGeometry:
     Neuron i sees `receptive_field` pixels, from `first + i * stride` on; `first` is negative where the layer pads.
     `receptive_field` and `first` are None where every neuron sees the whole image, or where the fields differ from
     neuron to neuron (attention within windows, as in Swin). `stride` is 0 for a layer whose places do not lie side by
-    side over the image: a vector, tokens without a grid, maps of a fixed size. It sees the whole image, and cannot be
-    computed in tiles. `channels` is the number of the layer's channels.
+    side over the image: a vector, tokens without a grid, maps of a fixed size. It sees the whole image, and in
+    tiles its gradient is an approximation. `channels` is the number of the layer's channels.
     """
 
     channels: int
