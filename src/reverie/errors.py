@@ -57,7 +57,9 @@ class UnknownLayer(UnknownName):
         super().__init__(f"layer of {model.name}", name, main, inner)
         classes, why = getattr(model, "classes", None), getattr(model, "other_layers", {}).get(name)
         if why is not None:
-            near = ", ".join(select_outermost([each for each in main if each != classes], MAX_LISTED_NAMES)[-4:])
+            strides = getattr(getattr(model, "network", model), "strides", {})  # of the layers with a grid
+            grids = [each for each in main if each in strides] or [each for each in main if each != classes]
+            near = ", ".join(select_outermost(grids, MAX_LISTED_NAMES)[-4:])
             choices = f"{near}, or for a class say class:NUMBER" if classes else near
             self.args = (f"{name} of {model.name} is no image-like layer ({why}): take one that is, such as {choices}",)
 
@@ -143,7 +145,7 @@ def suggest_names(name: str, known: Iterable[str], most: int = 3, more: Iterable
     """
     names = list(known)
     possible = [*names, *more]
-    close = difflib.get_close_matches(name, possible, n=most, cutoff=0.5)
+    close = difflib.get_close_matches(name, possible, n=most, cutoff=0.51)
     close = close or [each for each in possible if name and name.lower() in each.lower()][:most]
     if close:
         return "; did you mean " + " or ".join(close) + "?"
