@@ -64,7 +64,7 @@ def test_all_that_a_direction_can_be(folder: Path, tiny: TorchModel, noise: Imag
 @pytest.mark.parametrize(
     ("words", "error", "message"),
     [
-        ("dir:gone.safetensors:3@c", WeightsError, "gone.safetensors holds no directions: expected a safetensors file"),
+        ("dir:gone.safetensors:3@c", WeightsError, "gone.safetensors does not exist; expected a safetensors file"),
         ("dir:words.safetensors:3@c", WeightsError, "words.safetensors holds no directions"),
         ("dir:sae.safetensors:20", WordingError, "no feature 20"),
         ("dir:sae.safetensors:W_dek:3", UnknownName, "did you mean W_dec"),

@@ -194,6 +194,13 @@ def test_what_cannot_be_read_is_said_up_to_where(words: str, read: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_what_needs_quotes_is_told_of_them() -> None:
+    with pytest.raises(WordingError, match='in quotes: "2"'):
+        objective("2^2")
+    with pytest.raises(WordingError, match='a path goes in quotes, as in guide:"/photos/sky.jpg"@fire5'):
+        objective("style:/a/b.jpg@fire3")
+
+
 PIECES = [
     "fire8",
     "tv",

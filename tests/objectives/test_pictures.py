@@ -20,7 +20,7 @@ from reverie.models.torch_model import TorchModel
 from reverie.objectives.base import Objective
 from reverie.objectives.masks import masked
 from reverie.objectives.parser import objective
-from reverie.objectives.pictures import caricature, inversion, style
+from reverie.objectives.pictures import caricature, inversion, name_picture, style
 from reverie.objectives.scorer import Reference
 from reverie.objectives.wishes import require_words
 from reverie.settings import Settings, VisualSettings
@@ -139,6 +139,14 @@ def test_files_are_read_when_they_are_needed(tiny: TorchModel, noise: Image, pho
         assert wish.relocated({str(path): "elsewhere.png"}).files == ("elsewhere.png",)
         with pytest.raises(ImageFileError, match=r"gone\.png"):
             make_score_function(tiny, objective(f"{kind}:gone.png@c"))
+
+
+def test_a_picture_in_memory_may_be_an_array(photo: Image) -> None:
+    array = (photo[0].permute(1, 2, 0) * 255).round().byte().numpy()
+    named = name_picture(array)
+    assert isinstance(named, Reference) and torch.equal(named.image, open_image(array))
+    with pytest.raises(ImageFileError, match="the type int is no picture"):
+        name_picture(3)
 
 
 def test_what_cannot_be(photo: Image) -> None:

@@ -129,6 +129,8 @@ def read_directions(file: str, tensor: str, number: int | None) -> tuple[list[Te
     """
     from safetensors import SafetensorError, safe_open
 
+    if not Path(file).is_file():
+        raise WeightsError(f"{file} does not exist; expected a safetensors file of directions")
     try:
         with safe_open(file, framework="pt") as opened:
             name = choose_tensor(file, list(opened.keys()), tensor)

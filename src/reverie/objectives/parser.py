@@ -113,9 +113,10 @@ class ObjectiveParser(TokenReader):
         """Parses a piece with any count of weights before and after it."""
         weight = 1.0
         while self.tokens[self.position].kind == "number":
-            weight *= float(self.take_token().text)
+            number = self.take_token()
+            weight *= float(number.text)
             if not self.take_sign("*"):
-                raise self.make_error("* and a layer after a weight")
+                raise self.make_error(f'* and a layer after a weight (a layer of this name in quotes: "{number.text}")')
         parsed = self.parse_piece()
         while self.take_sign("*"):
             weight *= float(self.take_number("a weight"))

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar, SupportsIndex
+from typing import Any, ClassVar, SupportsIndex
 
 from jaxtyping import Float
 from torch import Tensor
 
 from reverie.errors import WordingError
+from reverie.image.arrays import open_image
 from reverie.image.reading import read_photo
 from reverie.objectives.base import Objective, Term, make_term_objective
 from reverie.objectives.directions import check_cosine_power, score_dot
@@ -188,12 +189,14 @@ def style(picture: Picture, layer: str) -> Objective:
     return make_term_objective(StyleTerm(layer, name_picture(picture)))
 
 
-def name_picture(picture: Picture) -> str | Reference:
+def name_picture(picture: Any) -> str | Reference:
     """The path of a picture's file, or a picture in memory; raises `WordingError` for a name that has no words."""
     if isinstance(picture, Tensor):
         if picture.ndim != 4 or picture.shape[:2] != (1, 3):
             raise WordingError(f"a picture of the shape {tuple(picture.shape)}; expected (1, 3, height, width)")
         return Reference(picture.detach())
+    if not isinstance(picture, (str, Path)):
+        return name_picture(open_image(picture))
     if '"' in str(picture):
         raise WordingError(f"the picture {str(picture)!r} has a quotation mark in its name: rename it")
     return str(picture)

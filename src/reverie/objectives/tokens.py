@@ -31,7 +31,8 @@ def split_tokens(words: str) -> list[Token]:
         match = TOKEN_PATTERN.match(words, place)
         if match is None:
             raise WordingError(
-                f"cannot read the objective {words!r} after {words[:place].strip()!r}: {EXAMPLE_WORDING}"
+                f"cannot read the objective {words!r} after {words[:place].strip()!r}: {EXAMPLE_WORDING}; "
+                'a path goes in quotes, as in guide:"/photos/sky.jpg"@fire5'
             )
         kind = match.lastgroup or ""
         found.append(Token(kind, match[kind], match.start(kind)))
