@@ -49,7 +49,7 @@ def test_every_mode_of_pil(mode: str) -> None:
 @pytest.mark.parametrize(
     ("source", "says"),
     [
-        (5, "a int is no picture"),
+        (5, "the type int is no picture"),
         (np.zeros((3, 512, 512), np.uint8), r"shape \(3, 512, 512\)"),
         (np.zeros((0, 5, 3), np.uint8), "shape"),
         (np.zeros((5, 5), np.int64), "int64"),

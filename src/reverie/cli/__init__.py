@@ -11,7 +11,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 from itertools import zip_longest
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, UnusedCliTokensError
 
 from reverie.cli import features, listings, pictures, reports
 from reverie.cli.output import INTERRUPTED, MISTAKE
@@ -61,6 +61,9 @@ def main(words: list[str] | None = None) -> int:
         code = int(app(said, exit_on_error=False, print_error=False, result_action="return_value") or 0)
         sys.stdout.flush()
         return code
+    except UnusedCliTokensError as error:
+        words = " ".join(error.unused_tokens or ())
+        return print_mistake(f"there is no use for {words!r}: one word too many, or a wish that is not in quotes")
     except (ReverieError, CycloptsError) as error:
         return print_mistake(error)
     except KeyboardInterrupt:

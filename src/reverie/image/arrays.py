@@ -46,7 +46,8 @@ def open_image(source: Any) -> Image:
     # By the name of the module: PIL need not be installed, and is not imported for anything else.
     if any(cls.__module__.startswith("PIL.") for cls in type(source).__mro__):
         return _convert_pil(source)
-    raise ImageFileError(f"a {type(source).__name__} is no picture; expected a path, a PIL image, an array or a tensor")
+    kind = type(source).__name__
+    raise ImageFileError(f"the type {kind} is no picture; expected a path, a PIL image, an array or a tensor")
 
 
 def _convert_tensor(tensor: Tensor) -> Image:

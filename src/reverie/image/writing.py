@@ -86,7 +86,11 @@ def write_picture(picture: pyvips.Image, path: Path) -> None:
 
 def _check_image(image: Float[Tensor, "b c h w"], path: Path, form: Format) -> None:
     """Raise ImageFileError for a batch, an empty image, one too large for the format, and NaN or infinite values."""
-    batch, channels, height, width = image.shape
+    shape = tuple(getattr(image, "shape", ()))
+    if len(shape) != 4:
+        got = f"the shape {shape}" if shape else f"the type {type(image).__name__}"
+        raise ImageFileError(f"{escape_path(path)} is not written: got {got}; expected a tensor (1, 3, h, w)")
+    batch, channels, height, width = shape
     if channels not in (3, 4):
         raise ImageFileError(f"{escape_path(path)} is not written: an image of {channels} channels; expected 3, or 4")
     if batch != 1:
