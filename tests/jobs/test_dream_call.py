@@ -12,6 +12,8 @@ import torch
 
 import reverie as rv
 from reverie.cli import main
+from reverie.errors import SettingsError
+from reverie.models.spec import require_model
 from reverie.models.torch_model import TorchModel
 from reverie.recipe.inputs import ARRAY
 from tiny import TinyNetwork
@@ -56,6 +58,13 @@ def test_what_is_no_picture_is_refused(wrong: Any, tiny: TorchModel) -> None:
     with pytest.raises(rv.ReverieError, match="picture|exist") as caught:
         rv.dream(wrong, tiny, "c^2", FEW)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("wrong", ["squeezenet", None, 5, torch.nn.Conv2d(3, 4, 3)])
+def test_what_is_no_model_is_refused(wrong: Any, tiny: TorchModel) -> None:
+    require_model(tiny)
+    with pytest.raises(SettingsError, match=r"is no model; expected rv\.load_model"):
+        require_model(wrong)
 
 
 def test_it_dreams_within_inference_mode(tiny: TorchModel) -> None:

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import reverie as rv
-from reverie.ascent.pieces import VisualOptions, collect_pieces
+from reverie.ascent.pieces import VisualOptions, check_objects, collect_pieces
 from reverie.errors import Interrupted, RecipeError, SettingsError
 from reverie.image.contact_sheet import CELL_GAP, arrange_pictures, lay_on_white
 from reverie.models.torch_model import TorchModel
@@ -68,6 +68,14 @@ def test_what_no_words_say_keeps_no_recipe(tiny: TorchModel, caplog: pytest.LogC
     assert caplog.messages == ["the picture keeps no recipe: no words say its transforms and optimizer"]
     with pytest.raises(SettingsError, match="jitter is 3, but transforms"):
         rv.visualize(tiny, "b:3", transforms=[mirrored], jitter=3, **SMALL)
+
+
+@pytest.mark.parametrize("options", [{"transforms": [3]}, {"transforms": 3}, {"optimizer": 3}, {"param": 3}])
+def test_objects_that_cannot_do_it_are_one_line(options: Any) -> None:
+    with pytest.raises(SettingsError, match=f"^{next(iter(options))} is .*; expected"):
+        check_objects(None, options)
+    with pytest.raises(SettingsError, match=r"expected rv\.VisualSettings"):
+        check_objects(options, {})
 
 
 def test_progress_is_told_and_an_interrupted_picture_is_kept(tiny: TorchModel) -> None:

@@ -76,6 +76,7 @@ def collect_pieces(settings: VisualSettings | None, options: VisualOptions) -> P
     named: dict[str, Any] = dict(options)
     start = named.pop("start", None)
     objects = {name: named.pop(name) for name in OBJECTS if not isinstance(named.get(name), (str, type(None)))}
+    check_objects(settings, objects)
     if "param" in objects and "size" in named:
         raise SettingsError("the param has a size of its own: leave size out, or name the param, as in param='cppn'")
     own = VisualSettings.of({**asdict(settings or VisualSettings()), **named})
@@ -87,6 +88,18 @@ def collect_pieces(settings: VisualSettings | None, options: VisualOptions) -> P
     own, unnamed = say_objects(own, objects)
     photo = None if given is None else resize(given, find_picture_size(param)).clamp(0, 1)
     return Pieces(own, param, transforms, objects.get("optimizer", own.optimizer), photo, given, unnamed)
+
+
+def check_objects(settings: Any, objects: dict[str, Any]) -> None:
+    """Raises `SettingsError` for settings of another kind, and for objects that cannot do what is asked of them."""
+    if not isinstance(settings, (VisualSettings, type(None))):
+        raise SettingsError(f"settings is of the type {type(settings).__name__}; expected rv.VisualSettings(steps=64)")
+    transforms = objects.get("transforms", ())
+    if not isinstance(transforms, Sequence) or not all(map(callable, transforms)):
+        raise SettingsError(f"transforms is {transforms!r}; expected a list, as in [rv.Jitter(8), rv.Rotate(15)]")
+    for name, example in (("param", "rv.CPPN((48, 48))"), ("optimizer", "torch.optim.RMSprop")):
+        if name in objects and not callable(objects[name]):
+            raise SettingsError(f"{name} is {objects[name]!r}; expected a word, or an object such as {example}")
 
 
 def find_size(settings: VisualSettings, photo: Image | None) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from reverie.errors import Interrupted, ReverieError
+from reverie.errors import Interrupted, ReverieError, SettingsError
 from reverie.gradient.compose import ObjectiveLike, choose_resize, model_input_size, parse_objective
 from reverie.gradient.memory import find_tile, parse_memory
 from reverie.image.arrays import open_image
@@ -19,7 +19,7 @@ from reverie.jobs.bars import ProgressReader, follow
 from reverie.jobs.door import prepare
 from reverie.jobs.job import Job, Run
 from reverie.jobs.memory_run import MemoryRun
-from reverie.models.spec import ModelSpec
+from reverie.models.spec import ModelSpec, require_model
 from reverie.objectives.base import Objective
 from reverie.objectives.masks import Regions
 from reverie.recipe.defaults import choose_settings
@@ -82,8 +82,11 @@ def dream(
     torch.Size([1, 3, 64, 64])
     """
     with torch.inference_mode(False):
+        require_model(model)
         opened, settings = open_image(image), settings or choose_settings(objective)
         wish = parse_objective(objective)
+        if not isinstance(settings, Settings):
+            raise SettingsError(f"settings is of the type {type(settings).__name__}; expected rv.Settings(steps=20)")
         run = prepare_dream(opened, model, wish, settings, memory)
         return finish(run, progress, has_words(wish) and len(opened) == 1)
 

@@ -13,7 +13,7 @@ from reverie.image.picture import Picture
 from reverie.jobs.bars import ProgressReader
 from reverie.jobs.noise_run import NoiseRun
 from reverie.jobs.shortcuts import finish, has_words
-from reverie.models.spec import ModelSpec
+from reverie.models.spec import ModelSpec, require_model
 from reverie.objectives.base import Objective
 from reverie.recipe.inputs import ARRAY, hash_pixels
 from reverie.recipe.recipe import VisualRecipe, as_text
@@ -64,6 +64,7 @@ def visualize(
     torch.Size([1, 3, 32, 32])
     """
     with torch.inference_mode(False):  # where that is on, nothing could be differentiated
+        require_model(model)
         pieces, wishes = collect_pieces(settings, options), parse_wishes(wish)
         run = NoiseRun(describe_visualization(model, wishes, pieces), model, wishes, pieces)
         run.columns = 0  # a batch, not a sheet

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+from reverie.errors import SettingsError
 from reverie.models.catalog import DEFAULT_MODEL
 
 
@@ -26,3 +28,10 @@ class ModelSpec:
     engine: str = "torch"
     device: str = "auto"
     precision: str = "auto"
+
+
+def require_model(model: Any) -> None:
+    """Raises `SettingsError` for what is no `Model`, such as the name of one, or a module that is not wrapped."""
+    if not callable(model) or not all(hasattr(model, name) for name in ("name", "layers", "device", "precision")):
+        said = repr(model) if isinstance(model, str) else f"a value of the type {type(model).__name__}"
+        raise SettingsError(f'{said} is no model; expected rv.load_model("squeezenet"), or rv.wrap of your own network')

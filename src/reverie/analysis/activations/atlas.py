@@ -6,7 +6,7 @@ After Carter et al., "Activation Atlas" (2019). Their million photos are the use
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -21,6 +21,7 @@ from reverie.analysis.activations.sampling import find_photos, join_samples, sam
 from reverie.errors import SettingsError
 from reverie.gradient.base import find_model_layers
 from reverie.image.resample import image_size
+from reverie.models.spec import require_model
 from reverie.objectives.base import layer as whole_layer
 from reverie.settings import VisualSettings
 from reverie.types import Image, Model, ResizedImage
@@ -117,8 +118,11 @@ def activation_atlas(
     Traceback (most recent call last):
     reverie.errors.SettingsError: an activation atlas of one photo (src/reverie/data/astronaut.jpg): ...
     """
+    require_model(model)
     settings = settings or CELL
     named = [photos] if isinstance(photos, (str, Path)) else photos
+    if not isinstance(named, Iterable) or not all(isinstance(each, (str, Path)) for each in named):
+        raise SettingsError("photos that are no files: expected a folder, or a list of paths")
     plan = AtlasPlan(layer, samples, across, seed=settings.seed)
     laid = lay_out_photos(model, find_photos([Path(each) for each in named]), plan)
     pictures = visualize_vectors(model, layer, laid.directions, settings).cpu().float().split(1)

@@ -24,8 +24,9 @@ from reverie.image.reading import read_photo
 from reverie.image.resample import call_at_accepted_size, image_size, limit_longest_side, resize
 from reverie.image.writing import save_image
 from reverie.jobs.networks import Networks
-from reverie.models.spec import ModelSpec
+from reverie.models.spec import ModelSpec, require_model
 from reverie.objectives.base import layer as whole_layer
+from reverie.objectives.checks import read_whole_number
 from reverie.recipe.inputs import EXAMPLE, input_path
 from reverie.settings import VisualSettings
 from reverie.types import Image, Model, ResizedImage
@@ -64,6 +65,7 @@ def activation_grid(
     >>> rv.activation_grid(rv.load_model("squeezenet"), torch.rand(1, 3, 64, 64), "fire5", 2, small).shape
     torch.Size([1, 3, 64, 64])
     """
+    require_model(model)
     settings = settings or CELL
     vectors = read_grid(model, open_image(image).to(model.device), layer, across)
     pictures = visualize_vectors(model, layer, flatten_grid(vectors), settings).cpu().float().split(1)
@@ -72,8 +74,8 @@ def activation_grid(
 
 def read_grid(model: Model, image: Image, layer: str, across: int = ACROSS) -> Float[Tensor, "rows columns c"]:
     """The activation vectors of the places of an image (1, 3, h, w), averaged to at most so many a side."""
-    if across < 1:
-        raise SettingsError(f"across is {across}; expected at least 1")
+    if (read_whole_number(across) or 0) < 1:
+        raise SettingsError(f"across is {across!r}; expected a whole number, at least 1")
     layers = find_model_layers(model, whole_layer(layer))
     with torch.no_grad():
         maps = compute_activations(model, image, layers)[layer].float()

@@ -20,10 +20,13 @@ from reverie.image.filters import gaussian_blur
 from reverie.models.class_names import require_classifier
 from reverie.models.layer_gradient import pull_back_to_layer
 from reverie.models.layer_names import list_main_layers
+from reverie.models.spec import require_model
 from reverie.objectives.base import Objective
 from reverie.objectives.classes import logit
 from reverie.objectives.default import default_objective
+from reverie.objectives.masks import Regions
 from reverie.objectives.parser import objective as parse_objective
+from reverie.objectives.wishes import parse_wish
 from reverie.settings.attribution import AttributionSettings
 from reverie.types import CHANGE_LAYER, IMAGE_LAYER, Image, Model, Score
 
@@ -104,7 +107,10 @@ def attribute(
     """
     if method not in METHODS:
         raise UnknownName("method of attribution", method, METHODS)
-    asked = parse_objective(objective) if isinstance(objective, str) else objective
+    require_model(model)
+    asked = None if objective is None else parse_wish(objective)
+    if isinstance(asked, Regions):
+        raise SettingsError("regions have an objective each: ask for one of these")
     images = open_image(image).to(model.device)
     found = []
     for each in images.split(1):
