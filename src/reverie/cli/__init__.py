@@ -62,8 +62,8 @@ def main(words: list[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except UnusedCliTokensError as error:
-        words = " ".join(error.unused_tokens or ())
-        return print_mistake(f"there is no use for {words!r}: one word too many, or a wish that is not in quotes")
+        unused = " ".join(error.unused_tokens or ())
+        return print_mistake(f"there is no use for {unused!r}: one word too many, or a wish that is not in quotes")
     except (ReverieError, CycloptsError) as error:
         return print_mistake(error)
     except KeyboardInterrupt:
