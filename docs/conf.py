@@ -7,7 +7,7 @@ version = release = version_of("reverie")
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
-nb_execution_mode = "off"  # tests/test_tutorial.py runs it; the page shows what it gave
+nb_execution_mode = "off"  # tests/test_notebooks.py runs them; the pages show what they gave
 html_theme = "furo"
 html_title = "Reverie"
 exclude_patterns = ["_build", "paper.ipynb"]  # paper.md has that page's name

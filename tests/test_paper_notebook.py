@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from test_tutorial import EXECUTE, outputs_of
+from test_notebooks import EXECUTE, outputs_of
 
 NOTEBOOK = Path(__file__).parent.parent / "docs" / "paper.ipynb"
 

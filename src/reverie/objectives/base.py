@@ -88,7 +88,7 @@ class Term:
     def share(self, grid: tuple[int, int]) -> Float[Tensor, "h w"]:
         """The weight of each neuron in the score, 1 in all, for the grid (height, width) of the whole image."""
         if self.place is not None:
-            return weigh_place(self.place, grid, str(self))
+            return weigh_place(self.place, grid, f"{self}: at this size {self.layer}")
         return torch.full((1, 1), 1 / (grid[0] * grid[1])).expand(grid)  # one number in memory, whatever the grid
 
     def __call__(self, activations: Float[Tensor, "b c h w"]) -> Score:

@@ -39,12 +39,15 @@ def format_place(place: Place | None) -> str:
 
 
 def weigh_place(place: Place, grid: tuple[int, int], words: str) -> Float[Tensor, "h w"]:
-    """The weights of the neurons at a place, 1 in all; raises `ImageTooSmall`, beginning with `words`, off the grid."""
+    """The weights of the neurons at a place, 1 in all.
+
+    Raises `ImageTooSmall` off the grid: `words`, and which places there are.
+    """
     y, x, height, width = (*(place or (grid[0] // 2, grid[1] // 2)), 1, 1)[:4]
     if y + height > grid[0] or x + width > grid[1]:
         rows = f"the rows 0 to {grid[0] - 1} and the columns 0 to {grid[1] - 1}"
         places = rows if grid != (1, 1) else "a single place: leave out the one after @"
-        raise ImageTooSmall(f"{words}: at this size its layer has {places}")
+        raise ImageTooSmall(f"{words} has {places}")
     share = torch.zeros(grid)
     share[y : y + height, x : x + width] = 1 / (height * width)
     return share
