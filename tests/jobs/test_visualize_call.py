@@ -11,6 +11,7 @@ import torch
 
 import reverie as rv
 from reverie.ascent.pieces import VisualOptions, check_objects, collect_pieces
+from reverie.cli import main
 from reverie.errors import Interrupted, RecipeError, SettingsError
 from reverie.image.contact_sheet import CELL_GAP, arrange_pictures, lay_on_white
 from reverie.models.torch_model import TorchModel
@@ -146,3 +147,23 @@ def test_pictures_are_arranged_row_by_row() -> None:
     assert torch.equal(arrange_pictures(pictures[:1]), pictures[:1])
     clear = torch.cat([torch.rand(1, 3, 2, 2), torch.zeros(1, 1, 2, 2)], 1)
     assert torch.equal(lay_on_white(clear), torch.ones(1, 3, 2, 2))
+
+
+@pytest.mark.bundled
+def test_a_guide_that_changed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The digest of every file that the wish names is part of the recipe; the file may move with the picture."""
+    monkeypatch.chdir(tmp_path)
+    rv.save_image(torch.rand(1, 3, 64, 64), "guide.png")
+    shown = rv.visualize(rv.load_model(precision="float32"), rv.guide("guide.png", "fire2"), size=48, steps=1)
+    assert shown.recipe is not None
+    recipe = rv.VisualRecipe.from_toml(shown.recipe)
+    assert len(recipe.guides["guide.png"]) == 64 and torch.equal(rv.run(recipe), shown)
+    rv.save_image(shown, "shown.png")
+    (tmp_path / "moved").mkdir()
+    for name in ("guide.png", "shown.png"):
+        (tmp_path / name).rename(tmp_path / "moved" / name)
+    assert main(["run", "moved/shown.png", "-o", "again.png", "--quiet"]) == 0
+    assert torch.equal(rv.open_image("again.png"), rv.open_image("moved/shown.png"))
+    rv.save_image(torch.rand(1, 3, 64, 64), "guide.png")
+    with pytest.raises(rv.ReverieError, match="guide guide.png changed since"):
+        rv.run(recipe)

@@ -35,11 +35,13 @@ from reverie.objectives.default import default_objective
 from reverie.objectives.parser import objective as parse_objective
 from reverie.recipe.inputs import (
     check_guides,
+    digest_named,
     fill_digests,
     find_file,
     open_input,
     open_start,
     relocate_files,
+    relocate_wishes,
     whole_objective,
 )
 from reverie.recipe.recipe import AnyRecipe, Recipe, VisualRecipe, as_text
@@ -118,7 +120,10 @@ def import_code(job: Job, models: Networks, beside: Path | None) -> AnyRecipe:
 
 def prepare_visualization(job: Job, recipe: VisualRecipe, models: Networks, beside: Path | None = None) -> Run:
     """The run of a picture that begins as noise, or as a photograph."""
+    recipe = relocate_wishes(recipe, beside) if beside else recipe
     wishes = read_wishes(recipe.visualize)
+    recipe = replace(recipe, guides=digest_named(wishes, recipe.guides))
+    check_guides(recipe)
     shown = wishes if recipe.grid is None else blend_objectives(wishes, read_grid(recipe.grid))
     photo = open_start(recipe, beside)
     options: VisualOptions = {} if photo is None else {"start": photo.image}
@@ -127,8 +132,8 @@ def prepare_visualization(job: Job, recipe: VisualRecipe, models: Networks, besi
     if len(shown) == 1:
         refuse_batch_terms(shown[0])
     if job.target is not None:
-        guides = [Path(file) for wish in wishes for file in wish.files]
-        check_output(job.target, [*guides, *([photo.path] if photo else []), *([beside] if beside and photo else [])])
+        read = [*map(Path, recipe.guides), *([photo.path] if photo else []), *([beside] if beside and photo else [])]
+        check_output(job.target, read)
     model = models.load_of(recipe, job.device, job.allow_code)
     recipe = replace(
         recipe,

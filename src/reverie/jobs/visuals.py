@@ -15,7 +15,7 @@ from reverie.jobs.noise_run import NoiseRun
 from reverie.jobs.shortcuts import finish, has_words
 from reverie.models.spec import ModelSpec, require_model
 from reverie.objectives.base import Objective
-from reverie.recipe.inputs import ARRAY, hash_pixels
+from reverie.recipe.inputs import ARRAY, digest_named, hash_pixels
 from reverie.recipe.recipe import VisualRecipe, as_text
 from reverie.settings import VisualSettings
 from reverie.types import Model
@@ -75,8 +75,9 @@ def describe_visualization(model: Model, wishes: list[Objective], pieces: Pieces
     """The recipe of a visualization whose pieces are at hand."""
     spec = getattr(model, "spec", ModelSpec(model.name))  # a network of one's own was not loaded by a name
     origin, start = getattr(pieces.given, "origin", None), pieces.given
+    said = wishes if all(map(has_words, wishes)) else []
     return VisualRecipe(
-        visualize="; ".join(map(str, wishes)) if all(map(has_words, wishes)) else "",
+        visualize="; ".join(map(str, said)),
         model=model.name,
         model_sha256=model.digest,
         precision=model.precision,
@@ -85,6 +86,7 @@ def describe_visualization(model: Model, wishes: list[Objective], pieces: Pieces
         settings=pieces.settings,
         start=as_text(origin.name) if origin else None if start is None else ARRAY,
         start_sha256=origin.digest if origin else None if start is None else hash_pixels(start),
+        guides=digest_named(said, {}),
     )
 
 

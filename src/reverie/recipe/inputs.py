@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
@@ -13,9 +13,10 @@ from reverie._native.files import hash_file
 from reverie.errors import ImageFileError, RecipeError, SettingsError, WeightsError
 from reverie.image.reading import Photo, PhotoFile, read_header, read_photo
 from reverie.objectives.base import Objective
+from reverie.objectives.blending import read_wishes
 from reverie.objectives.masks import Regions, extract_mask, masked
 from reverie.objectives.parser import objective as parse_objective
-from reverie.recipe.recipe import Recipe, RegionWish, VisualRecipe, as_text
+from reverie.recipe.recipe import AnyRecipe, Recipe, RegionWish, VisualRecipe, as_text
 from reverie.types import Image, Model
 
 EXAMPLE = "example:astronaut"
@@ -112,9 +113,7 @@ def relocate_files(recipe: Recipe, beside: Path) -> Recipe:
 def fill_digests(recipe: Recipe) -> Recipe:
     """The recipe with the SHA-256 of every guide, file of directions and mask that it names and has none of yet."""
     words = [recipe.objective, *(each.objective for each in recipe.masks)]
-    named = dict.fromkeys((file for each in words if each for file in parse_objective(each).files), "")
-    known = {**named, **recipe.guides}
-    guides = {as_text(name): digest or read_named(Path(name)).digest for name, digest in known.items()}
+    guides = digest_named([parse_objective(each) for each in words if each], recipe.guides)
     masks = tuple(
         replace(each, file=as_text(each.file), sha256=each.sha256 or read_header(each.file).digest)
         for each in recipe.masks
@@ -122,7 +121,23 @@ def fill_digests(recipe: Recipe) -> Recipe:
     return replace(recipe, guides=guides, masks=masks)
 
 
-def check_guides(recipe: Recipe) -> None:
+def digest_named(wishes: Sequence[Objective], known: Mapping[str, str]) -> dict[str, str]:
+    """The SHA-256 of every file that objectives name, by its name; those that are `known` already are taken over."""
+    named = {**dict.fromkeys((file for wish in wishes for file in wish.files), ""), **known}
+    return {as_text(name): digest or read_named(Path(name)).digest for name, digest in named.items()}
+
+
+def relocate_wishes(recipe: VisualRecipe, beside: Path) -> VisualRecipe:
+    """The visualization with what its objectives name where it is now, as `relocate_files`."""
+    places = {name: str(find_file(name, beside) or name) for name in recipe.guides}
+    if not places:
+        return recipe
+    wishes = [str(wish.relocated(places)) for wish in read_wishes(recipe.visualize)]
+    guides = {places[name]: digest for name, digest in recipe.guides.items()}
+    return replace(recipe, visualize="; ".join(wishes), guides=guides)
+
+
+def check_guides(recipe: AnyRecipe) -> None:
     """Raises `RecipeError` where a guide of a recipe, or a file of directions, is gone or another."""
     for name, digest in recipe.guides.items():
         read_unchanged("guide" if is_picture(name) else "file", Path(name), (name, digest), read_named)

@@ -152,11 +152,13 @@ class VisualRecipe:
     start_sha256: str | None = None
     """Filled in when a run is prepared."""
     grid: str | None = None
+    guides: dict[str, str] = field(default_factory=dict)
+    """The guide pictures, and files of directions, that the objectives name, each with its digest."""
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The photo it begins as, if any: what a guide shows is part of the objective's words."""
-        return () if self.start is None else (self.start,)
+        """The photo it begins as, if any, and what its objectives name."""
+        return (*self.guides, *([] if self.start is None else [self.start]))
 
     @property
     def wishes(self) -> str:
@@ -185,7 +187,7 @@ class VisualRecipe:
         table: dict[str, Any] = {"visualize": self.visualize, "command": self.command}
         table |= {each.name: getattr(self, each.name) for each in fields(self)[1:]}
         table["settings"] = self.settings.as_dict()
-        return tomli_w.dumps({name: value for name, value in table.items() if value is not None})
+        return tomli_w.dumps({name: value for name, value in table.items() if value not in (None, {})})
 
     @classmethod
     def from_toml(cls, text: str) -> VisualRecipe:
