@@ -15,6 +15,7 @@ import pytest
 
 import reverie as rv
 from reverie.cli import app, expand_panorama
+from reverie.objectives.blending import read_wishes
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -92,7 +93,7 @@ def test_a_command_line_can_be_said(line: str) -> None:
     _, bound, _ = app.parse_args(expand_panorama(shlex.split(line)), print_error=False, exit_on_error=False)
     rv.register_objective("winner", rv.layer)  # in the place of code that a line brings along
     if isinstance(wish := bound.arguments.get("objective"), str):
-        assert rv.objective(wish).layers
+        assert all(each.layers for each in read_wishes(wish))
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)

@@ -20,7 +20,7 @@ class ModelSpec:
 
     >>> import reverie as rv
     >>> rv.load_model(rv.ModelSpec("squeezenet", precision="float32"))
-    <squeezenet: 13 layers, float32, ...>
+    <squeezenet: ... layers, float32, ...>
     """
 
     name: str = DEFAULT_MODEL

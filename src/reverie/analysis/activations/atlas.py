@@ -114,9 +114,9 @@ def activation_atlas(
     "Activation Atlas" (2019), https://doi.org/10.23915/distill.00015.
 
     >>> import reverie as rv
-    >>> rv.activation_atlas(rv.load_model("squeezenet"), "src/reverie/data/astronaut.jpg", "fire5")
+    >>> rv.activation_atlas(rv.load_model("squeezenet"), "examples/astronaut.jpg", "fire5")
     Traceback (most recent call last):
-    reverie.errors.SettingsError: an activation atlas of one photo (src/reverie/data/astronaut.jpg): ...
+    reverie.errors.SettingsError: an activation atlas of one photo (examples/astronaut.jpg): ...
     """
     require_model(model)
     settings = settings or CELL
