@@ -43,7 +43,7 @@ def execute(name: str, folder: Path) -> Any:
 
 
 def outputs_of(notebook: Any) -> list[list[str]]:
-    """What each cell of code shows: the types of its pictures, and "stdout" once where it prints; no bars of progress."""
+    """What each cell of code shows: the types of its pictures, and "stdout" where it prints; no bars of progress."""
     cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
     return [list(dict.fromkeys(kind for output in cell["outputs"] for kind in kinds_of(output))) for cell in cells]
 

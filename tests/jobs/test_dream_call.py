@@ -152,3 +152,9 @@ def test_an_interruption_keeps_the_picture(tiny: TorchModel) -> None:
     assert isinstance(caught.value, rv.Interrupted)
     kept = caught.value.image
     assert "only_steps = 3" in kept.recipe and kept.shape == (1, 3, 64, 96) and not torch.equal(kept, image)
+
+
+@pytest.mark.bundled
+def test_a_network_dreams_of_its_own_unless_told(squeezenet: Any) -> None:
+    image = torch.rand(1, 3, 48, 48)
+    assert torch.equal(rv.dream(image, squeezenet, settings=FEW), rv.dream(image, squeezenet, "fire8^2", FEW))

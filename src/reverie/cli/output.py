@@ -155,6 +155,6 @@ def tell_outcome(outcome: Outcome, manner: Manner) -> None:
 
 
 def describe_scores(report: Report, from_noise: bool) -> str:
-    """The scores of a report in words; a picture from noise has none to begin with."""
+    """The scores of a report in words; a picture from noise, or too small for the layers, has none to begin with."""
     start, end = ("none" if each is None else f"{each:.4g}" for each in (report.score_start, report.score_end))
-    return f"score {end}" if from_noise else f"score {start} -> {end}"
+    return f"score {end}" if from_noise or start == "none" else f"score {start} -> {end}"

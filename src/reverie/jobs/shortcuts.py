@@ -21,6 +21,7 @@ from reverie.jobs.job import Job, Run
 from reverie.jobs.memory_run import MemoryRun
 from reverie.models.spec import ModelSpec, require_model
 from reverie.objectives.base import Objective
+from reverie.objectives.default import default_objective
 from reverie.objectives.masks import Regions
 from reverie.recipe.defaults import choose_settings
 from reverie.recipe.inputs import ARRAY, fill_digests, hash_pixels
@@ -51,7 +52,7 @@ def run(
 def dream(
     image: Any,
     model: Model,
-    objective: ObjectiveLike,
+    objective: ObjectiveLike | None = None,
     settings: Settings | None = None,
     memory: str = "auto",
     *,
@@ -62,6 +63,7 @@ def dream(
     Args:
         image: whatever `open_image` takes: a path, an image tensor (b, 3, h, w), a NumPy array, a PIL image, a `Photo`.
         objective: what to dream of, in words or as an objective; regions with one each are made by `masked`.
+            None: what the network dreams of unless told, as at the command line.
         settings: those that are not given suit the wish: of classes the preset of that name, else the defaults.
         memory: what the dream may take, such as "2GB"; "auto" is half of what is free. A picture that needs more is
             computed in tiles.
@@ -83,8 +85,8 @@ def dream(
     """
     with torch.inference_mode(False):
         require_model(model)
-        opened, settings = open_image(image), settings or choose_settings(objective)
-        wish = parse_objective(objective)
+        wish = parse_objective(default_objective(model) if objective is None else objective)
+        opened, settings = open_image(image), settings or choose_settings(wish)
         if not isinstance(settings, Settings):
             raise SettingsError(f"settings is of the type {type(settings).__name__}; expected rv.Settings(steps=20)")
         run = prepare_dream(opened, model, wish, settings, memory)

@@ -15,6 +15,7 @@ from reverie.jobs.noise_run import NoiseRun
 from reverie.jobs.shortcuts import finish, has_words
 from reverie.models.spec import ModelSpec, require_model
 from reverie.objectives.base import Objective
+from reverie.objectives.batch_terms import refuse_batch_terms
 from reverie.recipe.inputs import ARRAY, digest_named, hash_pixels
 from reverie.recipe.recipe import VisualRecipe, as_text
 from reverie.settings import VisualSettings
@@ -66,6 +67,8 @@ def visualize(
     with torch.inference_mode(False):  # where that is on, nothing could be differentiated
         require_model(model)
         pieces, wishes = collect_pieces(settings, options), parse_wishes(wish)
+        if len(wishes) == 1:
+            refuse_batch_terms(wishes[0])
         run = NoiseRun(describe_visualization(model, wishes, pieces), model, wishes, pieces)
         run.columns = 0  # a batch, not a sheet
         return finish(run, progress, len(wishes) == 1 and has_words(wishes[0]) and has_recipe(pieces))
