@@ -92,6 +92,7 @@ def test_a_command_line_can_be_said(line: str) -> None:
     """It is parsed, not run; what it wishes for is read as well."""
     _, bound, _ = app.parse_args(expand_panorama(shlex.split(line)), print_error=False, exit_on_error=False)
     rv.register_objective("winner", rv.layer)  # in the place of code that a line brings along
+    rv.register_objective("both", lambda low, high: rv.layer(low) + rv.layer(high))
     if isinstance(wish := bound.arguments.get("objective"), str):
         assert all(each.layers for each in read_wishes(wish))
 

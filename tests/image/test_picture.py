@@ -98,3 +98,12 @@ def test_show_says_what_it_cannot_show(monkeypatch: pytest.MonkeyPatch) -> None:
     for pictures, labels in [((), ()), ((torch.rand(1, 3, 4, 4),), ("one", "two"))]:
         with pytest.raises(rv.ReverieError, match="labels"):
             rv.show(*pictures, labels=labels)
+
+
+def test_pictures_side_by_side_are_of_one_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[Any] = []
+    monkeypatch.setattr(IPython, "get_ipython", Notebook)
+    monkeypatch.setattr(IPython.display, "display", shown.append)
+    rv.show(torch.rand(1, 3, 300, 400), torch.rand(1, 3, 150, 200))
+    with PIL.Image.open(io.BytesIO(shown[0].data)) as sheet:
+        assert sheet.size == (2 * 200 + 3 * CELL_GAP, 150 + 2 * CELL_GAP)
