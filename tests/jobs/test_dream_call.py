@@ -158,3 +158,23 @@ def test_an_interruption_keeps_the_picture(tiny: TorchModel) -> None:
 def test_a_network_dreams_of_its_own_unless_told(squeezenet: Any) -> None:
     image = torch.rand(1, 3, 48, 48)
     assert torch.equal(rv.dream(image, squeezenet, settings=FEW), rv.dream(image, squeezenet, "fire8^2", FEW))
+
+
+@pytest.mark.bundled
+def test_the_largest_octave_decides_about_tiles(squeezenet: Any) -> None:
+    image, memory = torch.rand(1, 3, 64, 64), "30MB"
+    plain = rv.Settings(octaves=1, steps=1, carry="picture")
+    upward = rv.Settings(octaves=3, larger_octaves=2, octave_scale=2, steps=1, carry="picture")
+    tiles = []
+    for settings in (plain, upward):
+        recipe = rv.dream(image, squeezenet, "fire3^2", settings, memory).recipe
+        assert recipe is not None
+        tiles.append(rv.Recipe.from_toml(recipe).tile)
+    assert tiles[0] is None and tiles[1] is not None
+
+
+@pytest.mark.bundled
+def test_a_recipe_of_an_untrained_network_says_so() -> None:
+    model, photo = rv.load_model("squeezenet", weights="random", precision="float32"), rv.read_photo(COFFEE)
+    recipe = rv.Recipe.of(photo, str(COFFEE), model, rv.layer("fire2"), FEW)
+    assert recipe.weights == "random" and rv.run(recipe).shape[3] == 96

@@ -11,6 +11,7 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+from reverie.ascent.octaves import plan_octaves
 from reverie.ascent.pieces import VisualOptions, collect_pieces
 from reverie.ascent.visualization import check_start
 from reverie.errors import SettingsError
@@ -46,6 +47,7 @@ from reverie.recipe.inputs import (
 )
 from reverie.recipe.recipe import AnyRecipe, Recipe, VisualRecipe, as_text
 from reverie.recipe.versions import installed_version
+from reverie.settings import Settings
 from reverie.types import Image, Model
 
 log = logging.getLogger("reverie")
@@ -97,7 +99,11 @@ def prepare(
             return DiskRun(job, recipe, opened, model)
         opened = read_photo(opened.path)
     if job.memory is not None:
-        recipe = replace(recipe, tile=choose_tile(job.memory, opened.size, recipe, model), block=None)
+        recipe = replace(
+            recipe,
+            tile=choose_tile(job.memory, opened.size, recipe.settings, whole_objective(recipe), model),
+            block=None,
+        )
     return MemoryRun(recipe, opened, model, job.target, detail)
 
 
@@ -175,16 +181,21 @@ def needs_disk(memory: str, photo: PhotoFile, recipe: Recipe, model: Model) -> b
     if pixels > MAX_PIXELS or pixels * READ_BYTES > budget:
         return True
     try:
-        choose_tile(memory, photo.size, recipe, model)
+        choose_tile(memory, photo.size, recipe.settings, whole_objective(recipe), model)
     except SettingsError:
         return True
     return False
 
 
-def choose_tile(memory: str, size: tuple[int, int], recipe: Recipe, model: Model) -> int | None:
-    """The side of the windows that the memory leaves room for, for a photo of (height, width); None: no windows."""
-    seen = model_input_size(scale_size(size, recipe.settings.size), recipe.settings)
-    return find_tile(model, whole_objective(recipe), parse_memory(memory), seen)
+def choose_tile(
+    memory: str, size: tuple[int, int], settings: Settings, objective: Objective, model: Model
+) -> int | None:
+    """The side of the windows that the memory leaves room for, for a photo of (height, width); None: no windows.
+
+    The largest octave decides, which may be larger than the picture.
+    """
+    largest = plan_octaves(scale_size(size, settings.size), settings)[-1]
+    return find_tile(model, objective, parse_memory(memory), model_input_size(largest, settings))
 
 
 def tell_version(recipe: AnyRecipe) -> None:

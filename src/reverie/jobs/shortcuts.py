@@ -9,23 +9,22 @@ from typing import Any
 import torch
 
 from reverie.errors import Interrupted, ReverieError, SettingsError
-from reverie.gradient.compose import ObjectiveLike, choose_resize, model_input_size, parse_objective
-from reverie.gradient.memory import find_tile, parse_memory
+from reverie.gradient.compose import ObjectiveLike, parse_objective
 from reverie.image.arrays import open_image
 from reverie.image.picture import Picture
 from reverie.image.reading import Photo
-from reverie.image.resample import image_size, resize_longest_side
+from reverie.image.resample import image_size
 from reverie.jobs.bars import ProgressReader, follow
-from reverie.jobs.door import prepare
+from reverie.jobs.door import choose_tile, prepare
 from reverie.jobs.job import Job, Run
 from reverie.jobs.memory_run import MemoryRun
-from reverie.models.spec import ModelSpec, require_model
+from reverie.models.spec import require_model
 from reverie.objectives.base import Objective
 from reverie.objectives.default import default_objective
 from reverie.objectives.masks import Regions
 from reverie.recipe.defaults import choose_settings
 from reverie.recipe.inputs import ARRAY, fill_digests, hash_pixels
-from reverie.recipe.recipe import AnyRecipe, Recipe, as_text
+from reverie.recipe.recipe import AnyRecipe, Recipe, as_text, describe_model
 from reverie.settings import Settings
 from reverie.types import Image, Model
 
@@ -97,9 +96,7 @@ def prepare_dream(
     image: Image, model: Model, wish: Objective | Regions, settings: Settings, memory: str = "auto"
 ) -> MemoryRun:
     """The run of a dream of an image and a network that are at hand; the arguments are those of `dream`."""
-    size = image_size(resize_longest_side(image, settings.size, choose_resize(settings)))
-    seen = model_input_size(size, settings)
-    tile = find_tile(model, wish.resolved(model).objective, parse_memory(memory), seen)
+    tile = choose_tile(memory, image_size(image), settings, wish.resolved(model).objective, model)
     recipe = describe_dream(image, model, wish, settings, tile)
     own = image.clone() if image.is_inference() else image  # autograd keeps nothing that is an inference tensor
     photo = Photo(own, None, 8, None, Path(recipe.input), recipe.input_sha256)
@@ -111,19 +108,14 @@ def describe_dream(
 ) -> Recipe:
     """The recipe of a dream of an image: of the file that it was read from, or of an array that is no file."""
     origin = image.origin if isinstance(image, Picture) else None
-    spec = getattr(model, "spec", ModelSpec(model.name))  # a network of one's own was not loaded by a name
     recipe = Recipe(
         input=as_text(origin.name) if origin else ARRAY,
         input_sha256=origin.digest if origin else hash_pixels(image),
-        model=model.name,
-        model_sha256=model.digest,
         objective=str(wish) if has_words(wish) else "",
-        precision=model.precision,
-        engine=spec.engine,
-        weights=spec.weights,
         # An image says nothing about a sphere: unless told it is dreamed as a flat one, whatever its file says.
         settings=replace(settings, panorama="off") if settings.panorama == "auto" else settings,
         tile=tile,
+        **describe_model(model),
     )
     return fill_digests(recipe)
 

@@ -13,11 +13,11 @@ from reverie.image.picture import Picture
 from reverie.jobs.bars import ProgressReader
 from reverie.jobs.noise_run import NoiseRun
 from reverie.jobs.shortcuts import finish, has_words
-from reverie.models.spec import ModelSpec, require_model
+from reverie.models.spec import require_model
 from reverie.objectives.base import Objective
 from reverie.objectives.batch_terms import refuse_batch_terms
 from reverie.recipe.inputs import ARRAY, digest_named, hash_pixels
-from reverie.recipe.recipe import VisualRecipe, as_text
+from reverie.recipe.recipe import VisualRecipe, as_text, describe_model
 from reverie.settings import VisualSettings
 from reverie.types import Model
 
@@ -76,20 +76,15 @@ def visualize(
 
 def describe_visualization(model: Model, wishes: list[Objective], pieces: Pieces) -> VisualRecipe:
     """The recipe of a visualization whose pieces are at hand."""
-    spec = getattr(model, "spec", ModelSpec(model.name))  # a network of one's own was not loaded by a name
     origin, start = getattr(pieces.given, "origin", None), pieces.given
     said = wishes if all(map(has_words, wishes)) else []
     return VisualRecipe(
         visualize="; ".join(map(str, said)),
-        model=model.name,
-        model_sha256=model.digest,
-        precision=model.precision,
-        engine=spec.engine,
-        weights=spec.weights,
         settings=pieces.settings,
         start=as_text(origin.name) if origin else None if start is None else ARRAY,
         start_sha256=origin.digest if origin else None if start is None else hash_pixels(start),
         guides=digest_named(said, {}),
+        **describe_model(model),
     )
 
 

@@ -101,12 +101,10 @@ class Recipe:
         return cls(
             as_text(name),
             photo.digest,
-            model.name,
-            model.digest,
-            require_words(wish),
-            model.precision,
+            objective=require_words(wish),
             settings=settings,
             guides=dict.fromkeys(wish.files, ""),
+            **describe_model(model),
         )
 
     def to_toml(self) -> str:
@@ -193,6 +191,13 @@ class VisualRecipe:
     def from_toml(cls, text: str) -> VisualRecipe:
         """The recipe that a text says; raises `RecipeError` where it says none, or a dream's."""
         return require_kind(VisualRecipe, parse_recipe(text))
+
+
+def describe_model(model: Model) -> dict[str, Any]:
+    """What a recipe says of a network that is at hand; one that was not loaded by a name is called by its own."""
+    spec = getattr(model, "spec", ModelSpec(model.name))
+    said = {"model": model.name, "model_sha256": model.digest, "precision": model.precision}
+    return said | {"engine": spec.engine, "weights": spec.weights}
 
 
 AnyRecipe: TypeAlias = Recipe | VisualRecipe
