@@ -122,7 +122,6 @@ assert "tensorflow" not in sys.modules
 
 def test_like_activations_are_neighbors_and_a_seed_lays_them_out_again() -> None:
     """In a process of its own: compiling takes longer there than the work, and is left out."""
-    pytest.importorskip("numba")
     environment = {**os.environ, "NUMBA_DISABLE_JIT": "1", "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", LAID], env=environment, capture_output=True, text=True, check=False

@@ -15,8 +15,6 @@ from reverie.analysis.attribution.methods import METHODS, Question, differentiat
 from reverie.errors import MissingExtra, SettingsError, UnknownName
 from reverie.models.torch_model import TorchModel
 
-pytest.importorskip("captum")
-
 WISHES = ("d:3", "c^2 + 0.5*d:1 - 0.1*tv", "b:2@3,4", "cos(c:1 - c:5)", "d + 0.2*keep")
 
 
@@ -156,7 +154,8 @@ def test_occlusion_finds_what_the_score_needs(noise: rv.Image) -> None:
 @pytest.mark.tensorflow
 @pytest.mark.parametrize("method", METHODS)
 def test_a_keras_network_is_explained_too(method: str, noise: rv.Image) -> None:
-    keras = pytest.importorskip("keras")
+    import keras
+
     from reverie.models.keras.model import KerasModel
 
     keras.utils.set_random_seed(1)

@@ -10,8 +10,6 @@ import pytest
 
 from command import Command
 
-pytest.importorskip("captum")
-
 QUICK = ("--weights", "random", "--precision", "float32", "--device", "cpu", "--size", "96")
 
 

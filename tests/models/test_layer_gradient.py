@@ -41,7 +41,8 @@ def make_hooked(name: str) -> Model:
 
 
 def make_keras() -> Model:
-    keras = pytest.importorskip("keras")
+    import keras
+
     from reverie.models.keras.model import KerasModel
 
     keras.utils.set_random_seed(1)

@@ -69,8 +69,8 @@ def visualize(
         pieces, wishes = collect_pieces(settings, options), parse_wishes(wish)
         if len(wishes) == 1:
             refuse_batch_terms(wishes[0])
-        run = NoiseRun(describe_visualization(model, wishes, pieces), model, wishes, pieces)
-        run.columns = 0  # a batch, not a sheet
+        recipe = describe_visualization(model, wishes, pieces)
+        run = NoiseRun(recipe, model, wishes, pieces, columns=0)  # a batch, not a sheet
         return finish(run, progress, len(wishes) == 1 and has_words(wishes[0]) and has_recipe(pieces))
 
 

@@ -20,6 +20,7 @@ from reverie.image.writing import save_image
 from reverie.jobs.places import make_folder
 from reverie.jobs.visuals import visualize
 from reverie.objectives.base import Objective, Term, layer, make_term_objective
+from reverie.objectives.directions import score_dot
 from reverie.objectives.wording import quote_name
 from reverie.settings import VisualSettings
 from reverie.settings.size import find_canvas_size
@@ -31,15 +32,13 @@ CELL = VisualSettings(size=64, steps=64, step_size=0.05, jitter=4, rotation=5.0,
 MOST_AT_ONCE = 32
 """How many cells are climbed together at most; fewer where memory is short."""
 
-LEAST_COSINE = 0.1
-"""What is taken for a smaller cosine: without it, a picture that does not match at all would have no gradient."""
-
 
 @dataclass(frozen=True, eq=False)
-class VectorTerm(Term):
+class MatchTerm(Term):
     """How well activations match a vector: the dot product times a power of the cosine, as in lucid.
 
-    The dot product alone is raised most by what many vectors have in common; the cosine keeps to this one.
+    The dot product alone is raised most by what many vectors have in common; the cosine keeps to this one. Unlike
+    `direction`, it takes the zero vector: a place where the layer answers nothing is shown as noise.
     """
 
     vector: Tensor | None = None
@@ -48,9 +47,9 @@ class VectorTerm(Term):
 
     def excitement(self, activations: Float[Tensor, "b c h w"]) -> Float[Tensor, "b h w"]:
         assert self.vector is not None
-        dot: Tensor = torch.einsum("bchw,c->bhw", activations, self.vector.to(activations))
-        lengths: Tensor = (activations.square().sum(1) + 1e-6).sqrt()  # (b, h, w); the root has no slope at 0
-        return dot * (dot / lengths).clamp_min(LEAST_COSINE).pow(self.power)
+        vector = self.vector.to(activations)
+        dot: Tensor = torch.einsum("bchw,c->bhw", activations, vector)
+        return score_dot(dot, activations, vector.new_ones(()), cosine=False, power=self.power)
 
     def __str__(self) -> str:
         return f"a direction of {quote_name(self.layer)}"
@@ -58,7 +57,7 @@ class VectorTerm(Term):
 
 def match_vector(name: str, vector: Float[Tensor, " c"]) -> Objective:
     """The objective that a vector of a layer is matched; its length does not matter."""
-    return make_term_objective(VectorTerm(name, vector.float() / vector.float().norm().clamp_min(1e-30)))
+    return make_term_objective(MatchTerm(name, vector.float() / vector.float().norm().clamp_min(1e-30)))
 
 
 @dataclass(frozen=True)
