@@ -76,6 +76,8 @@ INSIDE = {
         pictures attribution.picture results printed
         cost page report compare
     """,
+    "film": """
+    """,
     "cli": """
         flags output features listings pictures reports
     """,

@@ -8,6 +8,7 @@ Each message is one line: what was got, what was expected, what to do. The comma
      ├── WordingError       an objective in words that cannot be parsed; says where
      ├── SettingsError      a number outside its bounds
      ├── ImageFileError     a picture that cannot be read or written
+     ├── FilmError          a film that cannot be read or written
      ├── ImageTooSmall      a picture too small for the layers of the objective
      ├── SizeRefused        a picture of a size that the network does not accept; carries one that it does
      ├── WeightsError       weights missing, changed, or of another network
@@ -74,6 +75,10 @@ class SettingsError(ReverieError, ValueError):
 
 class ImageFileError(ReverieError, OSError):
     """A picture that cannot be read or written."""
+
+
+class FilmError(ReverieError, OSError):
+    """A film that cannot be read or written."""
 
 
 class ImageTooSmall(ReverieError, ValueError):

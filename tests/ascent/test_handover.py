@@ -15,7 +15,7 @@ from reverie.models.torch_model import TorchModel
 from reverie.settings import Settings
 from reverie.types import Image
 
-PICTURE = Settings(octaves=3, larger_octaves=2, carry="picture", steps=2, jitter=0, step_size=0.01)
+PICTURE = Settings(octaves=3, larger_octaves=2, handover="picture", steps=2, jitter=0, step_size=0.01)
 
 
 def steps_of(tiny: TorchModel, image: Image, settings: Settings) -> list[rv.Step]:
@@ -37,7 +37,7 @@ def test_the_detail_keeps_the_photos_sharpness_and_the_picture_does_not(tiny: To
     still = Settings.of({**PICTURE.as_dict(), "step_size": 1e-9})
     carried = finish_dream(iter(steps_of(tiny, noise, still)), noise, still)
     assert (carried - resize(noise, (67, 81))).abs().mean() > 0.01
-    detail = Settings.of({**still.as_dict(), "carry": "detail"})
+    detail = Settings.of({**still.as_dict(), "handover": "detail"})
     assert torch.equal(finish_dream(iter(steps_of(tiny, noise, detail)), noise, detail), noise)
 
 

@@ -163,8 +163,8 @@ def test_a_network_dreams_of_its_own_unless_told(squeezenet: Any) -> None:
 @pytest.mark.bundled
 def test_the_largest_octave_decides_about_tiles(squeezenet: Any) -> None:
     image, memory = torch.rand(1, 3, 64, 64), "30MB"
-    plain = rv.Settings(octaves=1, steps=1, carry="picture")
-    upward = rv.Settings(octaves=3, larger_octaves=2, octave_scale=2, steps=1, carry="picture")
+    plain = rv.Settings(octaves=1, steps=1, handover="picture")
+    upward = rv.Settings(octaves=3, larger_octaves=2, octave_scale=2, steps=1, handover="picture")
     tiles = []
     for settings in (plain, upward):
         recipe = rv.dream(image, squeezenet, "fire3^2", settings, memory).recipe

@@ -56,7 +56,7 @@ def test_the_numbers_are_those_of_the_originals() -> None:
     assert (machine.octaves, machine.octave_scale, machine.steps, machine.step_size) == (3, 1.8, 16, 1.5 / 255)
     paper = Settings.of(find_preset("paper").settings)
     assert (paper.octaves, paper.larger_octaves, paper.octave_scale, paper.size) == (5, 4, 1.3, "225x375")
-    assert (paper.steps, paper.step_size, paper.jitter, paper.carry) == (400, 0.0005, 0, "picture")
+    assert (paper.steps, paper.step_size, paper.jitter, paper.handover) == (400, 0.0005, 0, "picture")
     long = find_preset("tf-tutorial-long")
     assert long.settings == {**find_preset("tf-tutorial").settings, "steps": 400}
     assert Settings.of(find_preset("tf-lapnorm").settings).laplacian_levels == 5  # its lap_n of 4, and what is left

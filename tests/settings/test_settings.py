@@ -210,7 +210,7 @@ def test_settings_are_octaves_a_style_a_size_and_a_seed() -> None:
 
 def test_the_order_of_a_recipe_is_that_of_the_first() -> None:
     """Recipes are compared as text."""
-    assert Settings(carry="picture").as_dict() == {**Settings().as_dict(), "carry": "picture"}
+    assert Settings(handover="picture").as_dict() == {**Settings().as_dict(), "handover": "picture"}
     assert list(Settings(octaves=2, max_score=1, size=9).as_dict()) == [
         *("octaves", "octave_scale", "larger_octaves", "steps", "step_size", "jitter", "color_correlation"),
         *("laplacian_levels", "laplacian_strength", "smoothing", "keep_color", "feather", "normalization"),

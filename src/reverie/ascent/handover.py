@@ -63,10 +63,10 @@ class PictureHandover:
 
 
 def make_handover(image: Image, settings: Settings, detail: ResizedImage | None = None) -> Handover:
-    """The handover that `settings.carry` names; `detail` (b, 3, h', w') is what was dreamed before, if anything."""
+    """The handover that `settings.handover` names; `detail` (b, 3, h', w') is what was dreamed before, if anything."""
     # A departure: the notebook begins with no detail; here it may be handed on, from frame to frame of a film.
     detail = torch.zeros_like(image[..., :1, :1]) if detail is None else detail
-    kind = PictureHandover if settings.carry == "picture" else DetailHandover
+    kind = PictureHandover if settings.handover == "picture" else DetailHandover
     return kind(image, settings, detail)
 
 

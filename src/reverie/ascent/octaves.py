@@ -9,7 +9,7 @@ What Google's 2015 notebook does in `deepdream`:
         detail = canvas - base
 
 The dream is kept as a *detail* beside the photograph (the *base*). Only the detail is ever enlarged, so that every
-octave begins from the photograph with its own sharpness. With `Settings.carry` "picture" the dreamed picture goes on
+octave begins from the photograph with its own sharpness. With `Settings.handover` "picture" the dreamed picture goes on
 instead, as in the paper (see `handover`).
 """
 
@@ -43,7 +43,7 @@ def dream_steps(
     Args:
         image: the photograph (b, 3, h, w), sRGB, 0..1.
         gradient: image -> (score, grad) for any size, e.g. from `dream_gradient`.
-        settings: of these, the octaves, their steps, the step size, `carry`, `max_score` and the panorama are read;
+        settings: of these, the octaves, their steps, the step size, `handover`, `max_score` and the panorama are read;
             all else is already wrapped around the gradient.
         detail: what was dreamed before, (b, 3, h', w') of any size, added to the photograph at the first octave.
 
@@ -95,7 +95,7 @@ def flush_warnings(messages: list[str]) -> None:
 def finish_dream(steps: Iterator[Step], image: Image, settings: Settings | None = None) -> ResizedImage:
     """Takes all the steps and returns the picture after the last one, at the size of the photograph `image`.
 
-    With `Settings.carry` "picture" it has the size of the last octave. Without any step, that is the photograph.
+    With `Settings.handover` "picture" it has the size of the last octave. Without any step, that is the photograph.
     """
     last = deque(steps, maxlen=1)
     return render_full_size(last[0], image, settings) if last else image
@@ -105,11 +105,11 @@ def render_full_size(step: Step, image: Image, settings: Settings | None = None)
     """The picture (b, 3, h, w) after a step, at full size: the photograph `image` plus the detail dreamed so far.
 
     Only the detail is resized, so that the photograph keeps its sharpness: in a preview of a small octave, and in a
-    dream whose last octaves are larger than the picture. With `Settings.carry` "picture" it is the picture as it is, at
+    dream whose last octaves are larger than the picture. With `Settings.handover` "picture" it is the picture as it is, at
     the size of its octave: the last one's is the size of the dream.
     """
     settings, size = settings or Settings(), image_size(image)
-    if settings.carry == "picture" or image_size(step.image) == size:
+    if settings.handover == "picture" or image_size(step.image) == size:
         return step.image
     resize = choose_resize(settings)
     if settings.overshoot and step.image.shape[-2] > size[0]:  # Reverie 0.1 shrank the picture itself
@@ -126,7 +126,7 @@ def plan_octaves(size: tuple[int, int], settings: Octaves) -> list[tuple[int, in
     """The sizes (height, width) of a dream's octaves, smallest first, for a picture of `size`."""
     scale, larger = settings.octave_scale, settings.larger_octaves
     return octave_sizes(
-        size, settings.octaves, scale, larger, scale_truncated if settings.carry == "picture" else scale_rounded
+        size, settings.octaves, scale, larger, scale_truncated if settings.handover == "picture" else scale_rounded
     )
 
 

@@ -73,7 +73,7 @@ def dream_photos(
     memory
         How much memory the dream may take, such as 2GB; auto: half of what is free.
     snapshots
-        Also write the picture every so many steps of the last octave, into a folder beside the output; with --carry
+        Also write the picture every so many steps of the last octave, into a folder beside the output; with --handover
         picture, as in the paper, of every octave, from step 0 on.
     surprise
         So many dreams of one photo into a folder, their wishes and settings drawn by chance from --seed, and a sheet.

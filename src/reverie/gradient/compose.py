@@ -161,7 +161,7 @@ def make_finish(weights: Sequence[RegionWeights], settings: Settings) -> Finish:
     """The function applied to a finished dream, which undoes changes that nobody asked for.
 
     It restores the photograph outside of the masks, and its colors under `keep_color`; the photo is brought to the
-    dream's size where that is another (`Settings.carry`). `weights`: the masks of the regions; empty where the whole
+    dream's size where that is another (`Settings.handover`). `weights`: the masks of the regions; empty where the whole
     image is dreamed. With `overshoot` nothing is undone, as in 0.1.0.
     """
     if settings.overshoot:

@@ -158,9 +158,9 @@ def open_dream(recipe: Recipe, photo: PhotoFile, model: Model, target: Path, mem
 
     Raises `SettingsError` for what only a picture in memory can have.
     """
-    if recipe.settings.carry == "picture":
+    if recipe.settings.handover == "picture":
         raise SettingsError(
-            "carry is 'picture', but a dream larger than memory hands on its detail alone: give it more --memory, or a "
+            "handover is 'picture', but a dream larger than memory hands on its detail alone: give it more --memory, or a "
             "smaller --size"
         )
     like = update_sphere_metadata(photo, recipe.settings, scale_size(photo.size, recipe.settings.size))

@@ -18,7 +18,7 @@ log = logging.getLogger("reverie")
 def write_snapshots(run: Run, every: int) -> Iterator[Progress]:
     """The run's progress; every so many steps of the last octave the picture is written into a folder beside its own.
 
-    Where the picture itself goes on from octave to octave (`Settings.carry`), as in the paper, it is written at every
+    Where the picture itself goes on from octave to octave (`Settings.handover`), as in the paper, it is written at every
     octave, and from step 0 on: there steps are counted as the paper's code prints them, which shows the picture after
     the first as that of step 0, with the score before it. That score is told to the log.
     Raises `SettingsError` for a number below 1 or a picture that is not in memory, `ImageFileError` for the folder.
@@ -28,7 +28,7 @@ def write_snapshots(run: Run, every: int) -> Iterator[Progress]:
     if not isinstance(run, MemoryRun | NoiseRun) or run.target is None:
         raise SettingsError("snapshots need the whole picture in memory: give it more --memory, or a smaller --size")
     folder = make_folder_beside(run.target)
-    carried = isinstance(run, MemoryRun) and run.recipe.settings.carry == "picture"
+    carried = isinstance(run, MemoryRun) and run.recipe.settings.handover == "picture"
     for progress in run:
         name = None if run.last is None else name_snapshot(run.last, every, carried)
         if name is not None:

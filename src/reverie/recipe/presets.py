@@ -80,7 +80,7 @@ PRESETS = {
             {
                 "octaves": 5,
                 "larger_octaves": 4,
-                "carry": "picture",
+                "handover": "picture",
                 "steps": 400,
                 "step_size": 0.0005,
                 "jitter": 0,

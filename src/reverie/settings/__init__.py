@@ -21,7 +21,7 @@ from reverie.settings.visual import VisualSettings as VisualSettings
 
 Normalization: TypeAlias = Literal["std", "mean-abs", "none"]
 Panorama: TypeAlias = Literal["auto", "on", "off", "force"]
-Carry: TypeAlias = Literal["detail", "picture"]
+Handover: TypeAlias = Literal["detail", "picture"]
 PANORAMA_CHOICES: tuple[str, ...] = get_args(Panorama)
 
 
@@ -34,8 +34,8 @@ class Octaves(CheckedFields):
     0.014
     """
 
-    # Only pictures of version 0.1.0 had another overshoot; the first recipes had no carry.
-    OMITTED: ClassVar[Mapping[str, object]] = {"overshoot": False, "carry": "detail"}
+    # Only pictures of version 0.1.0 had another overshoot; the first recipes had no handover.
+    OMITTED: ClassVar[Mapping[str, object]] = {"overshoot": False, "handover": "detail"}
 
     octaves: (
         Annotated[int, Meta(ge=1, le=64, description="how many sizes to dream at; unset: down to about 150 pixels")]
@@ -45,8 +45,8 @@ class Octaves(CheckedFields):
     larger_octaves: Annotated[
         int, Meta(ge=0, le=16, description="how many octaves are larger than the picture, which is brought back")
     ] = 0
-    carry: Annotated[
-        Carry,
+    handover: Annotated[
+        Handover,
         Meta(
             description="what goes on from octave to octave: the detail beside the photo, or as in the paper the "
             "dreamed picture, which larger octaves then leave large"
@@ -145,7 +145,7 @@ class Settings(Octaves, Style):
         "octaves",
         "octave_scale",
         "larger_octaves",
-        "carry",
+        "handover",
         "steps",
         "step_size",
         "jitter",
