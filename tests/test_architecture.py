@@ -27,7 +27,7 @@ SAME_FLOOR = {"image", "models"}
 INSIDE = {
     "settings": """
         size fields visual
-        attribution
+        attribution film
     """,
     "_native": """
         files kernels malloc memory
@@ -77,6 +77,7 @@ INSIDE = {
         cost page report compare
     """,
     "film": """
+        libraries flow
     """,
     "cli": """
         flags output features listings pictures reports

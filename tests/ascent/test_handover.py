@@ -41,6 +41,16 @@ def test_the_detail_keeps_the_photos_sharpness_and_the_picture_does_not(tiny: To
     assert torch.equal(finish_dream(iter(steps_of(tiny, noise, detail)), noise, detail), noise)
 
 
+def test_what_was_dreamed_before_keeps_what_is_fine_in_it(tiny: TorchModel, noise: Image) -> None:
+    still = Settings(octaves=3, steps=1, jitter=0, step_size=1e-9)
+    fine = torch.zeros_like(noise)
+    fine[..., ::2, ::2] = 0.2  # lost in the smallest octave
+    photo = noise * 0.5 + 0.2
+    gradient = rv.dream_gradient(tiny, "c", still)
+    dreamed = finish_dream(rv.dream_steps(photo, gradient, still, fine), photo, still)
+    assert torch.allclose(dreamed, photo + fine, atol=1e-6)
+
+
 def test_a_picture_on_its_way_is_shown_as_it_is(tiny: TorchModel, noise: Image) -> None:
     for step in steps_of(tiny, noise, PICTURE):
         assert render_full_size(step, noise, PICTURE) is step.image

@@ -25,23 +25,29 @@ class Handover(Protocol):
 
 
 class DetailHandover:
-    """The detail goes on, beside the photograph, which is as sharp at every octave: Google's notebook of 2015."""
+    """The detail goes on, beside the photograph, which is as sharp at every octave: Google's notebook of 2015.
 
-    def __init__(self, image: Image, settings: Settings, detail: ResizedImage) -> None:
-        self._image, self._detail = image, detail
+    What was dreamed before (`carried`) is added at every octave, at its own sharpness; only what this dream changes of
+    it is enlarged from octave to octave. Enlarging all of the detail would lose what is fine in it.
+    """
+
+    def __init__(self, image: Image, settings: Settings, carried: ResizedImage) -> None:
+        self._image, self._carried = image, carried
         self._resize, self._resize_base = choose_resize(settings), choose_base_resize(settings)
         self._base = image
+        self._old = self._change = torch.zeros_like(image[..., :1, :1])
 
     def begin(self, size: tuple[int, int]) -> ResizedImage:
         # A departure: the notebook shrinks each octave from the next larger one, linearly; here each is resized from
         # the photograph itself, by an antialiased bicubic.
         self._base = self._resize_base(self._image, size)  # (b, 3, *size)
+        self._old = self._resize(self._carried, size)
         # As in the notebook, the enlarged detail is added to the sharp photograph.
         # A departure: the sum is clamped before the first step, too, so that the network sees only valid pixels.
-        return (self._base + self._resize(self._detail, size)).clamp(0, 1)  # (b, 3, *size)
+        return (self._base + (self._old + self._resize(self._change, size))).clamp(0, 1)  # (b, 3, *size)
 
     def end(self, canvas: Image) -> None:
-        self._detail = canvas - self._base  # (b, 3, *size), -1..1
+        self._change = canvas - self._base - self._old  # (b, 3, *size)
 
 
 class PictureHandover:

@@ -105,8 +105,8 @@ def render_full_size(step: Step, image: Image, settings: Settings | None = None)
     """The picture (b, 3, h, w) after a step, at full size: the photograph `image` plus the detail dreamed so far.
 
     Only the detail is resized, so that the photograph keeps its sharpness: in a preview of a small octave, and in a
-    dream whose last octaves are larger than the picture. With `Settings.handover` "picture" it is the picture as it is, at
-    the size of its octave: the last one's is the size of the dream.
+    dream whose last octaves are larger than the picture. With `Settings.handover` "picture" it is the picture as it is,
+    at the size of its octave: the last one's is the size of the dream.
     """
     settings, size = settings or Settings(), image_size(image)
     if settings.handover == "picture" or image_size(step.image) == size:

@@ -160,8 +160,8 @@ def open_dream(recipe: Recipe, photo: PhotoFile, model: Model, target: Path, mem
     """
     if recipe.settings.handover == "picture":
         raise SettingsError(
-            "handover is 'picture', but a dream larger than memory hands on its detail alone: give it more --memory, or a "
-            "smaller --size"
+            "handover is 'picture', but a dream larger than memory hands on its detail alone: give it more --memory, "
+            "or a smaller --size"
         )
     like = update_sphere_metadata(photo, recipe.settings, scale_size(photo.size, recipe.settings.size))
     dream = DiskDream(like, target, model, open_wish(recipe), recipe.settings, recipe.block or 0)

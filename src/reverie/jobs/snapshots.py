@@ -18,9 +18,9 @@ log = logging.getLogger("reverie")
 def write_snapshots(run: Run, every: int) -> Iterator[Progress]:
     """The run's progress; every so many steps of the last octave the picture is written into a folder beside its own.
 
-    Where the picture itself goes on from octave to octave (`Settings.handover`), as in the paper, it is written at every
-    octave, and from step 0 on: there steps are counted as the paper's code prints them, which shows the picture after
-    the first as that of step 0, with the score before it. That score is told to the log.
+    Where the picture itself goes on from octave to octave (`Settings.handover`), as in the paper, it is written at
+    every octave, and from step 0 on: there steps are counted as the paper's code prints them, which shows the picture
+    after the first as that of step 0, with the score before it. That score is told to the log.
     Raises `SettingsError` for a number below 1 or a picture that is not in memory, `ImageFileError` for the folder.
     """
     if every < 1:
