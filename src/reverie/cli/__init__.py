@@ -13,7 +13,7 @@ from itertools import zip_longest
 
 from cyclopts import App, CycloptsError, UnusedCliTokensError
 
-from reverie.cli import features, listings, pictures, reports
+from reverie.cli import features, keyframes, listings, pictures, reports
 from reverie.cli.output import INTERRUPTED, MISTAKE
 from reverie.errors import ReverieError
 from reverie.settings import PANORAMA_CHOICES
@@ -35,6 +35,7 @@ COMMANDS: dict[str, Callable[..., int | None]] = {
     "attribute": features.attribute_photo,
     "activation-grid": features.show_activation_grid,
     "activation-atlas": features.make_activation_atlas,
+    "keyframes": keyframes.show_keyframes,
     "analyze": reports.analyze_dream,
     "models": listings.list_models,
     "layers": listings.list_layers,

@@ -1,0 +1,56 @@
+"""The command that shows keyframes: what changes over a film, before it is dreamed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from reverie.cli.flags import MaybeWhole, Words
+from reverie.cli.output import Speaking, print_json, set_manner
+
+Sets = Annotated[list[str] | None, Parameter(name="--set", negative="", allow_leading_hyphen=True)]
+
+
+def show_keyframes(
+    keyframes: Path | None = None,
+    *,
+    output: Annotated[
+        Path | None, Parameter(name=["--output", "-o"], help="the picture to write, .png or .pdf")
+    ] = None,
+    set_: Sets = None,
+    objective: Words = None,
+    frames: MaybeWhole = None,
+    rate: float | None = None,
+    manner: Speaking = None,
+) -> int:
+    """Show what changes over a film: a picture of the curves, wishes and masks of keyframes.
+
+    Parameters
+    ----------
+    keyframes
+        A TOML file of keyframes; none: what --set says.
+    set_
+        A curve, such as "step_size = 0:(0.01), 30:(0.03)"; it wins over the file's. Say it several times.
+    objective
+        What is dreamed of, where the file says no wishes.
+    frames
+        How many frames the film has. [default: 250]
+    rate
+        How many frames a second. [default: 25]
+    """
+    manner = set_manner(manner)
+    from reverie.film.drawing import check_drawing, draw_schedule
+    from reverie.film.keyframe_table import merge_sets, read_keyframe_file
+    from reverie.film.keyframes import read_schedule
+    from reverie.film.times import Clock
+
+    target = output or Path(f"{keyframes.stem if keyframes else 'keyframes'}-curves.png")
+    check_drawing(target)
+    text = merge_sets(read_keyframe_file(keyframes) if keyframes else "", set_ or [])
+    schedule = read_schedule(text, Clock.steady(250 if frames is None else frames, rate or 25.0), None, objective or "")
+    draw_schedule(schedule, target)
+    if manner.json:
+        print_json({"output": str(target)})
+    return 0
