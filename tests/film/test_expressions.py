@@ -92,8 +92,20 @@ def test_every_variable_and_function_can_be_said() -> None:
 
 @pytest.mark.parametrize(
     ("words", "column"),
-    [("", 1), ("1 +", 4), ("2 3", 3), ("t^2", 2), ("(1", 3), ("1)", 2), ("sin()", 5), ("1 < 2 < 3", 7), ("2**", 4)]
-    + [("a b", 1), ("€", 1), ("t.x", 1), ("foo(1)", 1), ("sin(1, 2)", 1), ("1e999", 1), ("min(1)", 1), ("'a'", 1)],
+    [
+        *[
+            ("", 1),
+            ("1 +", 4),
+            ("2 3", 3),
+            ("t^2", 2),
+            ("(1", 3),
+            ("1)", 2),
+            ("sin()", 5),
+            ("1 < 2 < 3", 7),
+            ("2**", 4),
+        ],
+        *[("a b", 1), ("€", 1), ("t.x", 1), ("foo(1)", 1), ("sin(1, 2)", 1), ("1e999", 1), ("min(1)", 1), ("'a'", 1)],
+    ],
 )
 def test_what_is_no_arithmetic_is_refused_with_its_column(words: str, column: int) -> None:
     with pytest.raises(ReverieError, match=f"column {column}\\b") as refused:

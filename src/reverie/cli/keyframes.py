@@ -8,7 +8,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from reverie.cli.flags import MaybeWhole, Words
-from reverie.cli.output import Speaking, print_json, set_manner
+from reverie.cli.output import Speaking, print_json, print_line, set_manner
+from reverie.errors import SettingsError
 
 Sets = Annotated[list[str] | None, Parameter(name="--set", negative="", allow_leading_hyphen=True)]
 
@@ -41,16 +42,20 @@ def show_keyframes(
         How many frames a second. [default: 25]
     """
     manner = set_manner(manner)
+    if keyframes is None and not set_:
+        raise SettingsError('no keyframes: name a file of them, or say --set "step_size = 0:(0.01), 30:(0.03)"')
     from reverie.film.drawing import check_drawing, draw_schedule
     from reverie.film.keyframe_table import merge_sets, read_keyframe_file
     from reverie.film.keyframes import read_schedule
-    from reverie.film.times import Clock
+    from reverie.film.times import Clock, format_time
 
     target = output or Path(f"{keyframes.stem if keyframes else 'keyframes'}-curves.png")
     check_drawing(target)
     text = merge_sets(read_keyframe_file(keyframes) if keyframes else "", set_ or [])
-    schedule = read_schedule(text, Clock.steady(250 if frames is None else frames, rate or 25.0), None, objective or "")
-    draw_schedule(schedule, target)
+    clock = Clock.steady(250 if frames is None else frames, 25.0 if rate is None else rate)
+    draw_schedule(read_schedule(text, clock, objective=objective or ""), target)
     if manner.json:
         print_json({"output": str(target)})
+    else:
+        print_line(manner, f"{target}: {clock.frames} frames, {format_time(clock.find_second(clock.frames))}")
     return 0

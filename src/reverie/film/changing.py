@@ -33,7 +33,7 @@ FIXED = {
 DIGITS = 9
 """The significant digits of a value: what a processor does with the last ones must change no film."""
 PLAIN = re.compile(r"[a-z_]+")
-SIMILAR = 0.75
+SIMILAR = 0.8
 """How alike a word and a setting's name are, 0..1, where the one is taken for a slip of the other."""
 
 
@@ -76,6 +76,8 @@ def find_changing(name: str, fields: Sequence[Setting], wish: Sequence[Objective
             why = FIXED.get(name, "it is no number")
             raise SettingsError(f"{name} cannot change over a film: {why}")
         return Changing("film" if name in film else "dream", setting)
+    if name in {each.name for each in FILM_FIELDS}:
+        raise SettingsError(f"{name} is a setting of other moving pictures, not of this one")
     terms = list(dict.fromkeys(str(term) for each in wish for _, term in each.terms))
     names = [each.name for each in (*film.values(), *dream.values()) if each.kind in (int, float)]
     slip = PLAIN.fullmatch(name) and name not in terms and difflib.get_close_matches(name, names, 1, SIMILAR)

@@ -60,12 +60,18 @@ def read_time(table: Mapping[str, Any], name: str, what: str, clock: Clock) -> f
     """The time that a table says under a name; raises `SettingsError` where it says none."""
     if name not in table:
         raise SettingsError(f'{what} has no time; expected {name} = "0:10", or another time')
-    return parse_time(table[name], clock)
+    try:
+        return parse_time(table[name], clock)
+    except SettingsError as error:
+        raise SettingsError(f"{what}: {error}") from None
 
 
 def read_fade_easing(table: Mapping[str, Any], what: str) -> Easing:
     """How something fades; raises `SettingsError` for a curve that leaves 0..1."""
-    easing = read_easing(table.get("ease"), table.get("bezier"))
+    try:
+        easing = read_easing(table.get("ease"), table.get("bezier"))
+    except SettingsError as error:
+        raise SettingsError(f"{what}: {error}") from None
     eased = easing(np.linspace(0, 1, 101))
     if eased.min() < 0 or eased.max() > 1:
         raise SettingsError(f"{what} fades by {table['bezier']}, which goes beyond 0..1; expected y1 and y2 within")
@@ -82,12 +88,12 @@ def read_fading_wishes(tables: Sequence[Mapping[str, Any]], clock: Clock) -> tup
     objectives = [read_objective(each, "wish") for each in tables]
     names = [f"the wish {each}" for each in objectives]
     times = [read_time(each, "at", name, clock) for each, name in zip(tables, names, strict=True)]
-    check_order("the wishes", times)
+    check_order("the wish", times)
     if "fade" in tables[0]:
         raise SettingsError(f"{names[0]} is the first and has nothing to fade from; expected no fade there")
     starts = [times[0]]
     for table, name, before, time in zip(tables[1:], names[1:], times, times[1:], strict=False):
-        start = time - parse_time(table["fade"], clock) if "fade" in table else before
+        start = time - read_time(table, "fade", name, clock) if "fade" in table else before
         if start < before - 1e-9:
             raise SettingsError(
                 f"wishes overlap: {name} begins to fade in at {format_time(start)}, before the one before it is there "
@@ -131,9 +137,9 @@ def read_fading_mask(table: Mapping[str, Any], clock: Clock) -> FadingMask:
         objective = read_objective(table, "mask")
     except WordingError as error:
         raise WordingError(f"{what}: {error}") from None
-    start = parse_time(table["from"], clock) if "from" in table else None
-    end = parse_time(table["to"], clock) if "to" in table else None
-    fade, easing = parse_time(table.get("fade", "0s"), clock), read_fade_easing(table, what)
+    start = read_time(table, "from", what, clock) if "from" in table else None
+    end = read_time(table, "to", what, clock) if "to" in table else None
+    fade, easing = read_time({"fade": "0s", **table}, "fade", what, clock), read_fade_easing(table, what)
     length, fades = (math.inf if end is None else end) - (start or 0.0), fade * sum(each in table for each in ENDS)
     if length <= 0:
         raise SettingsError(f"{what} ends at {format_time(end or 0)}, and begins at {format_time(start or 0)}")

@@ -47,8 +47,8 @@ def follow_bezier(
 
 def compute_cubic(first: float, second: float, along: Float64[np.ndarray, " points"]) -> Float64[np.ndarray, " points"]:
     """A coordinate of a Bezier curve from 0 to 1 whose handles have the coordinates `first` and `second`."""
-    values: Float64[np.ndarray, " points"] = 3 * first * along * (1 - along) ** 2 + 3 * second * along**2 * (1 - along)
-    return values + along**3
+    rest = 1 - along
+    return np.asarray(3 * first * along * rest**2 + 3 * second * along**2 * rest + along**3)
 
 
 BEZIERS = {  # CSS Easing Functions Level 1, section 2.2

@@ -96,9 +96,7 @@ def merge_sets(text: str, sets: Sequence[str]) -> str:
     for words in sets:
         name, equals, value = (each.strip() for each in words.partition("="))
         if not (name and equals and value):
-            raise SettingsError(
-                f"cannot read {words!r}: expected a name, = and a value, as in step_size = 0.01 + 0.01*s"
-            )
+            raise SettingsError(f"cannot read {words!r}; expected a name and a value, as in step_size = 0.01 + 0.01*s")
         if name in said:
             raise SettingsError(f"{name} is set twice: {said[name]!r} and {value!r}; expected once")
         said[name] = value

@@ -69,11 +69,14 @@ def mix_keyframes(name: str, tables: Sequence[Mapping[str, Any]], clock: Clock, 
             raise SettingsError(
                 f'{name} has the keyframe {dict(each)}; expected one such as {{at = "50%", value = 32}}'
             )
-    times = [parse_time(each["at"], clock) for each in tables]
+    try:
+        times = [parse_time(each["at"], clock) for each in tables]
+        easings = [read_easing(each.get("ease"), each.get("bezier")) for each in tables]
+    except SettingsError as error:
+        raise SettingsError(f"{name}: {error}") from None
     check_order(name, times)
     warn_if_beyond(name, times[-1], clock)
     values = [read_values(name, each["value"], clock, variables) for each in tables]
-    easings = [read_easing(each.get("ease"), each.get("bezier")) for each in tables]
     starts = [times[0], *times[:-1]]
     arrivals = [Arrival(*each) for each in zip(starts, times, easings, strict=True)]
     shares = share_out(arrivals, variables["s"])

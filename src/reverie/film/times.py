@@ -72,7 +72,7 @@ def parse_time(words: Any, clock: Clock) -> float:
         raise SettingsError(f"{words!r} is no time; expected one such as {TIME_WORDS}")
     number = match["seconds"]
     if match["unit"] == "%":
-        return float(number) / 100 * clock.last
+        return float(number) / 100 * (clock.last or 1 / clock.rate)  # a single frame is its own first and last
     if match["unit"] == "s" or match["minutes"] is not None:
         return float(add_up(match, text))
     if not number.isdigit():
