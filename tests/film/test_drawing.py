@@ -28,8 +28,8 @@ def draw(text: str, target: Path, clock: Clock | None = None) -> tuple[int, int]
 
 def colors_of(path: Path) -> set[str]:
     with PIL.Image.open(path) as picture:
-        pixels = np.asarray(picture.convert("RGB")).reshape(-1, 3)
-    return {f"#{red:02X}{green:02X}{blue:02X}" for red, green, blue in np.unique(pixels, axis=0).tolist()}
+        pixels = np.asarray(picture.convert("RGB"), np.int64)
+    return {f"#{number:06X}" for number in set((pixels @ [65536, 256, 1]).ravel().tolist())}
 
 
 def test_a_picture_has_a_row_for_each_curve(tmp_path: Path) -> None:

@@ -14,7 +14,14 @@ import reverie as rv
 from reverie.errors import RecipeError, ReverieError, SettingsError, UnknownName, WordingError
 from reverie.film.balancing import balance_wishes, measure_strength
 from reverie.film.changing import FILM_FIELDS
-from reverie.film.keyframe_table import hears_sound, list_unweighted, merge_sets, read_keyframe_file, weigh_wishes
+from reverie.film.keyframe_table import (
+    hears_sound,
+    list_unweighted,
+    merge_sets,
+    read_keyframe_file,
+    relocate_keyframes,
+    weigh_wishes,
+)
 from reverie.film.keyframes import Moment, Schedule, read_schedule
 from reverie.film.times import Clock
 from reverie.models.torch_model import TorchModel
@@ -282,3 +289,11 @@ def test_one_wish_alone_is_not_weighed(tiny: TorchModel, noise: Image) -> None:
 def test_a_weight_that_was_said_stays() -> None:
     text = weigh_wishes(WISHES.replace('at = "5s"', 'at = "5s"\nweight = 3'), [1.0, 20.0])
     assert [each["weight"] for each in tomllib.loads(text)["wish"]] == [1.0, 3]
+
+
+def test_files_that_moved_are_found_where_they_are() -> None:
+    text = MASKS.replace("fire8^2", "guide:cat.jpg@fire5")
+    assert schedule(text).files == ("sky.png", "sea.png", "cat.jpg")
+    moved = schedule(relocate_keyframes(text, {"sky.png": "new/sky.png", "cat.jpg": "new/cat.jpg"}))
+    assert moved.files == ("new/sky.png", "sea.png", "new/cat.jpg")
+    assert schedule(relocate_keyframes(text, {})) == schedule(text)

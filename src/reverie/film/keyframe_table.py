@@ -23,6 +23,7 @@ from typing import Any
 import tomli_w
 
 from reverie.errors import RecipeError, SettingsError, UnknownName
+from reverie.objectives.parser import objective as parse_objective
 
 PARTS = ("curves", "wish", "mask")
 WISH_WORDS = ("at", "objective", "fade", "ease", "bezier", "weight")
@@ -120,3 +121,14 @@ def weigh_wishes(text: str, weights: Sequence[float]) -> str:
     table = parse_table(text)
     weighed = ({"weight": weight, **each} for weight, each in zip(weights, table.wishes, strict=True))
     return KeyframeTable(table.curves, tuple(weighed), table.masks).to_toml()
+
+
+def relocate_keyframes(text: str, places: Mapping[str, str]) -> str:
+    """The keyframes with the files of masks and wishes elsewhere: `places` maps the paths to those to read."""
+    table = parse_table(text)
+
+    def relocate(said: Mapping[str, Any]) -> dict[str, Any]:
+        moved = {"file": places.get(said["file"], said["file"])} if "file" in said else {}
+        return {**said, **moved, "objective": str(parse_objective(said["objective"]).relocated(places))}
+
+    return KeyframeTable(table.curves, tuple(map(relocate, table.wishes)), tuple(map(relocate, table.masks))).to_toml()
