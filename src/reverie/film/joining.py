@@ -1,0 +1,187 @@
+"""Joining segments into the finished film: packets are copied, the sound too, and nothing is encoded again."""
+
+from __future__ import annotations
+
+import heapq
+import logging
+import math
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from reverie._native.files import replace_file
+from reverie.errors import FilmError
+from reverie.film.codecs import EncoderChoice
+from reverie.film.encoding import mux_options, tag_colors
+from reverie.film.formats import FilmFormat, FrameShape
+from reverie.film.libraries import import_av
+from reverie.film.opening import FilmFile
+from reverie.film.recipes import RECIPE_TAG
+from reverie.film.soundtrack import Excerpt, Soundtrack
+from reverie.image.opening import escape_path
+
+log = logging.getLogger("reverie")
+
+TECHNICAL_TAGS = ("major_brand", "minor_version", "compatible_brands", "encoder", "duration", RECIPE_TAG.lower())
+"""Tags of a film that say how its file was written: those of the new file are others."""
+
+CODEC_TAGS = {"libx265": "hvc1", "prores_ks": "ap4h"}
+"""Where FFmpeg would choose a tag that Apple's players do not take, or that of another profile."""
+
+
+@dataclass(frozen=True)
+class Reel:
+    """The finished segments of a film, in order."""
+
+    segments: Sequence[Path]
+    format: FilmFormat
+    shape: FrameShape
+    end: int
+    """When the last frame ends, in units of the shape's time base."""
+
+    @property
+    def choice(self) -> EncoderChoice:
+        """The encoder that made the segments."""
+        return self.format.choose_encoder(self.shape)
+
+
+def mux_film(draft: Path, reel: Reel, recipe: str, excerpt: Excerpt | None) -> None:
+    """Write segments, and the sound of the film they were made from, to a container."""
+    av = import_av()
+    muxer = reel.format.container.muxer
+    sound = Soundtrack.of(excerpt)
+    options = join_options(muxer, reel.shape.time_base, sound.rates if sound else ())
+    with ExitStack() as stack:
+        container = stack.enter_context(av.open(str(draft), "w", format=muxer, options=options))
+        video = VideoTrack(reel)
+        picture = video.add_to(container)
+        sources = [video.packets(picture)]
+        if sound:
+            sources.append(stack.enter_context(sound.packets(container)))
+        container.metadata.update(collect_tags(excerpt.film if excerpt else None, recipe))
+        for _, packet in heapq.merge(*sources, key=lambda each: each[0]):
+            container.mux(packet)
+
+
+def join_options(muxer: str, time_base: Fraction, rates: Sequence[int]) -> dict[str, str]:
+    """Return the options of the muxer of a finished film."""
+    options = mux_options(muxer, time_base)
+    if muxer in ("mp4", "mov"):
+        options["movflags"] = "+faststart+use_metadata_tags"
+        # Where a sound begins is rounded to the movie's time scale, so it takes part, as far as 31 bits go.
+        scale = math.lcm(time_base.denominator, *rates)
+        options["movie_timescale"] = str(scale if scale < 2**31 else time_base.denominator)
+    return options
+
+
+def collect_tags(film: FilmFile | None, recipe: str) -> dict[str, str]:
+    """Return what a finished film says of itself: what its source said, and the recipe."""
+    tags = film.tags if film else {}
+    kept = {name: text for name, text in tags.items() if name.lower() not in TECHNICAL_TAGS}
+    return kept | ({RECIPE_TAG: recipe} if recipe else {})
+
+
+class VideoTrack:
+    """The packets of segments, with exact times, as one track."""
+
+    def __init__(self, reel: Reel) -> None:
+        self.reel = reel
+        self.times: list[int] = []
+        """When each packet's frame is shown, in the order of the packets."""
+        headers = set()
+        for path in reel.segments:
+            with open_segment(path) as (container, stream):
+                headers.add(bytes(stream.codec_context.extradata or b""))
+                self.times += [self._time_of(packet) for packet in container.demux(stream) if packet.size]
+        if len(headers) != 1:
+            raise FilmError("the segments were made by different encoders and cannot be joined: begin anew (--clean)")
+        if len(set(self.times)) != len(self.times):
+            raise FilmError("two frames of the film have one timestamp: its segments cannot be joined")
+
+    def _time_of(self, packet: Any) -> int:
+        return round(Fraction(packet.pts * packet.time_base / self.reel.shape.time_base))
+
+    def add_to(self, container: Any) -> Any:
+        """Add a stream with the encoder's header, and the colors and the pixels' aspect that no segment need know."""
+        shape, choice = self.reel.shape, self.reel.choice
+        with open_segment(self.reel.segments[0]) as (_, template):
+            stream = container.add_stream_from_template(template, opaque=True)
+        stream.time_base = shape.time_base
+        context = stream.codec_context
+        context.sample_aspect_ratio = shape.sample_aspect
+        tag_colors(context, choice, shape)
+        if choice.encoder in CODEC_TAGS:
+            context.codec_tag = CODEC_TAGS[choice.encoder]
+        if choice.pixels == "yuva420p":
+            context.pix_fmt = choice.pixels
+            stream.metadata["alpha_mode"] = "1"
+        return stream
+
+    def packets(self, stream: Any) -> Iterator[tuple[Fraction, Any]]:
+        """Yield all packets, each with the second at which it is decoded."""
+        base, timing = self.reel.shape.time_base, self._compute_timing()
+        for path in self.reel.segments:
+            with open_segment(path) as (container, source):
+                for packet in container.demux(source):
+                    if packet.size:
+                        packet.time_base = base
+                        packet.pts, packet.dts, packet.duration = next(timing)
+                        packet.stream = stream
+                        yield packet.dts * base, packet
+
+    def _compute_timing(self) -> Iterator[tuple[int, int, int]]:
+        """Yield pts, dts and duration of each packet.
+
+        A packet is decoded when it is shown, or earlier by as many frames as the most moved one needs, so that decoding
+        times grow and none is later than its frame.
+        """
+        shown = sorted(self.times)
+        ends = dict(zip(shown, [*shown[1:], max(self.reel.end, shown[-1] + 1)], strict=True))
+        rank = {time: number for number, time in enumerate(shown)}
+        delay = max(number - rank[time] for number, time in enumerate(self.times))
+        last = self.times[-1]
+        # MP4 counts a track's length in decoding times: this lead makes it the film's own.
+        lead = ends[shown[-1]] - shown[len(shown) - 1 - delay] - (ends[last] - last)
+        lead = max(lead, delay)
+        for number, time in enumerate(self.times):
+            early = shown[0] - lead + lead * number // max(delay, 1)
+            yield time, early if number < delay else shown[number - delay], ends[time] - time
+
+
+@contextmanager
+def open_segment(path: Path) -> Iterator[tuple[Any, Any]]:
+    """Yield the container and the video stream of a segment; raises FilmError where it cannot be read."""
+    av = import_av()
+    try:
+        with av.open(str(path)) as container:
+            yield container, container.streams.video[0]
+    except (OSError, av.FFmpegError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise FilmError(f"{escape_path(path)} cannot be read: {reason}") from None
+
+
+def check_disk(target: Path, reel: Reel, excerpt: Excerpt | None) -> None:
+    """Raise FilmError where the disk has no room for the finished film."""
+    sound = excerpt.film.path.stat().st_size if excerpt and excerpt.film.sounds else 0
+    pictures = sum(path.stat().st_size for path in reel.segments)
+    needed, free = pictures + min(sound, pictures), shutil.disk_usage(target.parent).free
+    if needed > free:
+        raise FilmError(
+            f"{needed / 1e9:.1f} GB of film do not fit beside the segments, where {free / 1e9:.1f} GB are free "
+            f"({escape_path(target.parent)}): make room; what is done is kept"
+        )
+
+
+def join_film(target: Path, reel: Reel, recipe: str, excerpt: Excerpt | None = None, sphere: str = "") -> None:
+    """Write the finished film, whole or not at all.
+
+    `excerpt` is the film, or the part of it, that the frames were made from: its sound and its tags are kept. `sphere`
+    says that the frames are equirectangular: "mono", or "top-bottom" for the pictures of two eyes.
+    """
+    check_disk(target, reel, excerpt)
+    with replace_file(target) as draft:
+        mux_film(draft, reel, recipe, excerpt)
