@@ -53,6 +53,14 @@ def test_a_segment_is_the_same_bytes_and_holds_every_frame(
     assert [float(time) for time in read_times(path)] == pytest.approx([t / 90000 for t in TIMES[3:9]], abs=exact)
 
 
+@pytest.mark.parametrize("name, encoding, alpha", WAYS)
+def test_a_shot_may_be_one_frame_long(tmp_path: Path, name: str, encoding: dict[str, Any], alpha: bool) -> None:
+    """Also in x265, whose decoding times are then what happened to lie in memory."""
+    form, frames = form_of(tmp_path, name, alpha, **encoding), shape(alpha=alpha)
+    once = {encode(tmp_path, form, frames, [[5]])[0].read_bytes() for _ in range(20)}
+    assert len(once) == 1 and len(read_frames(tmp_path / "0.segment")) == 1
+
+
 def ramp_and_primaries(height: int = 32, width: int = 256) -> Tensor:
     """A gray ramp above the eight corners of the color cube."""
     ramp = torch.linspace(0, 1, width).expand(3, height // 2, width)

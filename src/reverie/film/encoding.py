@@ -28,6 +28,9 @@ RGB_MATRIX, LIMITED_RANGE, FULL_RANGE = 0, 1, 2  # as H.273 and FFmpeg number th
 _SWSCALE_MATRIX = {0: 1, 1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}
 """swscale's number of a color matrix, by that of H.273; BT.601 for what is neither."""
 
+DECODING_LEAD = 1_000_000
+"""How long before the first frame decoding begins, in units of the time base: more than a segment has frames."""
+
 
 def quantize(samples: Float[Tensor, "1 c h w"], deep: bool) -> NDArray[Any]:
     """Convert a tensor 0..1 to samples (h, w, c) of 8 or 16 bits, clamped and rounded to the nearest value."""
@@ -97,6 +100,8 @@ class SegmentEncoder:
         self.choice = format.choose_encoder(shape)
         self._stack = ExitStack()
         self._container: Any = None
+        self._first: int | None = None
+        self._packets = 0
         with report_disk_errors(path.parent):
             # A fixed name: what a killed process leaves behind is overwritten by the next one.
             draft = self._stack.enter_context(replace_file(path, f".{path.name}.part"))
@@ -130,11 +135,17 @@ class SegmentEncoder:
         """
         frame = build_frame(image, alpha, self.choice, self.shape)
         frame.pts, frame.time_base = pts, self.shape.time_base
+        self._first = pts if self._first is None else self._first
         self._encode(frame)
 
     def _encode(self, frame: Any) -> None:
         with report_disk_errors(self.path.parent):
             for packet in self._stream.encode(frame):
+                if self.choice.segment == "nut":
+                    # NUT keeps no decoding times, but wants them to grow and to be before the frame's own; x265 leaves
+                    # chance numbers in those of a segment of one or two frames.
+                    packet.dts = (self._first or 0) - DECODING_LEAD + self._packets
+                self._packets += 1
                 self._container.mux(packet)
 
     def close(self) -> None:
