@@ -77,7 +77,8 @@ INSIDE = {
         cost page report compare
     """,
     "film": """
-        libraries flow opening codecs formats encoding store recipes soundtrack joining
+        libraries flow containers opening coloring decoding flashes cuts survey frames
+        codecs formats encoding store recipes soundtrack joining
         times curves arithmetic expressions schedules cross_fades changing keyframe_table keyframes drawing balancing
     """,
     "cli": """
