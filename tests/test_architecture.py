@@ -77,7 +77,7 @@ INSIDE = {
         cost page report compare
     """,
     "film": """
-        libraries flow containers opening coloring decoding flashes cuts survey frames
+        libraries flow containers opening coloring decoding flashes cuts survey frames sound
         codecs formats encoding store recipes soundtrack joining
         times curves arithmetic expressions schedules cross_fades changing keyframe_table keyframes drawing balancing
     """,
