@@ -14,9 +14,10 @@ from torch import Tensor
 
 from reverie.film.encoding import SegmentEncoder
 from reverie.film.formats import FilmFormat, FrameShape, check_film_output
-from reverie.film.joining import Reel, join_film
+from reverie.film.joining import join_film
 from reverie.film.libraries import import_av
 from reverie.film.opening import ColorTags, FilmFile
+from reverie.film.segments import Reel
 from reverie.film.soundtrack import Excerpt
 from reverie.settings.film import Encoding
 

@@ -78,7 +78,7 @@ INSIDE = {
     """,
     "film": """
         libraries flow containers opening coloring decoding flashes cuts survey frames sound
-        codecs formats encoding store recipes soundtrack joining
+        codecs formats encoding store segments gif recipes boxes spherical animations soundtrack joining
         times curves arithmetic expressions schedules cross_fades changing keyframe_table keyframes drawing balancing
     """,
     "cli": """

@@ -25,9 +25,10 @@ from filming import (
 )
 from reverie.errors import FilmError
 from reverie.film.formats import check_film_output
-from reverie.film.joining import Reel, join_film
+from reverie.film.joining import join_film
 from reverie.film.libraries import import_av
 from reverie.film.opening import ColorTags
+from reverie.film.segments import Reel
 from reverie.film.soundtrack import Excerpt
 from reverie.settings.film import Encoding
 

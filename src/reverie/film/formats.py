@@ -29,6 +29,7 @@ from reverie.film.codecs import (
     choose_encoder,
     choose_pixels,
 )
+from reverie.film.containers import open_source
 from reverie.film.libraries import import_av
 from reverie.film.opening import ColorTags, FilmFile
 from reverie.image.opening import escape_path
@@ -196,13 +197,13 @@ def check_sound(container: Container, film: FilmFile, alpha: bool) -> None:
 def can_hold_sound(container: Container, film: FilmFile) -> bool:
     """Whether a container holds all sound streams of a film: found out by writing their beginnings into memory."""
     av = import_av()
-    with av.open(str(film.path.absolute())) as source:
-        streams = source.streams.audio
+    with open_source(film.path) as source:
+        streams = source.container.streams.audio
         try:
             with av.open(io.BytesIO(), "w", format=container.muxer) as trial:
                 copies = {stream.index: trial.add_stream_from_template(stream) for stream in streams}
                 trial.start_encoding()
-                for packet in itertools.islice(source.demux(*streams), 1000):  # a stream may have none
+                for packet in itertools.islice(source.container.demux(*streams), 1000):  # a stream may have none
                     if packet.dts is None or not copies:
                         break
                     if copy := copies.pop(packet.stream_index, None):

@@ -7,21 +7,23 @@ import logging
 import math
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from reverie._native.files import replace_file
-from reverie.errors import FilmError
-from reverie.film.codecs import EncoderChoice
+import pyvips
+
+from reverie._native.files import replace_file, replace_folder
+from reverie.errors import FilmError, ReverieError
+from reverie.film.animations import WRITERS, write_frames
 from reverie.film.encoding import mux_options, tag_colors
-from reverie.film.formats import FilmFormat, FrameShape
 from reverie.film.libraries import import_av
 from reverie.film.opening import FilmFile
 from reverie.film.recipes import RECIPE_TAG
+from reverie.film.segments import Reel, open_segment
 from reverie.film.soundtrack import Excerpt, Soundtrack
+from reverie.film.spherical import open_spherical_template, write_spherical
 from reverie.image.opening import escape_path
 
 log = logging.getLogger("reverie")
@@ -33,23 +35,7 @@ CODEC_TAGS = {"libx265": "hvc1", "prores_ks": "ap4h"}
 """Where FFmpeg would choose a tag that Apple's players do not take, or that of another profile."""
 
 
-@dataclass(frozen=True)
-class Reel:
-    """The finished segments of a film, in order."""
-
-    segments: Sequence[Path]
-    format: FilmFormat
-    shape: FrameShape
-    end: int
-    """When the last frame ends, in units of the shape's time base."""
-
-    @property
-    def choice(self) -> EncoderChoice:
-        """The encoder that made the segments."""
-        return self.format.choose_encoder(self.shape)
-
-
-def mux_film(draft: Path, reel: Reel, recipe: str, excerpt: Excerpt | None) -> None:
+def mux_film(draft: Path, reel: Reel, recipe: str, excerpt: Excerpt | None, sphere: str) -> None:
     """Write segments, and the sound of the film they were made from, to a container."""
     av = import_av()
     muxer = reel.format.container.muxer
@@ -58,13 +44,15 @@ def mux_film(draft: Path, reel: Reel, recipe: str, excerpt: Excerpt | None) -> N
     with ExitStack() as stack:
         container = stack.enter_context(av.open(str(draft), "w", format=muxer, options=options))
         video = VideoTrack(reel)
-        picture = video.add_to(container)
+        picture = video.add_to(container, sphere)
         sources = [video.packets(picture)]
         if sound:
             sources.append(stack.enter_context(sound.packets(container)))
         container.metadata.update(collect_tags(excerpt.film if excerpt else None, recipe))
         for _, packet in heapq.merge(*sources, key=lambda each: each[0]):
             container.mux(packet)
+    if sphere and muxer in ("mp4", "mov"):
+        write_spherical(draft, sphere)
 
 
 def join_options(muxer: str, time_base: Fraction, rates: Sequence[int]) -> dict[str, str]:
@@ -94,24 +82,32 @@ class VideoTrack:
         """When each packet's frame is shown, in the order of the packets."""
         headers = set()
         for path in reel.segments:
-            with open_segment(path) as (container, stream):
+            with open_segment(path) as stream:
                 headers.add(bytes(stream.codec_context.extradata or b""))
-                self.times += [self._time_of(packet) for packet in container.demux(stream) if packet.size]
+                self.times += [self.reel.time_of(packet) for packet in stream.container.demux(stream) if packet.size]
         if len(headers) != 1:
             raise FilmError("the segments were made by different encoders and cannot be joined: begin anew (--clean)")
+        self.header = headers.pop() or None
+        """The encoder's, as it writes it: a template may have it in the form of its own container."""
         if len(set(self.times)) != len(self.times):
             raise FilmError("two frames of the film have one timestamp: its segments cannot be joined")
 
-    def _time_of(self, packet: Any) -> int:
-        return round(Fraction(packet.pts * packet.time_base / self.reel.shape.time_base))
+    def open_template(self, sphere: str) -> AbstractContextManager[Any]:
+        """Open a stream with the encoder's header; for Matroska also with what says that it is a panorama."""
+        if sphere and self.reel.format.container.muxer in ("matroska", "webm"):
+            if self.reel.format.codec.name != "ffv1":
+                return open_spherical_template(self.reel.segments[0], sphere)
+            log.warning("a film in FFV1 cannot say that it is a panorama; .mp4 and .mov can")
+        return open_segment(self.reel.segments[0])
 
-    def add_to(self, container: Any) -> Any:
+    def add_to(self, container: Any, sphere: str) -> Any:
         """Add a stream with the encoder's header, and the colors and the pixels' aspect that no segment need know."""
         shape, choice = self.reel.shape, self.reel.choice
-        with open_segment(self.reel.segments[0]) as (_, template):
+        with self.open_template(sphere) as template:
             stream = container.add_stream_from_template(template, opaque=True)
         stream.time_base = shape.time_base
         context = stream.codec_context
+        context.extradata = self.header
         context.sample_aspect_ratio = shape.sample_aspect
         tag_colors(context, choice, shape)
         if choice.encoder in CODEC_TAGS:
@@ -125,8 +121,8 @@ class VideoTrack:
         """Yield all packets, each with the second at which it is decoded."""
         base, timing = self.reel.shape.time_base, self._compute_timing()
         for path in self.reel.segments:
-            with open_segment(path) as (container, source):
-                for packet in container.demux(source):
+            with open_segment(path) as source:
+                for packet in source.container.demux(source):
                     if packet.size:
                         packet.time_base = base
                         packet.pts, packet.dts, packet.duration = next(timing)
@@ -152,23 +148,11 @@ class VideoTrack:
             yield time, early if number < delay else shown[number - delay], ends[time] - time
 
 
-@contextmanager
-def open_segment(path: Path) -> Iterator[tuple[Any, Any]]:
-    """Yield the container and the video stream of a segment; raises FilmError where it cannot be read."""
-    av = import_av()
-    try:
-        with av.open(str(path)) as container:
-            yield container, container.streams.video[0]
-    except (OSError, av.FFmpegError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise FilmError(f"{escape_path(path)} cannot be read: {reason}") from None
-
-
 def check_disk(target: Path, reel: Reel, excerpt: Excerpt | None) -> None:
     """Raise FilmError where the disk has no room for the finished film."""
-    sound = excerpt.film.path.stat().st_size if excerpt and excerpt.film.sounds else 0
     pictures = sum(path.stat().st_size for path in reel.segments)
-    needed, free = pictures + min(sound, pictures), shutil.disk_usage(target.parent).free
+    sound = excerpt.film.path.stat().st_size if excerpt and excerpt.film.sounds else 0
+    needed, free = pictures + min(sound, pictures), shutil.disk_usage(target.resolve().parent).free
     if needed > free:
         raise FilmError(
             f"{needed / 1e9:.1f} GB of film do not fit beside the segments, where {free / 1e9:.1f} GB are free "
@@ -176,12 +160,41 @@ def check_disk(target: Path, reel: Reel, excerpt: Excerpt | None) -> None:
         )
 
 
+@contextmanager
+def report_errors(target: Path) -> Iterator[None]:
+    """Raise what goes wrong while a film is written as a FilmError of one line."""
+    av = import_av()
+    try:
+        yield
+    except ReverieError:
+        raise
+    except (OSError, av.FFmpegError, pyvips.Error) as error:
+        lines = str(getattr(error, "strerror", None) or error).split("\n")
+        raise FilmError(f"{escape_path(target)} cannot be written: {lines[0]}; what is done is kept") from None
+
+
 def join_film(target: Path, reel: Reel, recipe: str, excerpt: Excerpt | None = None, sphere: str = "") -> None:
     """Write the finished film, whole or not at all.
 
     `excerpt` is the film, or the part of it, that the frames were made from: its sound and its tags are kept. `sphere`
     says that the frames are equirectangular: "mono", or "top-bottom" for the pictures of two eyes.
+
+    Raises FilmError where the disk is full or a segment cannot be read; the segments stay, and an older film too.
     """
-    check_disk(target, reel, excerpt)
-    with replace_file(target) as draft:
-        mux_film(draft, reel, recipe, excerpt)
+    container = reel.format.container
+    with report_errors(target):
+        check_disk(target, reel, excerpt)
+        if container.kind == "container":
+            with replace_file(target) as draft:
+                mux_film(draft, reel, recipe, excerpt, sphere)
+            return
+        if excerpt and excerpt.film.sounds:
+            log.warning(f"{container.ending or 'a folder of frames'} holds no sound: it is left out")
+        if container.kind == "frames":
+            with replace_folder(target) as folder:
+                write_frames(folder, reel, recipe, sphere)
+            return
+        if sphere:
+            log.warning(f"{container.ending} cannot say that it is a panorama; .mp4 and .mov can")
+        with replace_file(target) as draft:
+            WRITERS[container.ending](draft, reel, recipe)

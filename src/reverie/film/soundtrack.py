@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from reverie.film.containers import open_source
 from reverie.film.libraries import import_av
 from reverie.film.opening import FilmFile
+from reverie.image.opening import escape_path
 
 log = logging.getLogger("reverie")
 
@@ -55,25 +57,25 @@ class Soundtrack:
         """Find the sound of a part of a film; None if it has none. Says in the log what is left out."""
         if excerpt is None or excerpt.film.kind != "container":
             return None
-        with import_av().open(str(excerpt.film.path.absolute())) as source:
-            if source.streams.subtitles:
-                log.warning(f"the subtitles of {excerpt.film.path.name} are left out")
-            rates = tuple(stream.codec_context.sample_rate for stream in source.streams.audio)
+        with open_source(excerpt.film.path) as source:
+            if source.container.streams.subtitles:
+                log.warning(f"the subtitles of {escape_path(excerpt.film.path)} are left out")
+            rates = tuple(stream.codec_context.sample_rate for stream in source.container.streams.audio)
         return cls(excerpt, rates) if rates else None
 
     @contextmanager
     def packets(self, container: Any) -> Iterator[Iterator[tuple[Fraction, Any]]]:
         """Add the streams to a container, and yield their packets, each with the second at which it is decoded."""
-        with import_av().open(str(self.excerpt.film.path.absolute())) as source:
-            zero = find_beginning(source) + self.excerpt.start
+        film = self.excerpt.film
+        with open_source(film.path) as source:
             streams = {}
-            for stream in source.streams.audio:
+            for stream in source.container.streams.audio:
                 copy = streams[stream.index] = container.add_stream_from_template(stream)
                 copy.metadata.update({tag: stream.metadata[tag] for tag in STREAM_TAGS if tag in stream.metadata})
                 if container.format.name == "mov" and stream.language in QUICKTIME_LANGUAGES:
                     copy.metadata["language"] = QUICKTIME_LANGUAGES[stream.language]
                 copy.disposition = stream.disposition
-            yield self._copy(source, streams, zero)
+            yield self._copy(source.container, streams, film.beginning * film.time_base + self.excerpt.start)
 
     def _copy(self, source: Any, streams: dict[int, Any], zero: Fraction) -> Iterator[tuple[Fraction, Any]]:
         last: dict[int, int] = {}
@@ -105,10 +107,4 @@ def read_packets(source: Any) -> Iterator[Any]:
             if packet.size:
                 yield packet
     except (OSError, import_av().FFmpegError) as error:
-        log.warning(f"the sound of {source.name} is damaged and ends early: {error.strerror}")
-
-
-def find_beginning(source: Any) -> Fraction:
-    """Find when the first frame of an open film is shown, in seconds of its timestamps."""
-    stream = source.streams.video[0]
-    return Fraction((stream.start_time or 0) * stream.time_base)
+        log.warning(f"the sound is damaged and ends early: {error.strerror}")
