@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from reverie.errors import RecipeError
+from reverie.film.containers import open_source
 from reverie.film.formats import RECIPE_FILE
 from reverie.film.gif import read_comment
-from reverie.film.libraries import import_av
 from reverie.image.embedding import read_recipe_text
 
 RECIPE_TAG = "REVERIE"
@@ -34,11 +34,7 @@ def read_film_recipe(path: Path) -> str | None:
 
 
 def read_recipe_tag(path: Path) -> str | None:
-    """Read the recipe among the tags of a container."""
-    av = import_av()
-    try:
-        with av.open(str(path.absolute())) as container:
-            tags = {name.upper(): text for name, text in container.metadata.items()}
-    except (OSError, ValueError, av.FFmpegError):
-        return None
+    """Read the recipe among the tags of a container; raises FilmError for what is none."""
+    with open_source(path) as source:
+        tags = {name.upper(): text for name, text in source.container.metadata.items()}
     return tags.get(RECIPE_TAG) or None
