@@ -13,7 +13,7 @@ from itertools import zip_longest
 
 from cyclopts import App, CycloptsError, UnusedCliTokensError
 
-from reverie.cli import features, keyframes, listings, pictures, reports
+from reverie.cli import features, films, keyframes, listings, pictures, reports
 from reverie.cli.output import INTERRUPTED, MISTAKE
 from reverie.errors import ReverieError
 from reverie.settings import PANORAMA_CHOICES
@@ -27,6 +27,9 @@ app = App(
 )
 COMMANDS: dict[str, Callable[..., int | None]] = {
     "dream": pictures.dream_photos,
+    "film": films.dream_films,
+    "zoom": films.zoom_photo,
+    "morph": films.morph_photo,
     "run": pictures.run_again,
     "show": listings.show_recipe,
     "caption": listings.print_caption,

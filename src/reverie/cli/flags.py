@@ -12,7 +12,7 @@ from cyclopts import Group, Parameter, Token
 from reverie.models.catalog import DEFAULT_MODEL
 from reverie.models.spec import ModelSpec
 from reverie.settings import Settings, VisualSettings
-from reverie.settings.fields import Setting
+from reverie.settings.fields import CheckedFields, Setting
 from reverie.settings.size import SHAPE_EXAMPLE, parse_shape
 
 SETTINGS_GROUP = Group("Settings of the dream", sort_key=10)
@@ -47,22 +47,22 @@ Switch = Annotated[bool, Parameter(negative="")]
 Several = Annotated[list[str] | None, Parameter(negative="")]
 
 
-def make_flag(each: Setting) -> tuple[str, Any, None]:
+def make_flag(each: Setting, group: Group = SETTINGS_GROUP) -> tuple[str, Any, None]:
     """One flag: None unless said, so that a preset can tell what the user said from what is default."""
     kind = Size if each.shaped else Whole if each.kind is int else each.kind
     choices = f": {', '.join(each.choices)}" if each.choices else ""
     about = each.about + choices + ("" if each.default is None else f" [default: {each.default}]")
-    return each.name, Annotated[Optional[kind], Parameter(help=about, group=SETTINGS_GROUP)], None  # noqa: UP045
+    return each.name, Annotated[Optional[kind], Parameter(help=about, group=group)], None  # noqa: UP045
 
 
-SettingsFlags = dataclasses.make_dataclass(
-    "SettingsFlags",
-    [make_flag(each) for each in Settings.fields()],
-    namespace={"__module__": __name__},
-)
-VisualFlags = dataclasses.make_dataclass(
-    "VisualFlags", [make_flag(each) for each in VisualSettings.fields()], namespace={"__module__": __name__}
-)
+def make_flags(name: str, kind: type[CheckedFields], group: Group = SETTINGS_GROUP) -> Any:
+    """A class of flags, one for each field of settings."""
+    flags = [make_flag(each, group) for each in kind.fields()]
+    return dataclasses.make_dataclass(name, flags, namespace={"__module__": __name__})
+
+
+SettingsFlags = make_flags("SettingsFlags", Settings)
+VisualFlags = make_flags("VisualFlags", VisualSettings)
 Dreamed = Annotated[SettingsFlags | None, Parameter(name="*")]  # type: ignore[valid-type]  # made from the fields
 Visualized = Annotated[VisualFlags | None, Parameter(name="*")]  # type: ignore[valid-type]  # made from the fields
 

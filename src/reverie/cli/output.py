@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
@@ -92,8 +93,8 @@ BESIDE_NAMES = 50
 """What the columns beside a name need at least, in letters."""
 
 
-def watch_with(manner: Manner, snapshots: int | None = None) -> Watch:
-    """Reads a run's progress and tells it; every `snapshots` steps the picture is written, too."""
+def watch_with(manner: Manner, snapshots: int | None = None, film: Path | None = None) -> Watch:
+    """Reads a run's progress and tells it; every `snapshots` steps the picture is written, and every step to a film."""
 
     def watch(run: Run) -> Iterable[Progress]:
         progress: Iterable[Progress] = run
@@ -101,6 +102,10 @@ def watch_with(manner: Manner, snapshots: int | None = None) -> Watch:
             from reverie.jobs.snapshots import write_snapshots
 
             progress = write_snapshots(run, snapshots)
+        if film is not None:
+            from reverie.film.making_of import film_making
+
+            progress = film_making(run, film, progress)
         if manner.quiet:
             return progress
         from reverie.jobs.bars import show_bar
@@ -147,7 +152,7 @@ def tell_outcome(outcome: Outcome, manner: Manner) -> None:
             print_json(outcome.report.as_dict())
         else:
             scores = describe_scores(outcome.report, from_noise=hasattr(outcome.job.recipe, "visualize"))
-            print_line(manner, f"{target}: {scores}, {outcome.report.seconds:.1f} s")
+            print_line(manner, f"{target}: {scores}{outcome.report.seconds:.1f} s")
     if outcome.interrupted and outcome.path is None:
         print_line(manner, f"{target}: stopped; the same command goes on from here")
     elif outcome.interrupted:
@@ -155,6 +160,11 @@ def tell_outcome(outcome: Outcome, manner: Manner) -> None:
 
 
 def describe_scores(report: Report, from_noise: bool) -> str:
-    """The scores of a report in words; a picture from noise, or too small for the layers, has none to begin with."""
+    """The scores of a report in words; a picture from noise, or too small for the layers, has none to begin with.
+
+    A film has none at all.
+    """
+    if report.score_end is None and report.score_start is None:
+        return ""
     start, end = ("none" if each is None else f"{each:.4g}" for each in (report.score_start, report.score_end))
-    return f"score {end}" if from_noise or start == "none" else f"score {start} -> {end}"
+    return f"score {end}, " if from_noise or start == "none" else f"score {start} -> {end}, "

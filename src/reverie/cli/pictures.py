@@ -45,6 +45,7 @@ def dream_photos(
     memory: str | None = None,
     snapshots: MaybeWhole = None,
     surprise: MaybeWhole = None,
+    film: Path | None = None,
     manner: Speaking = None,
     network: Network = None,
     settings: Dreamed = None,
@@ -77,6 +78,8 @@ def dream_photos(
         picture, as in the paper, of every octave, from step 0 on.
     surprise
         So many dreams of one photo into a folder, their wishes and settings drawn by chance from --seed, and a sheet.
+    film
+        Also write the making of the dream, such as making-of.mp4: every step is a frame. For one photo.
     """
     manner = set_manner(manner)
     words = {"objective": objective, "guide": guide, "guide_mean": guide_mean or None, "mask": mask, "memory": memory}
@@ -86,6 +89,8 @@ def dream_photos(
     if surprise is not None:
         if snapshots:
             raise SettingsError("--surprise makes its own wishes: leave out --guide, --mask and --snapshots")
+        if film:
+            raise SettingsError("--film shows the making of one dream: leave out --surprise")
         return surprise_with(list(photos), output, request, surprise, manner)
     from reverie.jobs.networks import Networks
     from reverie.jobs.outcomes import run_all
@@ -93,7 +98,18 @@ def dream_photos(
 
     models = Networks()
     jobs = plan_dreams(request, photos, output, models)
-    return tell_outcomes(run_all(jobs, models=models, watch=watch_with(manner, snapshots)), manner, len(jobs))
+    if film is not None:
+        check_film_place(film, len(jobs))
+    return tell_outcomes(run_all(jobs, models=models, watch=watch_with(manner, snapshots, film)), manner, len(jobs))
+
+
+def check_film_place(film: Path, jobs: int) -> None:
+    """Raises `SettingsError` for the making of many dreams, `FilmError` for a place that cannot hold a film."""
+    from reverie.film.making_of import check_making_of
+
+    if jobs > 1:
+        raise SettingsError(f"--film shows the making of one dream, and {jobs} photos are named")
+    check_making_of(film)
 
 
 def surprise_with(photos: list[Path], output: Path | None, request: Request, count: int, manner: Manner) -> int:

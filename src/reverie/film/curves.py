@@ -95,10 +95,14 @@ class Arrival:
     easing: Easing
 
 
+SHORTEST = 1e-9
+"""The shortest approach in seconds: a shorter one is a jump."""
+
+
 def measure_reach(arrival: Arrival, seconds: Values) -> Values:
     """How far a keyframe is reached at each time: 0 before its approach, 1 from its own time on."""
     length = arrival.end - arrival.start
-    shares = (seconds - arrival.start) / length if length > 0 else np.zeros_like(seconds)
+    shares = (seconds - arrival.start) / length if length > SHORTEST else np.zeros_like(seconds)
     eased = arrival.easing(np.clip(shares, 0.0, 1.0))
     return np.where(seconds >= arrival.end, 1.0, np.where(shares <= 0, 0.0, eased))
 

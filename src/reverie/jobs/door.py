@@ -33,6 +33,7 @@ from reverie.objectives.base import Objective
 from reverie.objectives.batch_terms import refuse_batch_terms
 from reverie.objectives.blending import blend_objectives, read_grid, read_wishes
 from reverie.objectives.default import default_objective
+from reverie.objectives.masks import Regions
 from reverie.objectives.parser import objective as parse_objective
 from reverie.recipe.inputs import (
     check_guides,
@@ -63,12 +64,14 @@ def prepare(
     photo: Photo | None = None,
     beside: Path | None = None,
     detail: Image | None = None,
+    wish: Objective | Regions | None = None,
 ) -> Run:
     """A job ready to run. Nothing is written yet, and everything that can be refused is refused here.
 
     `models`: where networks are loaded once for many jobs. `photo`: the input, if it is open already (a film's frame).
     `beside`: the picture that holds the recipe; what the recipe names is looked for beside it as well. `detail`: what
-    was dreamed before and is gone on with (1, 3, h, w), of any size.
+    was dreamed before and is gone on with (1, 3, h, w), of any size. `wish`: what the recipe dreams of, read and
+    checked for a picture before (a film's next frame); the recipe is complete then.
     Raises `RecipeError` for inputs or weights that are not those of the recipe and for code that may not be run, and
     what opening them raises.
 
@@ -92,7 +95,8 @@ def prepare(
         read = [opened.path, *map(Path, recipe.files), *([beside] if beside else [])]
         check_output(job.target, read)
     model = models.load_of(recipe, job.device, job.allow_code)
-    recipe = complete_recipe(recipe, opened, model)
+    if wish is None:
+        recipe = complete_recipe(recipe, opened, model)
     if isinstance(opened, PhotoFile):
         on_disk = recipe.block if job.memory is None else needs_disk(job.memory, opened, recipe, model)
         if on_disk:
@@ -104,7 +108,7 @@ def prepare(
             tile=choose_tile(job.memory, opened.size, recipe.settings, whole_objective(recipe), model),
             block=None,
         )
-    return MemoryRun(recipe, opened, model, job.target, detail)
+    return MemoryRun(recipe, opened, model, job.target, detail, wish)
 
 
 def import_code(job: Job, models: Networks, beside: Path | None) -> AnyRecipe:

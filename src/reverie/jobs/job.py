@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from reverie.models.spec import ModelSpec
+from reverie.recipe.film import FilmRecipe
 from reverie.recipe.recipe import AnyRecipe
 from reverie.types import Image
 
@@ -125,11 +126,11 @@ class Run(Protocol):
     """
 
     @property
-    def recipe(self) -> AnyRecipe:
+    def recipe(self) -> AnyRecipe | FilmRecipe:
         """The recipe, complete: what is embedded in the picture once it is finished."""
 
     @property
-    def written_recipe(self) -> AnyRecipe:
+    def written_recipe(self) -> AnyRecipe | FilmRecipe:
         """The recipe of the picture as far as it is: with only the steps that were made."""
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from reverie.errors import ReverieError, ScoreError
 from reverie.jobs.door import prepare
@@ -14,6 +14,19 @@ from reverie.jobs.networks import Networks
 
 Watch: TypeAlias = Callable[[Run], Iterable[Progress]]
 """Reads the progress of a run as it goes: hands on what it iterates."""
+
+
+@runtime_checkable
+class Task(Protocol):
+    """A recipe of any kind and its place: a `Job`, or a film's."""
+
+    @property
+    def recipe(self) -> Any:
+        """What shall be made."""
+
+    @property
+    def target(self) -> Path | None:
+        """Where it goes."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +43,7 @@ class Outcome:
     (None, 'ImageFileError')
     """
 
-    job: Job
+    job: Task
     path: Path | None = None
     report: Report | None = None
     error: ReverieError | None = None
@@ -66,7 +79,7 @@ def run_all(
             return
 
 
-def finish_run(job: Job, run: Run, watch: Watch = iter) -> Outcome:
+def finish_run(job: Task, run: Run, watch: Watch = iter) -> Outcome:
     """Does a run to its end and saves it. One that is interrupted, or fails within, is saved as far as it came."""
     interrupted, error = False, None
     try:

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import tomli_w
+
 from reverie.errors import RecipeError, UnknownName
 from reverie.models.catalog import names_code
 from reverie.settings import Settings, VisualSettings
@@ -19,6 +21,10 @@ PICTURE = re.compile(r"\.(png|jpe?g|tiff?|webp|avif)", re.IGNORECASE)
 NETWORK = ("model", "weights", "engine", "precision", "device")
 WORDS = ("objective", "preset", "memory", "start", "grid", *NETWORK)
 """What a configuration says as a text, beside the settings. What may be said more than once is read apart."""
+
+
+FILM_TABLES = ("film", "zoom", "morph", "encoding", "keyframes")
+"""The tables of a film's recipe, which the dream of a picture has no use for."""
 
 
 def recipe_parts() -> set[str]:
@@ -35,7 +41,7 @@ def read_config(path: Path, visual: bool = False) -> dict[str, Any]:
     network are the same, and the settings of the one play no part in the other.
     Raises `RecipeError`, `UnknownName`.
     """
-    table = read_table(path)
+    table = {name: value for name, value in read_table(path).items() if name not in FILM_TABLES}
     several = pop_lists(table, path)
     from_noise = "visualize" in table
     if from_noise:
@@ -49,6 +55,16 @@ def read_config(path: Path, visual: bool = False) -> dict[str, Any]:
         if name in WORDS and not isinstance(value, str):
             raise RecipeError(f"the configuration {path} says {name} = {value!r}; expected a text in quotes")
     return {**{name: table[name] for name in WORDS if name in table}, **several, "settings": settings}
+
+
+def read_film_tables(path: Path) -> dict[str, Any]:
+    """What a configuration says of a film beside its dream, by the table's name; its keyframes as TOML text."""
+    table = read_table(path)
+    for name in FILM_TABLES:
+        if not isinstance(table.get(name, {}), dict):
+            raise RecipeError(f"the configuration {path} says {name} = {table[name]!r}; expected a table, [{name}]")
+    found = {name: table[name] for name in FILM_TABLES if name in table}
+    return found | ({"keyframes": tomli_w.dumps(found["keyframes"])} if "keyframes" in found else {})
 
 
 def check_config_code(config: Mapping[str, Any], words: Mapping[str, Any], path: Path | None) -> None:

@@ -14,6 +14,9 @@ Hdr: TypeAlias = Literal["map", "refuse"]
 Stereo: TypeAlias = Literal["auto", "off", "top-bottom"]
 Codec: TypeAlias = Literal["auto", "h264", "h265", "av1", "vp9", "prores", "ffv1"]
 
+FrameStepSize: TypeAlias = Annotated[
+    float, Meta(ge=0, le=10, description="size of the steps of such a frame, as a share of step_size")
+]
 FrameSteps: TypeAlias = Annotated[
     int, Meta(ge=0, le=1_000_000, description="steps in each octave of a frame that begins from the dream before it")
 ]
@@ -34,12 +37,13 @@ class FilmSettings(CheckedFields):
     1.0
     """
 
-    carry: Carried = 0.9
+    carry: Carried = 0.95
     flow: Annotated[
         Flow,
         Meta(description="how motion is measured, along which the dream is carried; fast: at half size; dis is medium"),
     ] = "medium"
-    frame_steps: FrameSteps = 2
+    frame_steps: FrameSteps = 3
+    frame_step_size: FrameStepSize = 0.8
     strength: Annotated[
         float, Meta(ge=0, le=1, description="how much of the dream is shown over the film, 0..1; no less is dreamed")
     ] = 1.0
@@ -81,7 +85,8 @@ class ZoomSettings(CheckedFields):
     shift_y: Annotated[
         float, Meta(ge=-1, le=1, description="how far each frame moves down, as a share of the height")
     ] = 0.0
-    frame_steps: FrameSteps = 2
+    frame_steps: FrameSteps = 3
+    frame_step_size: FrameStepSize = 0.8
     loop: Loop = False
 
 
@@ -91,13 +96,14 @@ class MorphSettings(CheckedFields):
 
     >>> import reverie as rv
     >>> rv.MorphSettings(seconds=4).carry
-    0.9
+    0.95
     """
 
     seconds: Seconds = 10.0
     rate: Rate = 25.0
-    carry: Carried = 0.9
-    frame_steps: FrameSteps = 2
+    carry: Carried = 0.95
+    frame_steps: FrameSteps = 3
+    frame_step_size: FrameStepSize = 0.8
     strength: Annotated[
         float, Meta(ge=0, le=1, description="how much of the dream is shown over the picture, 0..1")
     ] = 1.0

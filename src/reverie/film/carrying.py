@@ -1,0 +1,107 @@
+"""From frame to frame: what was dreamed of one is moved along the motion, and the next one's dream begins from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from reverie.film.fine import FinePixels, coarse, double, move_fine, update_fine
+from reverie.film.flow import Motion, to_image
+from reverie.film.frame_dream import FrameDreamer
+from reverie.film.holding import Strengths, hold, measure_strengths
+from reverie.film.keyframes import Moment
+from reverie.film.shots import derive_seed
+from reverie.film.store import State
+from reverie.recipe.film import Motion as MotionSettings
+from reverie.settings import Settings
+from reverie.types import Image
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """What one eye sees of a frame: the photo (1, 3, h, w), and the motion since the frame before."""
+
+    photo: Image
+    motion: Motion | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Memory:
+    """What is remembered of a shot: the detail on its fine grid, and how strong its first frame's dream was.
+
+    `strengths` is None as long as the shot is too dark, or too light, to tell.
+    """
+
+    fine: FinePixels | None = None
+    strengths: Strengths | None = None
+
+    def to_state(self, name: str) -> State:
+        """As tensors, whose names begin with `name`."""
+        parts = {"fine": None if self.fine is None else torch.from_numpy(self.fine), "strengths": self.strengths}
+        return {f"{name}.{part}": value for part, value in parts.items() if value is not None}
+
+    @classmethod
+    def from_state(cls, state: State, name: str) -> Memory:
+        """What `to_state` wrote."""
+        fine = state.get(f"{name}.fine")
+        return cls(None if fine is None else fine.numpy(), state.get(f"{name}.strengths"))
+
+
+@dataclass(frozen=True, eq=False)
+class Carrier:
+    """Dreams a view from what is remembered of the one before.
+
+    The first frame of a shot is dreamed as a picture is. Each later one begins from `carry` times the dream before,
+    moved; where the motion is not to be trusted, and something came into sight, it begins from the photo. A few steps
+    then suffice, and what is dreamed stays where it is on the things it was dreamed of.
+    """
+
+    dreamer: FrameDreamer
+    settings: MotionSettings
+
+    @property
+    def around(self) -> bool:
+        return self.dreamer.recipe.settings.around
+
+    def dream(self, number: int, view: View, memory: Memory, moment: Moment) -> tuple[Image, Memory]:
+        """The view's dream in full strength (1, 3, h, w), and what the next one begins from."""
+        own = change_motion(self.settings, moment)
+        settings = replace(self.dreamer.recipe.settings, **moment.settings)
+        if memory.strengths is None or memory.fine is None or own.carry == 0:
+            return self.open_shot(view, moment, {} if own.carry == 0 else self.chance(settings, number))
+        fine = memory.fine if view.motion is None else move_fine(memory.fine, view.motion, self.around)
+        trust = 1 if view.motion is None else view.motion.trust[..., None]
+        carried = to_image(coarse(fine) * np.float32(own.carry) * trust)
+        changed = self.chance(settings, number) | ease_steps(settings, own)
+        dreamed = self.dreamer.dream(view.photo, carried, moment, changed) if own.frame_steps else view.photo + carried
+        held = hold(dreamed, view.photo, memory.strengths)
+        pixels = to_pixels(held - view.photo)
+        return held, Memory(update_fine(fine, pixels, self.around), memory.strengths)
+
+    def open_shot(self, view: View, moment: Moment, changed: dict[str, Any]) -> tuple[Image, Memory]:
+        """A first frame's dream, which is a picture's, and the memory of a shot that it begins."""
+        held = hold(self.dreamer.dream(view.photo, None, moment, changed), view.photo)
+        strengths = measure_strengths(held - view.photo, view.photo)
+        return held, Memory(double(to_pixels(held - view.photo), self.around), strengths)
+
+    def chance(self, settings: Settings, number: int) -> dict[str, Any]:
+        """The seed of a frame: the same shifts at every frame would engrave themselves."""
+        return {"seed": derive_seed(settings.seed, number)}
+
+
+def change_motion(settings: MotionSettings, moment: Moment) -> Any:
+    """The film's own settings at a moment."""
+    return replace(settings, **moment.film) if moment.film else settings
+
+
+def ease_steps(settings: Settings, own: MotionSettings) -> dict[str, Any]:
+    """The steps of a frame that begins from a dream: few, and small, so that the picture is quiet."""
+    return {"steps": max(1, own.frame_steps), "step_size": max(1e-9, settings.step_size * own.frame_step_size)}
+
+
+def to_pixels(image: Image) -> FinePixels:
+    """An image (1, c, h, w) as pixels (h, w, c)."""
+    return np.ascontiguousarray(image[0].permute(1, 2, 0).cpu().numpy())

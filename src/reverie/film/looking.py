@@ -1,0 +1,44 @@
+"""A film, looked through once before it is dreamed; what was found is kept beside what is made of it."""
+
+from __future__ import annotations
+
+import json
+import logging
+from fractions import Fraction
+from pathlib import Path
+from typing import TypeAlias
+
+from reverie.errors import SettingsError
+from reverie.film.opening import FilmFile
+from reverie.film.store import SegmentStore
+from reverie.film.survey import Survey, survey_film
+from reverie.film.times import parse_seconds
+from reverie.settings.film import FilmSettings
+
+log = logging.getLogger("reverie")
+
+Span: TypeAlias = tuple[Fraction, Fraction | None]
+"""Where in a film to begin and to end, in seconds; None: at its end."""
+
+NOTE = "survey"
+
+
+def read_span(own: FilmSettings) -> Span:
+    """The part of a film that settings say; raises `SettingsError` for one that ends before it begins."""
+    start = Fraction(0) if own.start is None else parse_seconds(own.start)
+    end = None if own.end is None else parse_seconds(own.end)
+    if end is not None and start >= end:
+        raise SettingsError(f"the film would begin at {own.start or 0} and end at {own.end}; expected a later end")
+    return start, end
+
+
+def look_through(film: FilmFile, span: Span, target: Path) -> tuple[Survey, dict[str, str]]:
+    """The survey of a part of a film, and the notes to keep: what an earlier call found is not looked for again."""
+    key = f"{film.digest} {span[0]} {span[1]} {film.rate}"
+    noted = SegmentStore.beside(target, "").read_note(NOTE)
+    found = json.loads(noted) if noted else {}
+    if found.get("key") == key:
+        return Survey.from_json(found["survey"]), {NOTE: noted or ""}
+    log.info("looking through %s", film.path.name)
+    survey = survey_film(film, *span)
+    return survey, {NOTE: json.dumps({"key": key, "survey": survey.to_json()})}
