@@ -78,7 +78,8 @@ INSIDE = {
     """,
     "film": """
         ahead boxes calming codecs gif holding keyframe_table libraries shots times balancing containers curves
-        flashes flow spherical store arithmetic changing cuts fine making opening coloring decoding expressions
+        tones headers sequences flow spherical store arithmetic changing fine making opening coloring decoding flashes
+        cuts expressions
         formats sound soundtrack encoding recipes schedules segments survey animations cross_fades frames
         looking joining keyframes drawing film_job frame_dream making_of carrying film_maker morph_maker
         zoom_maker planning requests outcomes single

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reverie.film.libraries import import_av
-from reverie.film.opening import RGB_MATRIX, FilmFile, has_alpha
-
-Pixels: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
-"""(h, w, 3), or (h, w) of one channel; 16 bits where the film has more than 8."""
+from reverie.film.headers import has_alpha
+from reverie.film.libraries import import_av, import_cv2
+from reverie.film.opening import RGB_MATRIX, ColorTags, FilmFile
+from reverie.film.sequences import Pixels, Still
+from reverie.film.tones import map_tones
 
 SWSCALE_MATRICES = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}
 """Of a matrix of ITU-T H.273, the number that swscale has for it; that of BT.601 is its default."""
@@ -40,6 +40,8 @@ class Colorist:
 
     def read_pixels(self, frame: Any) -> tuple[Pixels, Pixels | None]:
         """The pixels (h, w, 3) of a frame, and its alpha (h, w) where the film has one."""
+        if isinstance(frame, Still):
+            return frame.pixels, self._fill(frame.alpha, frame.pixels)
         clear = has_alpha(frame.format)
         layout = LAYOUTS[self.film.depth > 8, clear]
         samples = self._large.reformat(frame, format=layout, interpolation=self._exact, **self._ways()).to_ndarray()
@@ -47,22 +49,32 @@ class Colorist:
         pixels = np.ascontiguousarray(samples[..., :3])
         if self._stretch is not None:
             pixels = self._stretch[pixels]
-        if not self.film.alpha:
-            return pixels, None
-        opaque = np.full(samples.shape[:2], np.iinfo(samples.dtype).max, samples.dtype)
-        return pixels, np.ascontiguousarray(samples[..., 3]) if clear else opaque
+        if self.film.hdr:
+            pixels = map_tones(deepen(pixels), self.film.hdr, read_samples(self.film).primaries)
+            pixels = pixels if self.film.depth > 8 else np.round(pixels / 257).astype(np.uint8)
+        return pixels, self._fill(np.ascontiguousarray(samples[..., 3]) if clear else None, pixels)
+
+    def _fill(self, alpha: Pixels | None, pixels: Pixels) -> Pixels | None:
+        """The alpha of a frame: opaque where it has none, but the film has; None where the film has none."""
+        if not self.film.alpha or alpha is not None:
+            return alpha if self.film.alpha else None
+        return np.full(pixels.shape[:2], np.iinfo(pixels.dtype).max, pixels.dtype)
 
     def read_small(self, frame: Any, longest: int) -> NDArray[np.uint8]:
         """The pixels (h, w, 3), 8 bits, of a frame made small: as the file has it, neither turned nor tone-mapped."""
         scale = min(1, longest / max(frame.width, frame.height))
-        size = {"width": max(1, round(frame.width * scale)), "height": max(1, round(frame.height * scale))}
-        small = self._small.reformat(frame, **size, format="rgb24", interpolation=self._area, **self._ways())
-        pixels: NDArray[np.uint8] = small.to_ndarray()
+        width, height = max(1, round(frame.width * scale)), max(1, round(frame.height * scale))
+        pixels: NDArray[np.uint8]
+        if isinstance(frame, Still):
+            pixels = import_cv2().resize(frame.pixels, (width, height), interpolation=import_cv2().INTER_AREA)
+            return pixels if pixels.dtype == np.uint8 else np.round(pixels / 257).astype(np.uint8)
+        ways = {"format": "rgb24", "interpolation": self._area, **self._ways()}
+        pixels = self._small.reformat(frame, width=width, height=height, **ways).to_ndarray()
         return pixels
 
     def _ways(self) -> dict[str, int]:
         """How swscale reads the samples."""
-        colors = self.film.colors
+        colors = read_samples(self.film)
         if colors.matrix == RGB_MATRIX:
             return {"threads": 1}
         return {
@@ -78,10 +90,21 @@ def make_stretch(film: FilmFile) -> NDArray[np.uint16] | None:
 
     From more than 8 bits of luma and chroma it comes to 16 by shifting, so that white is not the largest value.
     """
-    if film.depth == 8 or film.colors.matrix == RGB_MATRIX:
+    colors = read_samples(film)
+    if film.depth == 8 or colors.matrix == RGB_MATRIX:
         return None
-    white = ((1 << film.depth) - 1) << (16 - film.depth) if film.colors.full_range else WHITE_OF_LIMITED
+    white = ((1 << film.depth) - 1) << (16 - film.depth) if colors.full_range else WHITE_OF_LIMITED
     return np.minimum(np.round(np.arange(65536) * (65535 / white)), 65535).astype(np.uint16)
+
+
+def read_samples(film: FilmFile) -> ColorTags:
+    """How the samples of the file are to be read."""
+    return film.samples or film.colors
+
+
+def deepen(pixels: Pixels) -> NDArray[np.uint16]:
+    """Pixels of 16 bits."""
+    return pixels * np.uint16(257) if pixels.dtype == np.uint8 else np.asarray(pixels, np.uint16)
 
 
 def turn(pixels: Any, film: FilmFile) -> Any:

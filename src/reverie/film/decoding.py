@@ -10,6 +10,7 @@ from typing import Any
 from reverie.film.containers import Source, open_source
 from reverie.film.libraries import import_av
 from reverie.film.opening import FilmFile
+from reverie.film.sequences import list_pictures, open_animation, read_animation, read_delays, read_pictures
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +37,25 @@ class Journal:
 
 def decode_film(film: FilmFile, since: int = 0, journal: Journal | None = None) -> Iterator[Shown]:
     """Yield a film's frames, each later than the one before; the first is the one at `since`, or one before it."""
-    yield from decode_container(film, since, journal or Journal())
+    journal = journal or Journal()
+    yield from decode_pictures(film, journal) if film.clock == "list" else decode_container(film, since, journal)
+
+
+def decode_pictures(film: FilmFile, journal: Journal) -> Iterator[Shown]:
+    """Yield the frames of a folder, or of an animation."""
+    if film.kind == "frames":
+        paths = list_pictures(film.path)
+        stills, lengths = read_pictures(paths, film.depth), [1] * len(paths)
+    else:
+        stills, lengths = read_animation(film.path), read_delays(open_animation(film.path))
+    for still, length in zip(stills, lengths, strict=False):
+        time = journal.end
+        journal.expected.append(time)
+        journal.end += length
+        if still is None:
+            journal.failures += 1
+        else:
+            yield Shown(time, still, length)
 
 
 def decode_container(film: FilmFile, since: int, journal: Journal) -> Iterator[Shown]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from reverie.film.coloring import Colorist
+from reverie.film.decoding import decode_film
 from reverie.film.libraries import import_av, import_cv2
+from reverie.film.opening import open_film
 
 LONGEST = 320
 """The longer side in pixels at which films are looked at: flashes that matter are large."""
@@ -79,3 +83,12 @@ class FlashMeter:
             forgotten = min(1, self._number / self._window)
             self.badness = max(self.badness, round(badness - self._first * (1 - forgotten), 3))
             self._number += 1
+
+
+def measure_flashes(path: Path) -> float:
+    """How much a film flashes, as `FlashMeter` has it. Raises FilmError for what is no film."""
+    film = open_film(path)
+    colorist, meter = Colorist(film), FlashMeter(film.rate)
+    for shown in decode_film(film):
+        meter.feed(colorist.read_small(shown.picture, LONGEST))
+    return meter.badness

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from reverie.errors import FilmError
-from reverie.film.coloring import Colorist, Pixels
+from reverie.film.coloring import Colorist
 from reverie.film.decoding import Shown, decode_film
 from reverie.film.libraries import import_cv2
 from reverie.film.opening import FilmFile
+from reverie.film.sequences import Pixels
 from reverie.film.survey import Survey
 from reverie.image.opening import escape_path
 

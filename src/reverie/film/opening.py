@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-import struct
+import hashlib
+import logging
+import os
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from reverie._native.files import hash_file
-from reverie.errors import FilmError
+from reverie.errors import FilmError, ImageFileError
 from reverie.film.containers import Source, open_source
+from reverie.film.headers import has_alpha, read_sphere, read_turn
+from reverie.film.sequences import find_loader, is_still, is_transparent, list_pictures, open_animation, read_delays
 from reverie.image.opening import escape_path
+from reverie.image.reading import PhotoFile, read_header
+
+log = logging.getLogger("reverie")
 
 UNSPECIFIED, BT709, BT601 = 2, 1, 6
 RGB_MATRIX = 0
@@ -21,9 +28,6 @@ HIGH_DEFINITION = 720
 
 DEFAULT_RATE = Fraction(25)
 """Frames a second where nothing says it."""
-
-STEREO = {1: "left-right", 2: "top-bottom"}
-"""FFmpeg's numbers of how two eyes share a frame."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,10 @@ class ColorTags:
     full_range: bool
 
 
+ORDINARY = ColorTags(BT709, BT709, BT709, False)
+"""How a film is written whose samples are no luma and chroma of an ordinary screen: RGB, and what was HDR."""
+
+
 @dataclass(frozen=True)
 class FilmFile:
     """What a film is.
@@ -49,7 +57,8 @@ class FilmFile:
     - `rotation`: by how many degrees a frame is turned clockwise to be upright: 0, 90, 180 or 270.
     - `rate`: frames a second, on average. `time_base`: the unit of the frames' times, in seconds.
     - `depth`: bits a channel. `alpha`: whether something in it is transparent.
-    - `hdr`: "PQ" or "HLG" where its light is that of HDR, else "". `colors` are those of the file.
+    - `colors`: how a film of its frames, as they are read, is to be written; `samples`: how those of the file are read.
+    - `hdr`: "PQ" or "HLG" where its light is that of HDR, and is tone-mapped when it is read; else "".
     - `sounds`: the codec of each stream of sound.
     - `spherical`: whether it is equirectangular, 360 degrees around. `stereo`: "top-bottom", "left-right" or "".
     - `tags`: title, artist and the like.
@@ -72,10 +81,12 @@ class FilmFile:
     spherical: bool
     stereo: str
     tags: dict[str, str] = field(hash=False)
+    samples: ColorTags | None = None
     mirrored: bool = False
     """Whether a frame is mirrored, left to right, before it is turned."""
     clock: str = "pts"
-    """Where its times come from: "pts"; "dts" where those are not kept (AVI); "count" where there are none."""
+    """Where its times come from: "pts"; "dts" where those are not kept (AVI); "count" where there are none; "list" of
+    pictures."""
     beginning: int = 0
     """The time of its first frame in the file, in units of `time_base`."""
 
@@ -85,14 +96,24 @@ class FilmFile:
         return self.height, self.width
 
 
-def open_film(path: Path, rate: Fraction | None = None) -> FilmFile:
-    """Find out what a film is: a file, or a folder of pictures, which are shown at `rate` frames a second.
+def open_film(path: Path, rate: Fraction | None = None, hdr: str = "map") -> FilmFile:
+    """Find out what a film is: a file, or a folder of pictures, which are shown at `rate` frames a second, or 25.
 
-    Raises FilmError for what is missing, empty, no film, a still picture, or sound only, and where no frame of it can
-    be decoded.
+    `hdr`: "map" has HDR tone-mapped, with a word to the log; "refuse" refuses it. Raises FilmError also for what is
+    missing, empty, no film, a still picture, or sound only, and where no frame of it can be decoded.
     """
     check_path(path)
-    return describe_container(path)
+    if path.is_dir():
+        return describe_folder(path, rate or DEFAULT_RATE)
+    loader = find_loader(path)
+    if loader and is_still(path, loader):
+        raise FilmError(f"{escape_path(path)} is a single picture; expected a film: for pictures use reverie dream")
+    film = describe_animation(path) if loader.startswith(("gif", "webp")) else describe_container(path)
+    if film.hdr and hdr == "refuse":
+        raise FilmError(f"{escape_path(path)} is HDR ({film.hdr}), and is refused as asked; --hdr map brings it to SDR")
+    if film.hdr:
+        log.warning(f"{escape_path(path)} is HDR ({film.hdr}): it is tone-mapped, and the film that is made is SDR")
+    return film
 
 
 def check_path(path: Path) -> None:
@@ -121,7 +142,8 @@ def describe_container(path: Path) -> FilmFile:
         rotation, mirrored = read_turn(frame)
         aspect = source.stream.sample_aspect_ratio or Fraction(1)
         turned = rotation % 180 != 0
-        colors = read_colors(frame)
+        samples = read_colors(frame)
+        hdr = HDR_TRANSFERS.get(samples.transfer, "")
         clock = choose_clock(source, frame)
         rate = Fraction(source.stream.average_rate or source.stream.guessed_rate or DEFAULT_RATE)
         return FilmFile(
@@ -136,15 +158,86 @@ def describe_container(path: Path) -> FilmFile:
             time_base=1 / rate if clock == "count" else Fraction(source.stream.time_base),
             depth=min(16, max(part.bits for part in frame.format.components)),
             alpha=has_alpha(frame.format),
-            colors=colors,
-            hdr=HDR_TRANSFERS.get(colors.transfer, ""),
+            colors=ORDINARY if hdr or samples.matrix == RGB_MATRIX else samples,
+            hdr=hdr,
             sounds=tuple(stream.codec_context.name for stream in source.container.streams.audio),
             **read_sphere(frame),
             tags=dict(source.container.metadata),
+            samples=samples,
             mirrored=mirrored,
             clock=clock,
             beginning=0 if clock == "count" else getattr(frame, clock),
         )
+
+
+def describe_folder(path: Path, rate: Fraction) -> FilmFile:
+    """Find out what a folder of pictures is, by their headers. Those that cannot be read are found by the survey."""
+    pictures, name = list_pictures(path), escape_path(path)
+    headers = {picture: header for picture in pictures if (header := read_header_of(picture))}
+    if not headers:
+        raise FilmError(f"{name} holds no picture that can be read; expected a film, or a folder of its frames")
+    first = next(iter(headers.values()))
+    for number, picture in enumerate(pictures):
+        if headers.get(picture, first).size != first.size:
+            height, width = headers[picture].size
+            got = f"frame {number} of {name} ({escape_path(Path(picture.name))}) is {width} x {height} pixels"
+            raise FilmError(f"{got}; expected {first.width} x {first.height}, as the first")
+    digest = hashlib.sha256()
+    for picture in pictures:
+        digest.update(os.fsencode(picture.name) + b"\0" + hash_file(picture).encode())
+    depth = max(header.depth for header in headers.values())
+    alpha = any(not header.opaque for header in headers.values())
+    return describe_pictures(path, digest.hexdigest(), "frames", (first.size, rate, 1 / rate, depth, alpha))
+
+
+def read_header_of(picture: Path) -> PhotoFile | None:
+    """The header of a picture; None where it cannot be read."""
+    try:
+        return read_header(picture)
+    except ImageFileError:
+        return None
+
+
+def describe_animation(path: Path) -> FilmFile:
+    """Find out what a GIF or WebP is."""
+    try:
+        animation = open_animation(path)
+        delays, alpha = read_delays(animation), is_transparent(path)
+    except ImageFileError as error:
+        raise FilmError(str(error)) from None
+    size = animation.get_page_height(), animation.width
+    rate = Fraction(1000 * len(delays), sum(delays))
+    return describe_pictures(path, hash_file(path), "animation", (size, rate, Fraction(1, 1000), 8, alpha))
+
+
+Shape: TypeAlias = tuple[tuple[int, int], Fraction, Fraction, int, bool]
+"""Of a film: (height, width), rate, time base, depth and alpha."""
+
+
+def describe_pictures(path: Path, digest: str, kind: str, shape: Shape) -> FilmFile:
+    """What a film of pictures is: upright, of square pixels, silent."""
+    (height, width), rate, time_base, depth, alpha = shape
+    return FilmFile(
+        path=path,
+        digest=digest,
+        kind=kind,
+        height=height,
+        width=width,
+        rotation=0,
+        sample_aspect=Fraction(1),
+        rate=rate,
+        time_base=time_base,
+        depth=depth,
+        alpha=alpha,
+        colors=ORDINARY,
+        hdr="",
+        sounds=(),
+        spherical=False,
+        stereo="",
+        tags={},
+        samples=ColorTags(BT709, BT709, RGB_MATRIX, True),
+        clock="list",
+    )
 
 
 def decode_first(path: Path, source: Source) -> Any:
@@ -163,11 +256,6 @@ def choose_clock(source: Source, frame: Any) -> str:
     return "dts" if frame.pts is None or (source.container.format.name == "avi" and frame.dts is not None) else "pts"
 
 
-def has_alpha(pixels: Any) -> bool:
-    """Whether a format of pixels has an alpha channel."""
-    return any(part.is_alpha for part in pixels.components)
-
-
 def read_colors(frame: Any) -> ColorTags:
     """How the samples of a frame are to be read."""
     usual = BT709 if min(frame.height, frame.width) >= HIGH_DEFINITION else BT601
@@ -179,34 +267,3 @@ def read_colors(frame: Any) -> ColorTags:
         return ColorTags(primaries, transfer, RGB_MATRIX, True)
     full = int(frame.color_range) == 2 or frame.format.name.startswith("yuvj")
     return ColorTags(primaries, transfer, matrix, full)
-
-
-def find_side_data(frame: Any, name: str) -> bytes | None:
-    """The bytes of a frame's side data of a type."""
-    return next((bytes(data) for data in frame.side_data if data.type.name == name), None)
-
-
-def read_turn(frame: Any) -> tuple[int, bool]:
-    """By how many degrees a frame is turned clockwise to be upright, and whether it is mirrored before.
-
-    By its display matrix, rounded to quarters of a turn: x' = a x + c y and y' = b x + d y.
-    """
-    data = find_side_data(frame, "DISPLAYMATRIX")
-    if data is None:
-        return 0, False
-    a, b, _, c, d = struct.unpack("=5i", data[:20])
-    mirrored = a * d - b * c < 0
-    if mirrored:
-        a, b = -a, -b
-    if abs(a) >= abs(b):
-        return (0 if a >= 0 else 180), mirrored
-    return (90 if b > 0 else 270), mirrored
-
-
-def read_sphere(frame: Any) -> dict[str, Any]:
-    """`spherical` and `stereo` of a film, by the side data that FFmpeg makes of metadata v1 and v2."""
-    sphere, stereo = find_side_data(frame, "SPHERICAL"), find_side_data(frame, "STEREO3D")
-    return {
-        "spherical": sphere is not None and struct.unpack("=i", sphere[:4])[0] == 0,
-        "stereo": "" if stereo is None else STEREO.get(struct.unpack("=i", stereo[:4])[0], ""),
-    }
