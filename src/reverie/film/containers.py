@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import dropwhile
 from pathlib import Path
 from typing import Any
 
@@ -115,3 +116,16 @@ def find_decoder(stream: Any) -> Any:
     # Not whole frames in parallel: what is made of a damaged one would then depend on which thread was first.
     stream.codec_context.thread_type = "SLICE"
     return stream.codec_context
+
+
+def is_key(packet: Any, decoder: Any) -> bool:
+    """Whether decoding can begin at a packet."""
+    if decoder.name not in ("mpeg1video", "mpeg2video") or not packet.is_keyframe:
+        return bool(packet.is_keyframe)
+    return b"\x00\x00\x01\xb3" in bytes(packet)  # a sequence begins; FFmpeg also takes the frame after for one
+
+
+def skip_to_key(source: Source) -> Iterator[Any]:
+    """Yield the packets from the first one on at which decoding can begin."""
+    decoder = source.stream.codec_context
+    return dropwhile(lambda packet: not is_key(packet, decoder), source.packets())

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from reverie.film.containers import Source, open_source
+from reverie.film.containers import Source, is_key, open_source, skip_to_key
 from reverie.film.libraries import import_av
 from reverie.film.opening import FilmFile
 from reverie.film.sequences import list_pictures, open_animation, read_animation, read_delays, read_pictures
@@ -74,9 +74,7 @@ def decode_container(film: FilmFile, since: int, journal: Journal) -> Iterator[S
 def follow_packets(source: Source, film: FilmFile, journal: Journal) -> Iterator[Any]:
     """Yield the packets from the first keyframe on, and note what is expected of them."""
     key: int | None = None
-    for packet in source.packets():
-        if key is None and not is_key(packet, source.stream.codec_context):
-            continue
+    for packet in skip_to_key(source):
         time = read_time(packet, film)
         key = time if key is None else key
         # What follows a keyframe, but is shown before it, needs what was before.
@@ -163,13 +161,6 @@ def find_earlier(source: Source, film: FilmFile, key: Key) -> tuple[int, Key | N
             return time, found
         time, step = time - step, 2 * step
     return 0, None
-
-
-def is_key(packet: Any, decoder: Any) -> bool:
-    """Whether decoding can begin at a packet."""
-    if decoder.name not in ("mpeg1video", "mpeg2video") or not packet.is_keyframe:
-        return bool(packet.is_keyframe)
-    return b"\x00\x00\x01\xb3" in bytes(packet)  # a sequence begins; FFmpeg also takes the frame after for one
 
 
 def clears(packet: Any, decoder: Any) -> bool:

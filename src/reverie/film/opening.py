@@ -7,12 +7,13 @@ import logging
 import os
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from reverie._native.files import hash_file
 from reverie.errors import FilmError, ImageFileError
-from reverie.film.containers import Source, open_source
+from reverie.film.containers import Source, open_source, skip_to_key
 from reverie.film.headers import has_alpha, read_sphere, read_turn
 from reverie.film.sequences import find_loader, is_still, is_transparent, list_pictures, open_animation, read_delays
 from reverie.image.opening import escape_path
@@ -138,14 +139,14 @@ def check_path(path: Path) -> None:
 def describe_container(path: Path) -> FilmFile:
     """Find out what a film in a container is, by its header and its first frame."""
     with open_source(path) as source:
-        frame = decode_first(path, source)
+        frame, due = decode_first(path, source)
         rotation, mirrored = read_turn(frame)
         aspect = source.stream.sample_aspect_ratio or Fraction(1)
         turned = rotation % 180 != 0
         samples = read_colors(frame)
         hdr = HDR_TRANSFERS.get(samples.transfer, "")
         clock = choose_clock(source, frame)
-        rate = Fraction(source.stream.average_rate or source.stream.guessed_rate or DEFAULT_RATE)
+        rate = find_rate(source, clock)
         return FilmFile(
             path=path,
             digest=hash_file(path),
@@ -166,7 +167,7 @@ def describe_container(path: Path) -> FilmFile:
             samples=samples,
             mirrored=mirrored,
             clock=clock,
-            beginning=0 if clock == "count" else getattr(frame, clock),
+            beginning=0 if clock == "count" else frame.dts if clock == "dts" else min([frame.pts, *due]),
         )
 
 
@@ -240,12 +241,27 @@ def describe_pictures(path: Path, digest: str, kind: str, shape: Shape) -> FilmF
     )
 
 
-def decode_first(path: Path, source: Source) -> Any:
-    """The first frame that can be decoded; raises FilmError where none can."""
-    frame = next(source.frames(), None)
-    if frame is None:
-        raise FilmError(f"{escape_path(path)} holds no frame that can be decoded; it is truncated or damaged")
-    return frame
+def decode_first(path: Path, source: Source) -> tuple[Any, list[int]]:
+    """The first frame that can be decoded, and when it or what is lost before it is due.
+
+    Raises FilmError where none can be decoded.
+    """
+    due: list[int] = []
+    key: int | None = None
+    for packet in chain(skip_to_key(source), [None]):
+        if packet is not None and packet.pts is not None:
+            key = packet.pts if key is None else key
+            due += [packet.pts] if packet.pts >= key and not packet.is_discard else []
+        for frame in source.decode(packet):
+            return frame, due
+    raise FilmError(f"{escape_path(path)} holds no frame that can be decoded; it is truncated or damaged")
+
+
+def find_rate(source: Source, clock: str) -> Fraction:
+    """Frames a second; where the packets have no times, as the decoder found it in the stream itself."""
+    stream = source.stream
+    said = source.decoder.framerate if clock == "count" else None
+    return Fraction(said or stream.average_rate or stream.guessed_rate or DEFAULT_RATE)
 
 
 def choose_clock(source: Source, frame: Any) -> str:
