@@ -38,6 +38,14 @@ def test_times_that_vary_are_exact(tmp_path: Path, ending: str) -> None:
     assert [time * seen.time_base * 1000 for time in seen.times] == times
 
 
+@pytest.mark.parametrize(("codec", "form"), [("libx264", "h264"), ("libx265", "hevc"), ("mpeg4", "m4v")])
+def test_frames_without_times_are_counted(tmp_path: Path, codec: str, form: str) -> None:
+    quiet = {"x265-params": "log-level=none:keyint=5"} if codec == "libx265" else {"g": 5}
+    seen = survey(write_clip(tmp_path / f"a.{form}", moving(12), codec=codec, form=form, **quiet))
+    assert [float(time * seen.time_base) for time in seen.times] == pytest.approx([n / 25 for n in range(12)])
+    assert seen.lost == () and seen.end * seen.time_base == Fraction(12, 25)
+
+
 def test_a_cut_is_found_once(tmp_path: Path) -> None:
     assert survey(write_clip(tmp_path / "a.mp4", [*moving(7), *moving(8, seed=5)])).cuts == (7,)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 from reverie.film.containers import Source, is_key, open_source, skip_to_key
@@ -33,12 +34,26 @@ class Journal:
     """How often something could not be read or decoded."""
     end: int = 0
     """Where what was met ends, as far as the file says it."""
+    said: int = 0
+    """How long the film is by the header of its file; 0 where that does not say it."""
+    damaged: list[int] = field(default_factory=list)
+    """When the packets and frames are shown at which something was found to be damaged."""
+    restarts: bool = False
+    """Whether times begin anew on the way, as where files were strung together: there, one cannot seek."""
 
 
-def decode_film(film: FilmFile, since: int = 0, journal: Journal | None = None) -> Iterator[Shown]:
-    """Yield a film's frames, each later than the one before; the first is the one at `since`, or one before it."""
+def decode_film(
+    film: FilmFile, since: int = 0, journal: Journal | None = None, damaged: Sequence[int] = ()
+) -> Iterator[Shown]:
+    """Yield a film's frames, each later than the one before; the first is the one at `since`, or one before it.
+
+    Where it is known to be `damaged`, decoding does not begin.
+    """
     journal = journal or Journal()
-    yield from decode_pictures(film, journal) if film.clock == "list" else decode_container(film, since, journal)
+    if film.clock == "list":
+        yield from decode_pictures(film, journal)
+    else:
+        yield from decode_container(film, find_place(film, since, damaged), journal)
 
 
 def decode_pictures(film: FilmFile, journal: Journal) -> Iterator[Shown]:
@@ -58,60 +73,92 @@ def decode_pictures(film: FilmFile, journal: Journal) -> Iterator[Shown]:
             yield Shown(time, still, length)
 
 
-def decode_container(film: FilmFile, since: int, journal: Journal) -> Iterator[Shown]:
-    """Yield the frames of a film in a container."""
-    place = find_place(film, since)
+def decode_container(film: FilmFile, place: int | None, journal: Journal) -> Iterator[Shown]:
+    """Yield the frames of a film in a container, after a seek to a place of the file if one is given."""
     with open_source(film.path) as source:
         if place is not None:
             source.container.seek(place, stream=source.stream, backward=True)
-        packets, clock = follow_packets(source, film, journal), Clockwork(film)
-        for packet in packets:
-            yield from clock.place_frames(source.decode(packet))
+        journal.said = read_length(source, film)
+        clock = Clockwork(film, journal)
+        for packet in follow_packets(source, film, journal):
+            frames = source.decode(packet)
+            if packet.is_corrupt or source.failures > journal.failures:
+                journal.damaged.append(read_time(packet, film) or 0)
+                journal.failures = source.failures
+            journal.damaged += [read_time(frame, film) or 0 for frame in frames if frame.is_corrupt]
+            yield from clock.place_frames(frames)
         yield from clock.place_frames(source.decode(None))
         journal.failures = source.failures
+
+
+def read_length(source: Source, film: FilmFile) -> int:
+    """How long a film is by the header of its file, in units of its time base; 0 where that does not say it."""
+    stream, container = source.stream, source.container
+    if film.clock == "count" or container.format.name in ("mpegts", "mpeg"):  # these are measured at their end
+        return 0
+    if stream.duration:
+        return int(stream.duration)
+    alone = len(container.streams) == 1 and container.duration
+    return int(Fraction(container.duration, import_av().time_base) / film.time_base) - film.beginning if alone else 0
 
 
 def follow_packets(source: Source, film: FilmFile, journal: Journal) -> Iterator[Any]:
     """Yield the packets from the first keyframe on, and note what is expected of them."""
     key: int | None = None
+    last: int | None = None
     for packet in skip_to_key(source):
         time = read_time(packet, film)
         key = time if key is None else key
+        if packet.dts is not None:
+            journal.restarts |= last is not None and packet.dts < last - RESTART * find_step(film)
+            last = packet.dts
         # What follows a keyframe, but is shown before it, needs what was before.
-        if film.clock != "count" and time is not None and time >= (key or 0) and not packet.is_discard:
+        if not (time is None or time < (key or 0) or packet.is_discard or journal.restarts):
             journal.expected.append(time)
             journal.end = max(journal.end, time + (packet.duration or 0))
         yield packet
 
 
+RESTART = 10
+"""By how many frames a time is earlier than the one before where times begin anew."""
+
+
+def find_step(film: FilmFile) -> int:
+    """From one frame to the next, on average, in units of the film's time base."""
+    return max(1, round(1 / (film.rate * film.time_base)))
+
+
 def read_time(timed: Any, film: FilmFile) -> int | None:
     """When a frame or packet is shown, from the film's beginning; None where the file does not say it."""
-    time = timed.dts if film.clock == "dts" else timed.pts
+    time = {"pts": timed.pts, "dts": timed.dts}.get(film.clock)
     return None if time is None else int(time) - film.beginning
 
 
 class Clockwork:
     """Says when each frame is shown."""
 
-    def __init__(self, film: FilmFile) -> None:
-        self.film, self._last = film, -1
-        self._step = max(1, round(1 / (film.rate * film.time_base)))
+    def __init__(self, film: FilmFile, journal: Journal) -> None:
+        self.film, self.journal = film, journal
+        self._step = 1 if film.clock == "count" else find_step(film)
+        self._last, self._shift = -self._step, 0
 
     def place_frames(self, frames: list[Any]) -> Iterator[Shown]:
         """Yield the frames with their times, without those that are not later than the one before."""
         for frame in frames:
-            counted = self.film.clock == "count"
-            time = None if counted else read_time(frame, self.film)
-            if time is None:
-                time = self._last + (1 if counted or self._last < 0 else frame.duration or self._step)
+            duration = 1 if self.film.clock == "count" else frame.duration or 0
+            read, following = read_time(frame, self.film), max(0, self._last + (duration or self._step))
+            time = following if read is None else read + self._shift
+            if self.journal.restarts and time < self._last - RESTART * self._step:
+                self._shift += following - time
+                time = following
             if time > self._last:
                 self._last = time
-                yield Shown(time, frame, 1 if counted else frame.duration or 0)
+                yield Shown(time, frame, duration)
 
 
-def find_place(film: FilmFile, since: int) -> int | None:
+def find_place(film: FilmFile, since: int, damaged: Sequence[int] = ()) -> int | None:
     """Where to seek, so that the frames from `since` on are decoded as they are from the beginning; None: there."""
-    if film.clock == "count" or since <= 0:
+    if film.clock == "count" or since <= 0 or (damaged and film.clock == "dts"):
         return None
     with open_source(film.path) as source:
         if source.container.format.name not in SEEKABLE:
@@ -122,6 +169,12 @@ def find_place(film: FilmFile, since: int) -> int | None:
         # In AVI, a packet's time is not that of its frame, but that of one some packets earlier.
         for _ in range(0 if key is None or (key.is_clean and film.clock == "pts") else UNCLEAN):
             place, key = (place, None) if key is None else find_earlier(source, film, key)
+        # What a decoder makes of damage depends on what it saw before: it must have come whole to the next keyframe.
+        # Not all damage is found, but where it is there is more: none may be known for a second after either.
+        until = since + round(1 / film.time_base)
+        while key is not None and any(key.time <= time <= until for time in damaged):
+            until = key.time
+            place, key = find_earlier(source, film, key)
     return None if key is None else place + film.beginning
 
 

@@ -58,8 +58,8 @@ def read_frames(film: FilmFile, survey: Survey, first: int = 0, count: int | Non
     last = len(survey.times) if count is None else min(first + count, len(survey.times))
     if not 0 <= first < last:
         return
-    stream = decode_film(film, survey.times[find_anchor(survey, first)])
-    colorist, ahead = Colorist(film), Ahead(stream)
+    since = 0 if survey.restarts else survey.times[find_anchor(survey, first)]
+    colorist, ahead = Colorist(film), Ahead(decode_whole_frames(film, survey, since))
     pixels: tuple[Pixels, Pixels | None] | None = None
     for number in range(first, last):
         shown = ahead.find(survey.times[number])
@@ -70,6 +70,12 @@ def read_frames(film: FilmFile, survey: Survey, first: int = 0, count: int | Non
         if pixels is None:
             raise FilmError(f"{escape_path(film.path)} has changed: frame {number} is not there any more")
         yield Frame(number, *pixels)
+
+
+def decode_whole_frames(film: FilmFile, survey: Survey, since: int) -> Iterator[Shown]:
+    """Yield the decoded frames without those that the survey found to be lost."""
+    lost = {survey.times[number] for number in survey.lost}
+    return (shown for shown in decode_film(film, since, damaged=survey.damaged) if shown.time not in lost)
 
 
 def find_anchor(survey: Survey, first: int) -> int:

@@ -7,6 +7,8 @@ import logging
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from fractions import Fraction
+from itertools import pairwise
+from statistics import median_low
 
 from reverie.errors import FilmError
 from reverie.film.coloring import Colorist
@@ -27,6 +29,7 @@ class Survey:
     - `cuts`: the numbers of the frames with which a new shot begins; never 0.
     - `lost`: the numbers of those that cannot be decoded, and repeat the one before.
     - `flash`: how much it flashes, as `FlashMeter` has it.
+    - `damaged`: the times at which the file was found to be damaged. `restarts`: whether its times begin anew.
     """
 
     times: tuple[int, ...]
@@ -35,6 +38,8 @@ class Survey:
     cuts: tuple[int, ...]
     lost: tuple[int, ...]
     flash: float
+    damaged: tuple[int, ...] = ()
+    restarts: bool = False
 
     @property
     def rate(self) -> Fraction:
@@ -54,7 +59,7 @@ class Survey:
     def from_json(cls, text: str) -> Survey:
         """The survey of a text that `to_json` made."""
         values = json.loads(text)
-        numbers = {name: tuple(values[name]) for name in ("times", "cuts", "lost")}
+        numbers = {name: tuple(values[name]) for name in ("times", "cuts", "lost", "damaged")}
         return cls(**{**values, **numbers, "time_base": Fraction(values["time_base"])})
 
 
@@ -128,18 +133,25 @@ class Look:
         if not self.times:
             raise FilmError(f"{name} has no frame there; it is {float(journal.end * self.film.time_base):.6g} s long")
         lost = find_lost(self.times, [each for each in journal.expected if window.first <= each < window.last], journal)
+        lost = sorted({*lost, *find_gaps(sorted({*self.times, *lost}), journal.damaged)})
         times = sorted({*self.times, *lost})
         numbers = {time: number for number, time in enumerate(times)}
         if lost:
             log.warning(f"{len(lost)} of {len(times)} frames of {name} are damaged; each repeats the one before")
+        end = self._find_end(times, window, journal)
+        missing = (journal.said - end) * self.film.time_base
+        if self.after is None and window.last == float("inf") and missing > SHORT:
+            log.warning(f"{name} ends {float(missing):.3g} s before its header says: it is truncated or damaged")
         cuts = [self.times[number] for number in self._cuts.finish()]
         return Survey(
             tuple(times),
-            self._find_end(times, window, journal),
+            end,
             self.film.time_base,
             tuple(numbers[time] for time in cuts if numbers[time]),
             tuple(numbers[time] for time in lost),
             self._flashes.badness,
+            tuple(sorted({*lost, *journal.damaged})),
+            journal.restarts,
         )
 
     def _find_end(self, times: list[int], window: Window, journal: Journal) -> int:
@@ -151,6 +163,25 @@ class Look:
         said = max(times[-1] + length, journal.end)
         said = said if said > times[-1] else times[-1] + gap
         return int(max(times[-1] + 1, min(said, window.last)))
+
+
+SHORT = Fraction(1, 2)
+"""From how many missing seconds on a film is said to be truncated."""
+
+
+def find_gaps(times: list[int], damaged: list[int]) -> list[int]:
+    """The times of frames of which, beside damage, nothing is left but a gap between others that come evenly."""
+    steps = [after - before for before, after in pairwise(times)]
+    usual = median_low(steps) if damaged and steps else 0
+    if not usual or sum(step == usual for step in steps) < EVEN * len(steps):
+        return []
+    wide = [(before, after) for before, after in pairwise(times) if (after - before) % usual == 0]
+    holed = [pair for pair in wide if any(pair[0] - usual <= time <= pair[1] + usual for time in damaged)]
+    return [time for before, after in holed for time in range(before + usual, after, usual)]
+
+
+EVEN = 0.8
+"""The share of steps between frames that are equal where a film has a steady rate."""
 
 
 def find_lost(times: list[int], expected: list[int], journal: Journal) -> list[int]:
