@@ -77,7 +77,7 @@ INSIDE = {
         cost page report compare
     """,
     "film": """
-        ahead boxes calming codecs gif holding keyframe_table libraries shots times balancing containers curves
+        ahead boxes calming codecs gif matroska holding keyframe_table libraries shots times balancing containers curves
         tones headers sequences flow spherical store arithmetic changing fine making opening coloring decoding flashes
         cuts expressions
         formats sound soundtrack encoding recipes schedules segments survey animations cross_fades frames

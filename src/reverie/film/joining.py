@@ -19,6 +19,7 @@ from reverie.errors import FilmError, ReverieError
 from reverie.film.animations import WRITERS, write_frames
 from reverie.film.encoding import mux_options, tag_colors
 from reverie.film.libraries import import_av
+from reverie.film.matroska import write_pixel_aspect
 from reverie.film.opening import FilmFile
 from reverie.film.recipes import RECIPE_TAG
 from reverie.film.segments import Reel, open_segment
@@ -53,6 +54,9 @@ def mux_film(draft: Path, reel: Reel, recipe: str, excerpt: Excerpt | None, sphe
             container.mux(packet)
     if sphere and muxer in ("mp4", "mov"):
         write_spherical(draft, sphere)
+    aspect = reel.shape.sample_aspect
+    if aspect != 1 and muxer in ("matroska", "webm") and not write_pixel_aspect(draft, aspect):
+        log.warning(f"the film cannot say that its pixels are {aspect} wide; .mp4 and .mov can")
 
 
 def join_options(muxer: str, time_base: Fraction, rates: Sequence[int]) -> dict[str, str]:
@@ -113,8 +117,7 @@ class VideoTrack:
         if choice.encoder in CODEC_TAGS:
             context.codec_tag = CODEC_TAGS[choice.encoder]
         if choice.pixels == "yuva420p":
-            context.pix_fmt = choice.pixels
-            stream.metadata["alpha_mode"] = "1"
+            context.pix_fmt = choice.pixels  # else Matroska would not say that there is an alpha beside the pictures
         return stream
 
     def packets(self, stream: Any) -> Iterator[tuple[Fraction, Any]]:
