@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import resource
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +79,7 @@ def encode_still(path: Path, form: FilmFormat, frames: FrameShape, image: Tensor
         encoder.write(image, None, 0)
     frame = read_frames(path)[0]
     flags = av.video.reformatter.Interpolation
-    matrix = {0: None, 1: "ITU709", 6: "ITU601", 9: "BT2020"}[frames.colors.matrix]
+    matrix = {0: "ITU709", 1: "ITU709", 6: "ITU601", 9: "BT2020"}[frames.colors.matrix]
     exact = flags.BITEXACT | flags.ACCURATE_RND | flags.FULL_CHR_H_INT | flags.BICUBIC
     is_rgb = form.choose_encoder(frames).is_rgb
     to = {} if is_rgb else {"src_colorspace": matrix, "src_color_range": 2 if frames.colors.full_range else 1}
@@ -112,6 +116,15 @@ def test_primaries_are_those_of_the_matrix_also_where_chroma_is_halved(tmp_path:
     assert off[:12].max() < 2.01 and off[20:].reshape(12, 8, 32, 3)[:, :, 8:24].max() < 2.01
 
 
+def test_a_film_that_is_rgb_is_written_with_a_matrix_that_it_says(tmp_path: Path) -> None:
+    image, form = ramp_and_primaries(), form_of(tmp_path, "a.mov")
+    back = encode_still(tmp_path / "s", form, shape(32, 256, colors=BT709), image)
+    encode_still(tmp_path / "rgb", form, shape(32, 256, colors=ColorTags(1, 13, 0, False)), image)
+    frame = read_frames(tmp_path / "rgb")[0]
+    assert (frame.color_primaries, frame.color_trc, frame.colorspace, frame.color_range) == (1, 13, 1, 1)
+    assert (frame.reformat(format="rgb24").to_ndarray() - back).max() <= 1
+
+
 def test_values_are_rounded_to_the_nearest_and_clamped(tmp_path: Path) -> None:
     image = torch.tensor([-1, 0.4 / 255, 0.6 / 255, 2])[None, None, None].expand(1, 3, 16, 4).contiguous()
     back = encode_still(tmp_path / "s", form_of(tmp_path, "a.mkv", codec="ffv1"), shape(16, 4), image)
@@ -133,6 +146,25 @@ def test_what_is_not_closed_is_not_there(tmp_path: Path) -> None:
         encoder.write(draw(0), None, 0)
         raise KeyboardInterrupt
     assert not list(tmp_path.iterdir())
+
+
+def test_a_killed_process_leaves_no_segment_and_the_next_one_makes_it_whole(tmp_path: Path) -> None:
+    code = f"""
+import os, signal
+from pathlib import Path
+from filming import Encoding, SegmentEncoder, check_film_output, draw, shape
+folder = Path({str(tmp_path)!r})
+encoder = SegmentEncoder(folder / "0.segment", check_film_output(folder / "a.mp4", Encoding(), None, False), shape())
+for number in range(6):
+    encoder.write(draw(number), None, number)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    places = os.pathsep.join(sys.path)
+    done = subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": places}, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert [path.name for path in tmp_path.iterdir()] == [".0.segment.part"]
+    (path,) = encode(tmp_path, form_of(tmp_path, "a.mp4"), shape(), [range(6)])
+    assert [each.name for each in tmp_path.iterdir()] == ["0.segment"] and len(read_frames(path)) == 6
 
 
 def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:

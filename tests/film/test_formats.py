@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,15 @@ def test_a_frame_too_large_is_refused(tmp_path: Path) -> None:
     film = describe(make_source(tmp_path / "a.mp4", None).path, width=20000)
     with pytest.raises(FilmError, match="16383"):
         check_film_output(tmp_path / "b.webp", PLAIN, film, False)
+
+
+def test_an_odd_size_is_said_where_not_all_players_show_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    film = describe(make_source(tmp_path / "s.mp4", None).path, width=65)
+    with caplog.at_level(logging.INFO):
+        check_film_output(tmp_path / "a.webm", PLAIN, film, False)
+        assert "odd" not in caplog.text
+        check_film_output(tmp_path / "a.mp4", PLAIN, film, False)
+    assert "65 x 48 is odd" in caplog.text
 
 
 def test_chroma_is_halved_only_where_the_sizes_come_back(tmp_path: Path) -> None:

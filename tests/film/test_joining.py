@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import resource
 import shutil
 from fractions import Fraction
 from pathlib import Path
@@ -188,6 +189,22 @@ def test_segments_of_two_encoders_are_not_joined(tmp_path: Path) -> None:
     (two,) = encode(tmp_path, other, shape(), [range(6, 12)])
     with pytest.raises(FilmError, match="begin anew"):
         join_film(target, Reel([one, two], form, shape(), END), "")
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.webp", "frames"])
+def test_a_full_disk_is_one_line_and_the_segments_stay(tmp_path: Path, name: str) -> None:
+    """A limit of the process on the size of a file fails as a full disk does."""
+    form = check_film_output(tmp_path / name, Encoding(), None, False)
+    paths = encode(tmp_path, form, shape(), [range(6), range(6, 12)])
+    before, kept = [path.read_bytes() for path in paths], resource.getrlimit(resource.RLIMIT_FSIZE)
+    with pytest.raises(FilmError, match="what is done is kept") as refused:
+        try:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1000, kept[1]))
+            join_film(tmp_path / name, Reel(paths, form, shape(), END), "")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, kept)
+    assert "\n" not in str(refused.value) and [path.read_bytes() for path in paths] == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0.segment", "1.segment"]
 
 
 def test_a_small_disk_is_said_before_the_film_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,9 +24,10 @@ from reverie.types import Image
 BITEXACT = 1 << 23
 """FFmpeg's AV_CODEC_FLAG_BITEXACT: no version of the encoder in the stream."""
 
-RGB_MATRIX, LIMITED_RANGE, FULL_RANGE = 0, 1, 2  # as H.273 and FFmpeg number them
-_SWSCALE_MATRIX = {0: 1, 1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}
-"""swscale's number of a color matrix, by that of H.273; BT.601 for what is neither."""
+RGB_MATRIX, BT709 = 0, 1  # as H.273 numbers them
+LIMITED_RANGE, FULL_RANGE = 1, 2  # as FFmpeg does
+_SWSCALE_MATRIX = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9}
+"""swscale's number of a color matrix, by that of H.273. Others, as of a film that is RGB, become BT.709's."""
 
 DECODING_LEAD = 1_000_000
 """How long before the first frame decoding begins, in units of the time base: more than a segment has frames."""
@@ -56,7 +57,7 @@ def build_frame(image: Image, alpha: Float[Tensor, "1 1 h w"] | None, choice: En
     flags = av.video.reformatter.Interpolation
     frame = frame.reformat(
         format=choice.pixels,
-        dst_colorspace=_SWSCALE_MATRIX.get(shape.colors.matrix, 5),
+        dst_colorspace=_SWSCALE_MATRIX.get(shape.colors.matrix, BT709),
         src_color_range=FULL_RANGE,
         dst_color_range=FULL_RANGE if choice.is_rgb or shape.colors.full_range else LIMITED_RANGE,
         # Without the first two, the result would follow the processor and be a bit off.
@@ -72,7 +73,7 @@ def tag_colors(target: Any, choice: EncoderChoice, shape: FrameShape) -> None:
     colors = shape.colors
     target.color_primaries = colors.primaries
     target.color_trc = colors.transfer
-    target.colorspace = RGB_MATRIX if choice.is_rgb else colors.matrix or 5
+    target.colorspace = RGB_MATRIX if choice.is_rgb else colors.matrix if colors.matrix in _SWSCALE_MATRIX else BT709
     target.color_range = FULL_RANGE if choice.is_rgb or colors.full_range else LIMITED_RANGE
 
 

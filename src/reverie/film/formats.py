@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import logging
 import os
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -16,6 +17,7 @@ from pathlib import Path
 from reverie.errors import FilmError, SettingsError
 from reverie.film.codecs import (
     AV1,
+    CHROMA_NEEDS_EVEN,
     CODECS,
     FFV1,
     H264,
@@ -34,6 +36,8 @@ from reverie.film.libraries import import_av
 from reverie.film.opening import ColorTags, FilmFile
 from reverie.image.opening import escape_path
 from reverie.settings.film import Encoding
+
+log = logging.getLogger("reverie")
 
 
 @dataclass(frozen=True)
@@ -128,6 +132,9 @@ def check_film_output(target: Path, encoding: Encoding, film: FilmFile | None, a
     if film is not None and (film.height > container.max_side or film.width > container.max_side):
         got = f"{film.width} x {film.height} pixels do not fit {container.ending or 'a folder of PNGs'}"
         raise FilmError(f"{got}, which holds {container.max_side} a side")
+    if film is not None and (film.height % 2 or film.width % 2) and codec.name in CHROMA_NEEDS_EVEN:
+        size = f"{film.width} x {film.height} is odd"
+        log.info(f"{size}: {codec.title} keeps it in 4:4:4, which some players do not show; .webm is shown by all")
     if container.kind == "container" and film is not None and film.sounds:
         check_sound(container, film, alpha)
     return FilmFormat(container, codec, encoding, alpha)
