@@ -84,14 +84,27 @@ def read_total_memory() -> int | None:
         return None
 
 
+SMALLEST_MATMUL = 256
+"""The side of the matrices that are tried first."""
+
+BLINK = 0.1
+"""Seconds after which no larger matrices are tried."""
+
+
 def measure_matmul_peak(device: torch.device, precision: str, repeats: int = 7, side: int | None = None) -> float:
     """Measures the peak rate of `torch.matmul` on two large square matrices, in operations a second.
 
     The best of several tries. Measured rather than looked up: what this machine reaches in this precision right now.
+    The matrices are as large as one product takes no longer than a blink: a precision that a processor does not have is
+    hundreds of times slower.
     """
-    side = side or MATMUL_SIDES.get(device.type, 2048)
+    largest = side or MATMUL_SIDES.get(device.type, 2048)
     dtype = getattr(torch, precision)
-    left, right = (torch.rand(side, side, device=device).to(dtype) for _ in range(2))
+    left, right = (torch.rand(largest, largest, device=device).to(dtype) for _ in range(2))
+    side = min(SMALLEST_MATMUL, largest)
+    while side < largest and time_matmul(left[:side, :side], right[:side, :side]) < BLINK:
+        side = min(2 * side, largest)
+    left, right = (each[:side, :side].contiguous() for each in (left, right))
     seconds = min(time_matmul(left, right) for _ in range(repeats + 1))  # the first also warms up
     return 2 * side**3 / seconds
 
