@@ -111,3 +111,10 @@ def test_a_film_that_changes_its_size_is_refused_with_the_frame(tmp_path: Path) 
     path.write_bytes(first.read_bytes() + second.read_bytes())
     with pytest.raises(FilmError, match=f"at frame {COUNT}"):
         look(path)
+
+
+def test_a_film_whose_index_is_cut_off_is_called_truncated(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.mp4")
+    path.write_bytes(path.read_bytes()[:-2000])
+    with pytest.raises(FilmError, match="is truncated or damaged"):
+        open_film(path)

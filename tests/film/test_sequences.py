@@ -12,9 +12,11 @@ import pyvips
 
 from film.clips import Picture, flat, moving, write_clip
 from reverie.errors import FilmError
+from reverie.film import sequences
 from reverie.film.frames import Frame, read_frames
 from reverie.film.opening import FilmFile, open_film
 from reverie.film.survey import Survey, survey_film
+from reverie.image.reading import Photo, read_photo
 
 
 def write_picture(path: Path, pixels: Picture) -> Path:
@@ -55,6 +57,20 @@ def test_a_folder_is_read_as_people_count(tmp_path: Path, caplog: pytest.LogCapt
     assert open_film(folder, Fraction(30000, 1001)).time_base == Fraction(1001, 30000)
     part = read_frames(film, survey, 7, 2)
     assert all(np.array_equal(frame.pixels, pictures[frame.number]) for frame in part)
+
+
+def test_a_folder_is_read_from_where_one_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    film = open_film(write_folder(tmp_path / "frames", moving(12)))
+    survey = survey_film(film)
+    opened: list[str] = []
+
+    def read_and_note(path: Path) -> Photo:
+        opened.append(path.name)
+        return read_photo(path)
+
+    monkeypatch.setattr(sequences, "read_photo", read_and_note)
+    assert [frame.number for frame in read_frames(film, survey, 7, 2)] == [7, 8]
+    assert opened[0] == "7.png"
 
 
 def test_a_folder_is_another_when_a_frame_is(tmp_path: Path) -> None:
@@ -131,6 +147,17 @@ def test_what_is_transparent_stays_so(tmp_path: Path, ending: str) -> None:
     for frame in frames:
         assert frame.alpha is not None
         assert frame.alpha[:20, :30].max() == 0 and frame.alpha[20:, 30:].min() == 255
+
+
+def test_a_broken_animation_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (12, 48, 64, 3), dtype=np.uint8)
+    path = write_animation(tmp_path / "a.gif", list(noise), [40] * 12)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 60] = b"\xff" * 60
+    path.write_bytes(data)
+    survey, frames = read(open_film(path))
+    assert 5 <= len(frames) < 12 and survey.end == 40 * len(frames) and survey.lost
+    assert all(np.array_equal(frames[n].pixels, frames[n - 1].pixels) for n in survey.lost)
 
 
 def test_a_single_picture_is_refused(tmp_path: Path) -> None:

@@ -87,7 +87,10 @@ def open_container(path: Path, file: Any) -> Any:
         container = av.open(file, options=options, buffer_size=READ_AT_ONCE, metadata_errors="replace")
     except (av.FFmpegError, OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise FilmError(f"{escape_path(path)} is no film that can be read ({reason})") from None
+        file.seek(0)
+        cut = file.read(8)[4:] == b"ftyp"  # it begins as MP4 and QuickTime do, which have their index at the end
+        what = "is truncated or damaged: it has no index, and is " if cut else "is "
+        raise FilmError(f"{escape_path(path)} {what}no film that can be read ({reason})") from None
     if container.format.name == "tty":  # text, which FFmpeg would draw
         container.close()
         raise FilmError(f"{escape_path(path)} is a text; expected a film")

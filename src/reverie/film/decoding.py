@@ -51,16 +51,17 @@ def decode_film(
     """
     journal = journal or Journal()
     if film.clock == "list":
-        yield from decode_pictures(film, journal)
+        yield from decode_pictures(film, since, journal)
     else:
         yield from decode_container(film, find_place(film, since, damaged), journal)
 
 
-def decode_pictures(film: FilmFile, journal: Journal) -> Iterator[Shown]:
-    """Yield the frames of a folder, or of an animation."""
+def decode_pictures(film: FilmFile, since: int, journal: Journal) -> Iterator[Shown]:
+    """Yield the frames of a folder from a time on, or all of an animation, each of which needs those before."""
     if film.kind == "frames":
-        paths = list_pictures(film.path)
+        paths = list_pictures(film.path)[max(0, since) :]
         stills, lengths = read_pictures(paths, film.depth), [1] * len(paths)
+        journal.end = max(0, since)
     else:
         stills, lengths = read_animation(film.path), read_delays(open_animation(film.path))
     for still, length in zip(stills, lengths, strict=False):

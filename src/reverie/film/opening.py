@@ -15,7 +15,15 @@ from reverie._native.files import hash_file
 from reverie.errors import FilmError, ImageFileError
 from reverie.film.containers import Source, open_source, skip_to_key
 from reverie.film.headers import has_alpha, read_sphere, read_turn
-from reverie.film.sequences import find_loader, is_still, is_transparent, list_pictures, open_animation, read_delays
+from reverie.film.sequences import (
+    find_loader,
+    is_still,
+    is_transparent,
+    list_pictures,
+    open_animation,
+    read_delays,
+    tell_others,
+)
 from reverie.image.opening import escape_path
 from reverie.image.reading import PhotoFile, read_header
 
@@ -174,6 +182,7 @@ def describe_container(path: Path) -> FilmFile:
 def describe_folder(path: Path, rate: Fraction) -> FilmFile:
     """Find out what a folder of pictures is, by their headers. Those that cannot be read are found by the survey."""
     pictures, name = list_pictures(path), escape_path(path)
+    tell_others(path, pictures)
     headers = {picture: header for picture in pictures if (header := read_header_of(picture))}
     if not headers:
         raise FilmError(f"{name} holds no picture that can be read; expected a film, or a folder of its frames")

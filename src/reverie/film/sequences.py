@@ -51,13 +51,22 @@ class Still:
 
 
 def list_pictures(folder: Path) -> list[Path]:
-    """The pictures in a folder, in the order in which people count: 2 before 10. Says in the log what else is there."""
-    entries = sorted((each for each in folder.iterdir() if not each.name.startswith(".")), key=count_naturally)
-    pictures = [each for each in entries if each.suffix.lower() in PICTURES and each.is_file()]
-    others = len(entries) - len(pictures)
-    if pictures and others:
-        log.warning(f"{escape_path(folder)}: {others} of {len(entries)} files are no pictures, and are left out")
-    return pictures
+    """The pictures in a folder, in the order in which people count: 2 before 10."""
+    pictures = (each for each in list_entries(folder) if each.suffix.lower() in PICTURES and each.is_file())
+    return sorted(pictures, key=count_naturally)
+
+
+def list_entries(folder: Path) -> list[Path]:
+    """What is in a folder and is not hidden."""
+    return [each for each in folder.iterdir() if not each.name.startswith(".")]
+
+
+def tell_others(folder: Path, pictures: list[Path]) -> None:
+    """A word to the log about what is in a folder besides its pictures."""
+    count = len(list_entries(folder))
+    if pictures and count > len(pictures):
+        others = count - len(pictures)
+        log.warning(f"{escape_path(folder)}: {others} of {count} files are no pictures, and are left out")
 
 
 def count_naturally(path: Path) -> list[tuple[int, str]]:
@@ -143,5 +152,7 @@ def is_transparent(path: Path) -> bool:
     animation = open_animation(path)
     if animation.bands not in (2, 4):
         return False
-    with translate_libvips_errors(path, DAMAGED_MESSAGE):
+    try:
         return bool(animation[animation.bands - 1].min() < 255)
+    except pyvips.Error:  # damaged: what can be read of it may be either
+        return True
