@@ -33,8 +33,8 @@ INSIDE = {
         files kernels malloc memory
     """,
     "image": """
-        color filters picture profiles xmp gpano opening pyramid resample embedding formats reading arrays panorama
-        writing contact_sheet notebook streaming
+        color filters gif picture profiles xmp gpano opening pyramid resample embedding film_text formats reading arrays
+        panorama writing contact_sheet notebook streaming
     """,
     "models": """
         hooked hooked.grids hooked.hooks hooked.multiples hooked.reading hooked.modules hooked.channels
@@ -77,12 +77,11 @@ INSIDE = {
         cost page report compare
     """,
     "film": """
-        ahead boxes calming codecs gif matroska holding keyframe_table libraries shots times balancing containers curves
-        tones headers sequences flow spherical store arithmetic changing fine making opening coloring decoding flashes
-        cuts expressions
-        formats sound soundtrack encoding recipes schedules segments survey animations cross_fades frames
-        looking joining keyframes drawing film_job frame_dream making_of carrying film_maker morph_maker
-        zoom_maker planning requests outcomes single
+        ahead boxes calming codecs headers holding keyframe_table libraries matroska sequences shots times tones
+        balancing containers curves flow spherical store arithmetic changing fine making opening coloring
+        decoding expressions formats sound soundtrack encoding flashes schedules segments animations cross_fades
+        cuts joining keyframes survey drawing film_job frame_dream frames looking making_of carrying film_maker
+        morph_maker zoom_maker planning requests outcomes single
     """,
     "cli": """
         flags output features keyframes films listings pictures reports

@@ -31,6 +31,9 @@ from .ascent.transforms import Transform as Transform
 from .ascent.visualization import visualize_steps as visualize_steps
 from .errors import Interrupted as Interrupted
 from .errors import ReverieError as ReverieError
+from .film.film_job import FilmJob as FilmJob
+from .film.film_job import FilmRun as FilmRun
+from .film.planning import prepare_film as prepare_film
 from .gradient.base import color_correlated as color_correlated
 from .gradient.base import color_kept as color_kept
 from .gradient.base import gradient_of as gradient_of
@@ -91,6 +94,8 @@ from .objectives.pictures import caricature as caricature
 from .objectives.pictures import inversion as inversion
 from .objectives.pictures import style as style
 from .objectives.registered import register_objective as register_objective
+from .recipe.film import FilmRecipe as FilmRecipe
+from .recipe.film import read_film_recipe as read_film_recipe
 from .recipe.presets import Preset as Preset
 from .recipe.presets import register_preset as register_preset
 from .recipe.recipe import Recipe as Recipe
@@ -100,6 +105,10 @@ from .settings import Octaves as Octaves
 from .settings import Settings as Settings
 from .settings import Style as Style
 from .settings.attribution import AttributionSettings as AttributionSettings
+from .settings.film import Encoding as Encoding
+from .settings.film import FilmSettings as FilmSettings
+from .settings.film import MorphSettings as MorphSettings
+from .settings.film import ZoomSettings as ZoomSettings
 from .settings.visual import VisualSettings as VisualSettings
 from .types import AcceptedSizes as AcceptedSizes
 from .types import Gradient as Gradient

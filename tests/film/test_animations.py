@@ -12,13 +12,13 @@ import pytest
 import pyvips
 
 from filming import END, TIMES, draw, encode, fade, make_film, make_source, read_frames, read_times, shape
-from reverie.errors import FilmError
+from reverie.errors import FilmError, RecipeError
 from reverie.film.animations import round_times
 from reverie.film.formats import check_film_output
 from reverie.film.joining import join_film
-from reverie.film.recipes import read_film_recipe
 from reverie.film.segments import Reel
 from reverie.film.soundtrack import Excerpt
+from reverie.image.film_text import read_film_text
 from reverie.image.gpano import Sphere
 from reverie.settings.film import Encoding
 
@@ -78,17 +78,19 @@ def test_a_folder_holds_every_frame_as_it_was_dreamed(tmp_path: Path, depth: int
 @pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.mkv", "a.webm", "a.gif", "a.webp", "a.apng", "frames"])
 def test_the_recipe_comes_back(tmp_path: Path, name: str) -> None:
     make_film(tmp_path / name, shape(), Encoding())
-    assert read_film_recipe(tmp_path / name) == RECIPE
+    assert read_film_text(tmp_path / name) == RECIPE
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["0.segment", "1.segment", name])
 
 
-def test_what_holds_no_recipe_gives_none(tmp_path: Path) -> None:
+def test_what_holds_no_recipe_is_told(tmp_path: Path) -> None:
     source = make_source(tmp_path / "s.mp4")
     pyvips.Image.black(8, 8).gifsave(str(tmp_path / "a.gif"))
     pyvips.Image.black(8, 8).pngsave(str(tmp_path / "a.png"))
     (tmp_path / "a.txt").write_text("REVERIE")
     paths = [source.path, *(tmp_path / name for name in ("a.gif", "a.png", "a.txt", "missing.mp4")), tmp_path]
-    assert [read_film_recipe(path) for path in paths] == [None] * len(paths)
+    for path in paths:
+        with pytest.raises(RecipeError, match=path.name):
+            read_film_text(path)
 
 
 @pytest.mark.parametrize("name", ["a.gif", "a.webp", "a.apng", "frames"])
@@ -108,7 +110,7 @@ def test_an_older_one_stays_if_the_new_one_fails(tmp_path: Path, name: str) -> N
     before = sorted(path.name for path in tmp_path.rglob("*"))
     with pytest.raises(FilmError):
         join_film(target, Reel(paths, form, shape(), END), "new = 1")
-    assert read_film_recipe(target) == RECIPE and sorted(path.name for path in tmp_path.rglob("*")) == before
+    assert read_film_text(target) == RECIPE and sorted(path.name for path in tmp_path.rglob("*")) == before
 
 
 def test_frames_of_a_panorama_say_so(tmp_path: Path) -> None:

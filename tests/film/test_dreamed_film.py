@@ -117,8 +117,7 @@ def test_what_a_film_holds_makes_it_again(clip: Path, tmp_path: Path) -> None:
     run = prepare_film(make_job(clip, tmp_path / "dream.mp4", FilmSettings(carry=0.8, frame_steps=1)), models=NETWORKS)
     list(run)
     run.save()
-    with av.open(str(tmp_path / "dream.mp4")) as film:
-        recipe = FilmRecipe.from_toml(film.metadata["REVERIE"])
+    recipe = rv.read_film_recipe(tmp_path / "dream.mp4")
     assert recipe == run.recipe
     assert finish(FilmJob(recipe, tmp_path / "again.mp4", memory=None)) == (tmp_path / "dream.mp4").read_bytes()
 

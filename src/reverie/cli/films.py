@@ -19,6 +19,7 @@ from reverie.settings.film import Encoding, FilmSettings, MorphSettings, ZoomSet
 if TYPE_CHECKING:
     from reverie.film.film_job import FilmJob
     from reverie.jobs.networks import Networks
+    from reverie.recipe.film import FilmRecipe
 
 MOTION_GROUP = Group("Settings of the film", sort_key=9)
 ENCODING_GROUP = Group("How the film is written", sort_key=11)
@@ -141,6 +142,18 @@ def make_films(jobs: Sequence[FilmJob], models: Networks, manner: Manner) -> int
     from reverie.film.outcomes import make_all
 
     return tell_outcomes(make_all(jobs, watch_with(manner), models=models), manner, len(jobs))
+
+
+def make_film_again(recipe: FilmRecipe, film: Path, output: Path | None, allow_code: bool, manner: Manner) -> int:
+    """Makes a film again by its recipe; what the recipe names is looked for beside the film that holds it."""
+    from reverie.film.film_job import FilmJob
+    from reverie.film.formats import ENDINGS
+    from reverie.film.outcomes import make_all
+    from reverie.jobs.places import free_path
+
+    ending = film.suffix if film.suffix in ENDINGS else ".mp4"
+    job = FilmJob(recipe, output or free_path(Path(), f"{film.stem}-again", ending), memory=None, allow_code=allow_code)
+    return tell_outcomes(make_all([job], watch_with(manner), beside=film), manner, 1)
 
 
 def zoom_photo(

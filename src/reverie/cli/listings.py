@@ -73,17 +73,17 @@ def list_layers(
 
 
 def show_recipe(picture: Path, *, manner: Speaking = None) -> None:
-    """Show which settings made a picture, as a recipe in TOML.
+    """Show which settings made a picture, or a film, as a recipe in TOML.
 
     Parameters
     ----------
     picture
-        A picture written by Reverie.
+        A picture, or a film, written by Reverie.
     """
     manner = set_manner(manner)
-    from reverie.recipe.recipe import read_recipe
+    from reverie.recipe.film import read_any_recipe
 
-    text = read_recipe(picture).to_toml()
+    text = read_any_recipe(picture).to_toml()
     if manner.json:
         import tomllib
 

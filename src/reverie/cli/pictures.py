@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from reverie.cli.films import make_film_again
 from reverie.cli.flags import (
     Dreamed,
     MaybeSize,
@@ -141,21 +142,26 @@ def run_again(
     allow_code: Switch = False,
     manner: Speaking = None,
 ) -> int:
-    """Make a picture again, a dream or a wish that was visualized: the same recipe, the same pixels.
+    """Make a picture again, a dream or a wish that was visualized, or a film: the same recipe, the same pixels.
 
     Parameters
     ----------
     picture
-        A picture written by Reverie, or a recipe as a TOML file.
+        A picture or a film written by Reverie, or a recipe as a TOML file.
     input
-        Where the photo is now, if it was moved.
+        Where the photo, or the film, is now, if it was moved.
     allow_code
         Run the code that the recipe names as its network, such as mine.py:make_eye. Look at it before.
     """
     manner = set_manner(manner)
     from reverie.jobs.outcomes import run_all
     from reverie.jobs.plans import plan_again
+    from reverie.recipe.film import FilmRecipe, read_any_recipe
 
+    recipe = read_any_recipe(picture)
+    if isinstance(recipe, FilmRecipe):
+        found = recipe if input is None else recipe.with_input(str(input))
+        return make_film_again(found, picture, output, allow_code, manner)
     job = plan_again(picture, output, input, allow_code)
     return tell_outcomes(run_all([job], watch=watch_with(manner), beside=picture), manner, 1)
 

@@ -13,11 +13,11 @@ import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
-from reverie.film.formats import RECIPE_FILE
-from reverie.film.gif import insert_comment
 from reverie.film.libraries import import_av
 from reverie.film.segments import Reel, open_segment
 from reverie.image.embedding import build_xmp_packet, insert_png_texts
+from reverie.image.film_text import RECIPE_FILE
+from reverie.image.gif import insert_comment
 from reverie.image.gpano import Sphere
 from reverie.image.opening import silence_libvips
 

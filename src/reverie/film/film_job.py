@@ -11,8 +11,9 @@ from pathlib import Path
 from reverie._native.memory import peak_memory
 from reverie.film.encoding import SegmentEncoder
 from reverie.film.formats import FilmFormat, FrameShape
-from reverie.film.joining import Reel, join_film
+from reverie.film.joining import join_film
 from reverie.film.making import Made, Maker
+from reverie.film.segments import Reel
 from reverie.film.shots import Segment, list_shots
 from reverie.film.soundtrack import Excerpt
 from reverie.film.store import SegmentStore

@@ -34,6 +34,7 @@ from reverie.film.codecs import (
 from reverie.film.containers import open_source
 from reverie.film.libraries import import_av
 from reverie.film.opening import ColorTags, FilmFile
+from reverie.image.film_text import RECIPE_FILE
 from reverie.image.opening import escape_path
 from reverie.settings.film import Encoding
 
@@ -240,10 +241,6 @@ def check_path(target: Path, container: Container, film: FilmFile | None) -> Non
     except (OSError, ValueError, RuntimeError) as error:  # too long a name; a zero byte in it; a loop of links
         reason = getattr(error, "strerror", None) or error
         raise FilmError(f"{name} cannot be written: {reason}") from None
-
-
-RECIPE_FILE = "recipe.toml"
-"""The file in a folder of frames that holds the recipe."""
 
 
 def check_folder(target: Path) -> None:

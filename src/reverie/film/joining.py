@@ -21,10 +21,10 @@ from reverie.film.encoding import mux_options, tag_colors
 from reverie.film.libraries import import_av
 from reverie.film.matroska import write_pixel_aspect
 from reverie.film.opening import FilmFile
-from reverie.film.recipes import RECIPE_TAG
 from reverie.film.segments import Reel, open_segment
 from reverie.film.soundtrack import Excerpt, Soundtrack
 from reverie.film.spherical import open_spherical_template, write_spherical
+from reverie.image.film_text import RECIPE_TAG
 from reverie.image.opening import escape_path
 
 log = logging.getLogger("reverie")

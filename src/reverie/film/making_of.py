@@ -9,7 +9,8 @@ from pathlib import Path
 
 from reverie.film.encoding import SegmentEncoder
 from reverie.film.formats import FilmFormat, FrameShape, check_film_output
-from reverie.film.joining import Reel, join_film
+from reverie.film.joining import join_film
+from reverie.film.segments import Reel
 from reverie.image.resample import image_size
 from reverie.jobs.job import Progress, Run
 from reverie.settings.film import Encoding

@@ -91,6 +91,10 @@ def read_table(path: Path) -> dict[str, Any]:
 
 def read_config_text(path: Path) -> str:
     """The text of a file, or the recipe within a picture."""
+    from reverie.image.film_text import is_film, read_film_text  # not before a file is read: it brings libvips along
+
+    if is_film(path):
+        return read_film_text(path)
     try:
         return path.read_text("utf-8")
     except UnicodeDecodeError as error:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import tomli_w
 
 from reverie.errors import RecipeError
-from reverie.recipe.recipe import Recipe, build_recipe, check_counts
+from reverie.recipe.recipe import AnyRecipe, Recipe, build_recipe, check_counts, parse_recipe, read_text
 from reverie.settings.film import Encoding, FilmSettings, MorphSettings, ZoomSettings
 
 Motion: TypeAlias = FilmSettings | ZoomSettings | MorphSettings
@@ -79,6 +80,26 @@ class FilmRecipe:
     def with_input(self, name: str) -> FilmRecipe:
         """The same of a film, or photo, that is called otherwise now."""
         return replace(self, dream=replace(self.dream, input=name))
+
+
+def read_film_recipe(path: str | Path) -> FilmRecipe:
+    """The recipe within a film, or in a TOML file; raises `RecipeError` where there is none, or a picture's.
+
+    >>> from pathlib import Path
+    >>> import reverie as rv
+    >>> recipe = rv.FilmRecipe(rv.Recipe("cat.mp4", "0" * 64, "squeezenet", "0" * 64, "fire8^2"))
+    >>> _ = Path("night.toml").write_text(recipe.to_toml())
+    >>> rv.read_film_recipe("night.toml").dream.objective
+    'fire8^2'
+    """
+    return FilmRecipe.from_toml(read_text(path))
+
+
+def read_any_recipe(path: str | Path) -> AnyRecipe | FilmRecipe:
+    """The recipe within a picture, a film or a TOML file, whatever it is of. Raises `RecipeError`."""
+    text = read_text(path)
+    table = read_toml(text)
+    return FilmRecipe.from_toml(text) if any(name in table for name in KINDS) else parse_recipe(text)
 
 
 def read_toml(text: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ import tomli_w
 
 from reverie.errors import RecipeError, ReverieError, suggest_names
 from reverie.image.embedding import read_recipe_text
+from reverie.image.film_text import is_film, read_film_text
 from reverie.image.reading import Photo, PhotoFile
 from reverie.models.catalog import DEFAULT_MODEL
 from reverie.models.spec import ModelSpec
@@ -225,6 +226,8 @@ def read_recipe(path: str | Path) -> AnyRecipe:
 def read_text(path: str | Path) -> str:
     """The text of a recipe within a picture, or in a TOML file."""
     path = Path(path)
+    if is_film(path):
+        return read_film_text(path)
     if path.suffix != ".toml" or not path.is_file():
         return read_recipe_text(path)
     try:
@@ -239,6 +242,8 @@ def parse_recipe(text: str) -> AnyRecipe:
         table = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise RecipeError(f"{UNREADABLE}: {error}") from None
+    if any(name in table for name in ("film", "zoom", "morph")):
+        raise RecipeError("it is the recipe of a film, not of a picture: make it again with `reverie run`")
     if "visualize" not in table:
         return check_counts(build_recipe(Recipe, table))
     return build_recipe(VisualRecipe, table)
