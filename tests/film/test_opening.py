@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from film.clips import moving, write_clip
+from film.clips import Picture, flat, moving, write_clip
 from reverie._native.files import hash_file
 from reverie.errors import FilmError
+from reverie.film.frames import read_frames
 from reverie.film.opening import ColorTags, open_film
+from reverie.film.spherical import write_spherical
+from reverie.film.survey import survey_film
 
 
 def test_a_film_is_told_by_its_header(tmp_path: Path) -> None:
@@ -55,3 +60,34 @@ def test_what_is_no_film_is_refused(tmp_path: Path, name: str, content: bytes, e
 def test_what_is_missing_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FilmError, match="does not exist"):
         open_film(tmp_path / "none.mp4")
+
+
+TURNS: dict[str, tuple[tuple[int, ...], Callable[[Picture], Picture]]] = {
+    "right": ((0, 1, -1, 0), lambda picture: np.rot90(picture, -1)),
+    "mirror": ((-1, 0, 0, 1), lambda picture: picture[:, ::-1]),
+    "over": ((1, 0, 0, -1), lambda picture: picture[::-1]),
+    "diagonal": ((0, 1, 1, 0), lambda picture: picture.transpose(1, 0, 2)),
+    "other diagonal": ((0, -1, -1, 0), lambda picture: np.rot90(picture, 2).transpose(1, 0, 2)),
+}
+
+
+@pytest.mark.parametrize("name", TURNS)
+def test_mirrors_of_phones_are_undone(tmp_path: Path, name: str) -> None:
+    (a, b, c, d), expected = TURNS[name]
+    matrix = [65536 * a, 65536 * b, 0, 65536 * c, 65536 * d, 0, 0, 0, 1 << 30]
+    picture = flat(40)
+    picture[:12, :16] = 250
+    path = write_clip(tmp_path / "a.mp4", [picture] * 2, qp=1, set_up=lambda stream: stream.set_display_matrix(matrix))
+    film = open_film(path)
+    frame = next(read_frames(film, survey_film(film)))
+    assert frame.pixels.shape[:2] == film.size
+    assert np.abs(frame.pixels.astype(int) - expected(picture)).max() < 12
+
+
+@pytest.mark.parametrize("stereo", ["mono", "top-bottom"])
+def test_a_sphere_is_known(tmp_path: Path, stereo: str) -> None:
+    path = write_clip(tmp_path / "a.mp4", moving(3))
+    assert not open_film(path).spherical
+    write_spherical(path, stereo)
+    film = open_film(path)
+    assert film.spherical and film.stereo == ("" if stereo == "mono" else stereo)
