@@ -124,7 +124,9 @@ def describe(path: Path, **changes: Any) -> FilmFile:
     with av.open(str(path)) as container:
         sounds = tuple(stream.codec_context.name for stream in container.streams.audio)
         tags = dict(container.metadata)
+        first = container.streams.video[0].start_time * container.streams.video[0].time_base
     fields = {"digest": "", "kind": "container", "height": 48, "width": 64, "rotation": 0, "sample_aspect": Fraction(1)}
     fields |= {"rate": Fraction(30), "time_base": BASE, "depth": 8, "alpha": False, "colors": BT709, "hdr": ""}
     fields |= {"sounds": sounds, "spherical": False, "stereo": "", "tags": tags}
+    fields["beginning"] = round(first / BASE)
     return FilmFile(path=path, **{**fields, **changes})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import resource
 import shutil
@@ -152,6 +153,43 @@ def test_sound_of_a_part_stays_in_step(tmp_path: Path, name: str) -> None:
     inside = [(time - start, packet) for time, packet in want if start <= time < end]
     assert [packet for _, packet in inside] == [packet for _, packet in got]
     assert all(abs(one - other) <= Fraction(1, 1000) for (one, _), (other, _) in zip(inside, got, strict=True))
+
+
+def test_sound_goes_on_where_timestamps_begin_anew(tmp_path: Path) -> None:
+    """As in MPEG-TS files that were strung together."""
+    once = make_source(tmp_path / "once.ts", "libmp3lame").path.read_bytes()
+    (tmp_path / "twice.ts").write_bytes(once + once)
+    film = describe(tmp_path / "twice.ts")
+    make_film(tmp_path / "a.mkv", shape(), Encoding(), Excerpt(film))
+    (want,), (got,) = read_sounds(tmp_path / "once.ts"), read_sounds(tmp_path / "a.mkv")
+    assert [packet for _, packet in got] == 2 * [packet for _, packet in want]
+    steps = [float(later - time) for (time, _), (later, _) in itertools.pairwise(got)]
+    assert min(steps) > 0.02 and max(steps) < 0.03
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.mkv"])
+def test_aac_of_a_broadcast_loses_its_headers_alone(tmp_path: Path, name: str) -> None:
+    """In MPEG-TS each packet begins with seven bytes that other containers say once."""
+    source = make_source(tmp_path / "s.ts")
+    film = describe(source.path)
+    encoding = Encoding(codec="h264") if name == "a.mov" else Encoding()
+    make_film(tmp_path / name, shape(), encoding, Excerpt(film))
+    (want,), (got,) = read_sounds(source.path), read_sounds(tmp_path / name)
+    assert [packet for _, packet in got] == [packet[7:] for _, packet in want]
+    with av.open(str(tmp_path / name)) as container:
+        assert sum(frame.samples for frame in container.decode(audio=0)) > 30000
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+def test_sound_before_the_first_frame_is_kept(tmp_path: Path, name: str) -> None:
+    film = make_source(tmp_path / "s.mp4")
+    late = describe(film.path, beginning=45000)  # as if its first frames were missing
+    make_film(tmp_path / name, shape(), Encoding(), Excerpt(late))
+    (want,), (got,) = read_sounds(film.path), read_sounds(tmp_path / name)
+    assert [packet for _, packet in got] == [packet for _, packet in want]
+    assert all(abs(one - other) <= Fraction(1, 1000) for (one, _), (other, _) in zip(want, got, strict=True))
+    times = [float(time) for time in read_times(tmp_path / name)]
+    assert times == pytest.approx([0.5 + time / 90000 for time in TIMES], abs=0.0006)
 
 
 def test_a_film_without_sound_or_without_source_is_fine(tmp_path: Path) -> None:

@@ -44,11 +44,13 @@ def mux_film(draft: Path, reel: Reel, recipe: str, excerpt: Excerpt | None, sphe
     options = join_options(muxer, reel.shape.time_base, sound.rates if sound else ())
     with ExitStack() as stack:
         container = stack.enter_context(av.open(str(draft), "w", format=muxer, options=options))
-        video = VideoTrack(reel)
+        # Sound that is heard before the first frame stays: no container plays what lies before zero.
+        delay = round(sound.lead / reel.shape.time_base) if sound else 0
+        video = VideoTrack(reel, delay)
         picture = video.add_to(container, sphere)
         sources = [video.packets(picture)]
         if sound:
-            sources.append(stack.enter_context(sound.packets(container)))
+            sources.append(stack.enter_context(sound.packets(container, delay * reel.shape.time_base)))
         container.metadata.update(collect_tags(excerpt.film if excerpt else None, recipe))
         for _, packet in heapq.merge(*sources, key=lambda each: each[0]):
             container.mux(packet)
@@ -80,15 +82,17 @@ def collect_tags(film: FilmFile | None, recipe: str) -> dict[str, str]:
 class VideoTrack:
     """The packets of segments, with exact times, as one track."""
 
-    def __init__(self, reel: Reel) -> None:
-        self.reel = reel
+    def __init__(self, reel: Reel, delay: int = 0) -> None:
+        self.reel, self.end = reel, reel.end + delay
         self.times: list[int] = []
         """When each packet's frame is shown, in the order of the packets."""
         headers = set()
         for path in reel.segments:
             with open_segment(path) as stream:
                 headers.add(bytes(stream.codec_context.extradata or b""))
-                self.times += [self.reel.time_of(packet) for packet in stream.container.demux(stream) if packet.size]
+                self.times += [
+                    delay + self.reel.time_of(packet) for packet in stream.container.demux(stream) if packet.size
+                ]
         if len(headers) != 1:
             raise FilmError("the segments were made by different encoders and cannot be joined: begin anew (--clean)")
         self.header = headers.pop() or None
@@ -139,7 +143,7 @@ class VideoTrack:
         times grow and none is later than its frame.
         """
         shown = sorted(self.times)
-        ends = dict(zip(shown, [*shown[1:], max(self.reel.end, shown[-1] + 1)], strict=True))
+        ends = dict(zip(shown, [*shown[1:], max(self.end, shown[-1] + 1)], strict=True))
         rank = {time: number for number, time in enumerate(shown)}
         delay = max(number - rank[time] for number, time in enumerate(self.times))
         last = self.times[-1]

@@ -51,6 +51,8 @@ class Soundtrack:
     excerpt: Excerpt
     rates: tuple[int, ...]
     """Samples a second, of each stream."""
+    lead: Fraction
+    """How long it is heard before the first frame, in seconds; what lies before zero, and is not heard, left out."""
 
     @classmethod
     def of(cls, excerpt: Excerpt | None) -> Soundtrack | None:
@@ -60,44 +62,78 @@ class Soundtrack:
         with open_source(excerpt.film.path) as source:
             if source.container.streams.subtitles:
                 log.warning(f"the subtitles of {escape_path(excerpt.film.path)} are left out")
-            rates = tuple(stream.codec_context.sample_rate for stream in source.container.streams.audio)
-        return cls(excerpt, rates) if rates else None
+            streams = source.container.streams.audio
+            rates = tuple(stream.codec_context.sample_rate for stream in streams)
+            begins = [
+                Fraction(stream.start_time * stream.time_base) for stream in streams if stream.start_time is not None
+            ]
+        first = excerpt.film.beginning * excerpt.film.time_base
+        early = first - max(min(begins, default=first), Fraction(0))
+        return cls(excerpt, rates, Fraction(0) if excerpt.start else max(early, Fraction(0))) if rates else None
 
     @contextmanager
-    def packets(self, container: Any) -> Iterator[Iterator[tuple[Fraction, Any]]]:
-        """Add the streams to a container, and yield their packets, each with the second at which it is decoded."""
+    def packets(self, container: Any, delay: Fraction) -> Iterator[Iterator[tuple[Fraction, Any]]]:
+        """Add the streams to a container, and yield their packets, each with the second at which it is decoded.
+
+        The first frame is shown at `delay`, in seconds.
+        """
         film = self.excerpt.film
         with open_source(film.path) as source:
-            streams = {}
+            zero, tracks = film.beginning * film.time_base + self.excerpt.start - delay, {}
             for stream in source.container.streams.audio:
-                copy = streams[stream.index] = container.add_stream_from_template(stream)
+                copy = container.add_stream_from_template(stream)
+                tracks[stream.index] = Track(copy, round(zero / stream.time_base))
                 copy.metadata.update({tag: stream.metadata[tag] for tag in STREAM_TAGS if tag in stream.metadata})
                 if container.format.name == "mov" and stream.language in QUICKTIME_LANGUAGES:
                     copy.metadata["language"] = QUICKTIME_LANGUAGES[stream.language]
                 copy.disposition = stream.disposition
-            yield self._copy(source.container, streams, film.beginning * film.time_base + self.excerpt.start)
+            yield self._copy(source.container, tracks)
 
-    def _copy(self, source: Any, streams: dict[int, Any], zero: Fraction) -> Iterator[tuple[Fraction, Any]]:
-        last: dict[int, int] = {}
+    def _copy(self, source: Any, tracks: dict[int, Track]) -> Iterator[tuple[Fraction, Any]]:
+        start, end = self.excerpt.start, self.excerpt.end
         ended: set[int] = set()
         for packet in read_packets(source):
-            number, base = packet.stream_index, packet.time_base
-            if number in ended or (packet.dts is None and packet.pts is None):
+            number, base, track = packet.stream_index, packet.time_base, tracks[packet.stream_index]
+            if number in ended or not track.place(packet):
                 continue
-            shift = round(zero / base)
-            dts = (packet.pts if packet.dts is None else packet.dts) - shift
-            pts = dts if packet.pts is None else packet.pts - shift
-            if self.excerpt.start and pts < 0:  # what lies before zero at the film's own beginning primes the decoder
+            if start and packet.pts < 0:  # what lies before zero at the film's own beginning primes the decoder
                 continue
-            if self.excerpt.end is not None and pts * base >= self.excerpt.end - self.excerpt.start:
+            if end is not None and packet.pts * base >= end - start + self.lead:
                 ended.add(number)
-                if len(ended) == len(streams):
+                if len(ended) == len(tracks):
                     return
                 continue
-            packet.dts = last[number] = max(dts, last.get(number, dts - 1) + 1)  # a muxer takes only what grows
-            packet.pts = max(pts, packet.dts)
-            packet.stream = streams[number]
+            packet.stream = track.copy
             yield packet.dts * base, packet
+
+
+RESTART = Fraction(1, 2)
+"""By how many seconds a packet is earlier than the one before where timestamps begin anew: files strung together."""
+
+
+@dataclass
+class Track:
+    """A sound stream, and when its packets are decoded in the copy."""
+
+    copy: Any
+    shift: int
+    """How much earlier its packets are in the copy, in units of its time base."""
+    last: int | None = None
+    end: int = 0
+    """When the last packet was decoded, and when it ended."""
+
+    def place(self, packet: Any) -> bool:
+        """Give a packet its times in the copy; False if it has none. Decoding times grow, as every muxer wants it."""
+        given = packet.pts if packet.dts is None else packet.dts
+        if given is None:
+            return False
+        if self.last is not None and (given - self.shift - self.last) * packet.time_base < -RESTART:
+            self.shift = given - self.end  # as the pictures do, go on where the part before ended
+        later = 0 if packet.pts is None else packet.pts - given
+        packet.dts = given - self.shift if self.last is None else max(given - self.shift, self.last + 1)
+        packet.pts = packet.dts + max(later, 0)
+        self.last, self.end = packet.dts, packet.dts + max(packet.duration or 1, 1)
+        return True
 
 
 def read_packets(source: Any) -> Iterator[Any]:
