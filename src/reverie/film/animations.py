@@ -89,7 +89,8 @@ def write_gif(draft: Path, reel: Reel, recipe: str) -> None:
     bare = reel.segments[0].with_name("bare.gif")
     try:
         with stack_frames(reel, GIF_UNIT, GIF_SHORTEST) as picture:
-            picture.gifsave(str(bare), interframe_maxerror=8, dither=0.8)
+            # The default effort, 7, takes two and a half times as long and saves a twentieth of the bytes.
+            picture.gifsave(str(bare), interframe_maxerror=8, dither=0.8, effort=5)
         insert_comment(bare, draft, recipe)
     finally:
         bare.unlink(missing_ok=True)
