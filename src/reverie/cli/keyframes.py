@@ -22,6 +22,7 @@ def show_keyframes(
     ] = None,
     set_: Sets = None,
     objective: Words = None,
+    film: Path | None = None,
     frames: MaybeWhole = None,
     rate: float | None = None,
     manner: Speaking = None,
@@ -36,6 +37,8 @@ def show_keyframes(
         A curve, such as "step_size = 0:(0.01), 30:(0.03)"; it wins over the file's. Say it several times.
     objective
         What is dreamed of, where the file says no wishes.
+    film
+        The film that they are for: its frames, its times and its sound.
     frames
         How many frames the film has. [default: 250]
     rate
@@ -47,13 +50,19 @@ def show_keyframes(
     from reverie.film.drawing import check_drawing, draw_schedule
     from reverie.film.keyframe_table import merge_sets, read_keyframe_file
     from reverie.film.keyframes import read_schedule
+    from reverie.film.looking import listen
     from reverie.film.times import Clock, format_time
 
     target = output or Path(f"{keyframes.stem if keyframes else 'keyframes'}-curves.png")
     check_drawing(target)
     text = merge_sets(read_keyframe_file(keyframes) if keyframes else "", set_ or [])
-    clock = Clock.steady(250 if frames is None else frames, 25.0 if rate is None else rate)
-    draw_schedule(read_schedule(text, clock, objective=objective or ""), target)
+    if film is not None and (frames is not None or rate is not None):
+        raise SettingsError("--film says how many frames there are, and when: leave out --frames and --rate")
+    if film is None:
+        clock, sound = Clock.steady(250 if frames is None else frames, 25.0 if rate is None else rate), None
+    else:
+        clock, sound = listen(film, text)
+    draw_schedule(read_schedule(text, clock, sound, objective=objective or ""), target)
     if manner.json:
         print_json({"output": str(target)})
     else:

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import TypeAlias
 
 from reverie.errors import SettingsError
-from reverie.film.opening import FilmFile
+from reverie.film.keyframe_table import hears_sound
+from reverie.film.opening import FilmFile, open_film
+from reverie.film.sound import measure_sound
 from reverie.film.store import SegmentStore
 from reverie.film.survey import Survey, survey_film
-from reverie.film.times import parse_seconds
+from reverie.film.times import Clock, parse_seconds
 from reverie.settings.film import FilmSettings
 
 log = logging.getLogger("reverie")
 
 Span: TypeAlias = tuple[Fraction, Fraction | None]
 """Where in a film to begin and to end, in seconds; None: at its end."""
+
+Heard: TypeAlias = Mapping[str, Sequence[float]] | None
+"""What is heard at each frame, by name; None where there is no film to hear, or nobody asks."""
 
 NOTE = "survey"
 
@@ -42,3 +48,14 @@ def look_through(film: FilmFile, span: Span, target: Path) -> tuple[Survey, dict
     log.info("looking through %s", film.path.name)
     survey = survey_film(film, *span)
     return survey, {NOTE: json.dumps({"key": key, "survey": survey.to_json()})}
+
+
+def listen(path: Path, keyframes: str) -> tuple[Clock, Heard]:
+    """The clock of a film, and what is heard at each of its frames if keyframes ask for it; nothing is dreamed.
+
+    Raises `FilmError` for a film that cannot be read.
+    """
+    film = open_film(path)
+    survey = survey_film(film)
+    sound = measure_sound(film, survey.seconds) if hears_sound(keyframes) else None
+    return Clock(survey.seconds, float(survey.rate)), sound

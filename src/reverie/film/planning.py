@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TypeAlias
 
 import torch
 
@@ -21,7 +19,7 @@ from reverie.film.frame_dream import FrameDreamer
 from reverie.film.frames import read_frames
 from reverie.film.keyframe_table import hears_sound, relocate_keyframes
 from reverie.film.keyframes import Schedule, read_schedule
-from reverie.film.looking import look_through, read_span
+from reverie.film.looking import Heard, look_through, read_span
 from reverie.film.making import Maker, Timing
 from reverie.film.morph_maker import MorphMaker
 from reverie.film.opening import ColorTags, FilmFile, open_film
@@ -39,14 +37,11 @@ from reverie.jobs.memory_run import MemoryRun
 from reverie.jobs.networks import Networks
 from reverie.objectives.base import Objective
 from reverie.recipe.film import FilmRecipe
-from reverie.recipe.inputs import find_file, open_input, read_named, relocate_files, whole_objective
+from reverie.recipe.inputs import find_file, input_path, open_input, read_named, relocate_files, whole_objective
 from reverie.recipe.recipe import Recipe
 from reverie.settings.film import FilmSettings, MorphSettings, ZoomSettings
 
 log = logging.getLogger("reverie")
-
-Heard: TypeAlias = Mapping[str, Sequence[float]] | None
-"""What is heard at each frame, by name; None where there is no film to hear, or nobody asks."""
 
 STANDARD = ColorTags(1, 1, 1, False)
 """BT.709: what is written where the input has no colors of a film, or had a high dynamic range."""
@@ -84,7 +79,7 @@ def relocate_film(recipe: FilmRecipe, beside: Path) -> FilmRecipe:
     """The recipe with its files where they are now: where they were, or beside the film that holds the recipe."""
     places = {name: str(find_file(name, beside) or name) for name in recipe.dream.files}
     dream = relocate_files(recipe.dream, beside)
-    found = find_file(recipe.dream.input, beside)
+    found = None if input_path(recipe.dream.input).exists() else find_file(recipe.dream.input, beside)
     keyframes = relocate_keyframes(recipe.keyframes, places) if recipe.keyframes else ""
     return replace(recipe, dream=replace(dream, input=str(found or dream.input)), keyframes=keyframes)
 
@@ -99,13 +94,16 @@ def prepare_dreamed_film(job: FilmJob, own: FilmSettings, models: Networks) -> F
     first = next(iter(read_frames(film, survey, 0, 1))).image.chunk(2 if sees_twice(film, own) else 1, dim=2)[0]
     photo = Photo(first, None, 8, None, film.path, film.digest)
     clock = Clock(survey.seconds, float(survey.rate))
-    sound = measure_sound(film, survey.seconds, float(span[0])) if hears_sound(recipe.keyframes) else None
+    begins = survey.times[0] * survey.time_base  # of the first frame that is dreamed, in seconds of the film
+    sound = measure_sound(film, survey.seconds, float(begins)) if hears_sound(recipe.keyframes) else None
     settled = settle(replace(job, recipe=recipe), photo, clock, models, sound)
     maker = FilmMaker(film, survey, Carrier(settled.dreamer, own), own, settled.schedule)
     around = settled.recipe.dream.settings.around
     sphere = ("top-bottom" if maker.eyes == 2 else "mono") if around else ""
     shape = make_shape(maker, maker.timing, film)
-    return FilmRun(job, settled.recipe, maker, format, shape, Excerpt(film, *span), sphere, notes, flash=survey.flash)
+    return FilmRun(
+        job, settled.recipe, maker, format, shape, Excerpt(film, begins, span[1]), sphere, notes, flash=survey.flash
+    )
 
 
 def prepare_from_photo(job: FilmJob, models: Networks) -> FilmRun:
