@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from reverie.film.encoding import SegmentEncoder
-from reverie.film.formats import FilmFormat, FrameShape, check_film_output
-from reverie.film.joining import join_film
 from reverie.film.libraries import import_av
-from reverie.film.opening import ColorTags, FilmFile
-from reverie.film.segments import Reel
-from reverie.film.soundtrack import Excerpt
+from reverie.film.reading.opening import ColorTags, FilmFile
+from reverie.film.writing.encoding import SegmentEncoder
+from reverie.film.writing.formats import FilmFormat, FrameShape, check_film_output
+from reverie.film.writing.joining import join_film
+from reverie.film.writing.segments import Reel
+from reverie.film.writing.soundtrack import Excerpt
 from reverie.settings.film import Encoding
 
 av = import_av()

@@ -77,11 +77,14 @@ INSIDE = {
         cost page report compare
     """,
     "film": """
-        ahead boxes calming codecs headers holding keyframe_table libraries matroska sequences shots times tones
-        balancing containers curves flow spherical store arithmetic changing fine making opening coloring
-        decoding expressions formats sound soundtrack encoding flashes schedules segments animations cross_fades
-        cuts joining keyframes survey drawing film_job frame_dream frames looking making_of carrying film_maker
-        morph_maker zoom_maker planning requests outcomes single
+        ahead calming holding keyframes keyframes.table keyframes.times libraries reading reading.headers
+        reading.sequences reading.tones shots writing writing.boxes writing.codecs writing.matroska flow
+        keyframes.balancing keyframes.curves reading.containers writing.spherical writing.store fine
+        keyframes.arithmetic keyframes.changing making reading.opening keyframes.expressions reading.coloring
+        reading.decoding reading.sound writing.formats writing.soundtrack keyframes.schedules reading.flashes
+        writing.encoding writing.segments keyframes.cross_fades reading.cuts writing.animations
+        keyframes.moments reading.survey writing.joining film_job frame_dream keyframes.drawing looking
+        making_of reading.frames carrying film_maker morph_maker zoom_maker planning requests outcomes single
     """,
     "cli": """
         flags output features keyframes films listings pictures reports

@@ -19,11 +19,11 @@ from reverie.errors import FilmError, RecipeError, SettingsError
 from reverie.film import shots
 from reverie.film.film_job import FilmJob, FilmRun
 from reverie.film.flow import FlowFinder, move_image
-from reverie.film.frames import read_frames
-from reverie.film.opening import open_film
 from reverie.film.planning import prepare_film
+from reverie.film.reading.frames import read_frames
+from reverie.film.reading.opening import open_film
+from reverie.film.reading.survey import survey_film
 from reverie.film.single import save_frame
-from reverie.film.survey import survey_film
 from reverie.recipe.film import FilmRecipe
 from reverie.recipe.recipe import RegionWish
 from reverie.settings.film import Encoding, FilmSettings

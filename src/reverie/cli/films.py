@@ -147,8 +147,8 @@ def make_films(jobs: Sequence[FilmJob], models: Networks, manner: Manner) -> int
 def make_film_again(recipe: FilmRecipe, film: Path, output: Path | None, allow_code: bool, manner: Manner) -> int:
     """Makes a film again by its recipe; what the recipe names is looked for beside the film that holds it."""
     from reverie.film.film_job import FilmJob
-    from reverie.film.formats import ENDINGS
     from reverie.film.outcomes import make_all
+    from reverie.film.writing.formats import ENDINGS
     from reverie.jobs.places import free_path
 
     ending = film.suffix if film.suffix in ENDINGS else ".mp4"

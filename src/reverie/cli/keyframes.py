@@ -47,11 +47,11 @@ def show_keyframes(
     manner = set_manner(manner)
     if keyframes is None and not set_:
         raise SettingsError('no keyframes: name a file of them, or say --set "step_size = 0:(0.01), 30:(0.03)"')
-    from reverie.film.drawing import check_drawing, draw_schedule
-    from reverie.film.keyframe_table import merge_sets, read_keyframe_file
-    from reverie.film.keyframes import read_schedule
+    from reverie.film.keyframes.drawing import check_drawing, draw_schedule
+    from reverie.film.keyframes.moments import read_schedule
+    from reverie.film.keyframes.table import merge_sets, read_keyframe_file
+    from reverie.film.keyframes.times import Clock, format_time
     from reverie.film.looking import listen
-    from reverie.film.times import Clock, format_time
 
     target = output or Path(f"{keyframes.stem if keyframes else 'keyframes'}-curves.png")
     check_drawing(target)

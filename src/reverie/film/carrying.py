@@ -12,9 +12,9 @@ from reverie.film.fine import FinePixels, coarse, double, move_fine, update_fine
 from reverie.film.flow import Motion, to_image
 from reverie.film.frame_dream import FrameDreamer
 from reverie.film.holding import Strengths, hold, measure_strengths
-from reverie.film.keyframes import Moment
+from reverie.film.keyframes.moments import Moment
 from reverie.film.shots import derive_seed
-from reverie.film.store import State
+from reverie.film.writing.store import State
 from reverie.recipe.film import Motion as MotionSettings
 from reverie.settings import Settings
 from reverie.types import Image

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from reverie._native.memory import peak_memory
-from reverie.film.encoding import SegmentEncoder
-from reverie.film.formats import FilmFormat, FrameShape
-from reverie.film.joining import join_film
 from reverie.film.making import Made, Maker
-from reverie.film.segments import Reel
 from reverie.film.shots import Segment, list_shots
-from reverie.film.soundtrack import Excerpt
-from reverie.film.store import SegmentStore
+from reverie.film.writing.encoding import SegmentEncoder
+from reverie.film.writing.formats import FilmFormat, FrameShape
+from reverie.film.writing.joining import join_film
+from reverie.film.writing.segments import Reel
+from reverie.film.writing.soundtrack import Excerpt
+from reverie.film.writing.store import SegmentStore
 from reverie.image.resample import limit_longest_side
 from reverie.jobs.job import Progress, Report
 from reverie.models.spec import ModelSpec

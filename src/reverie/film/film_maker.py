@@ -12,13 +12,13 @@ from reverie.film.ahead import read_ahead
 from reverie.film.calming import calm_picture
 from reverie.film.carrying import Carrier, Memory, View, change_motion
 from reverie.film.flow import FlowFinder, Gray
-from reverie.film.frames import Frame, read_frames
-from reverie.film.keyframes import Schedule
+from reverie.film.keyframes.moments import Schedule
 from reverie.film.making import Made, Timing, show_over
-from reverie.film.opening import FilmFile
+from reverie.film.reading.frames import Frame, read_frames
+from reverie.film.reading.opening import FilmFile
+from reverie.film.reading.survey import Survey
 from reverie.film.shots import Segment, plan_segments
-from reverie.film.store import State
-from reverie.film.survey import Survey
+from reverie.film.writing.store import State
 from reverie.image.resample import resize_longest_side, scale_size
 from reverie.objectives.masks import compute_luma
 from reverie.settings.film import FilmSettings

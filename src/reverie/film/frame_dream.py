@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from reverie.film.keyframes import MaskShare, Moment
+from reverie.film.keyframes.moments import MaskShare, Moment
 from reverie.image.reading import Photo
 from reverie.jobs.door import prepare
 from reverie.jobs.job import Job

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TypeAlias
 
 from reverie.errors import SettingsError
-from reverie.film.keyframe_table import hears_sound
-from reverie.film.opening import FilmFile, open_film
-from reverie.film.sound import measure_sound
-from reverie.film.store import SegmentStore
-from reverie.film.survey import Survey, survey_film
-from reverie.film.times import Clock, parse_seconds
+from reverie.film.keyframes.table import hears_sound
+from reverie.film.keyframes.times import Clock, parse_seconds
+from reverie.film.reading.opening import FilmFile, open_film
+from reverie.film.reading.sound import measure_sound
+from reverie.film.reading.survey import Survey, survey_film
+from reverie.film.writing.store import SegmentStore
 from reverie.settings.film import FilmSettings
 
 log = logging.getLogger("reverie")

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from reverie.film.shots import Segment
-from reverie.film.store import State
+from reverie.film.writing.store import State
 from reverie.types import Image
 
 

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
-from reverie.film.encoding import SegmentEncoder
-from reverie.film.formats import FilmFormat, FrameShape, check_film_output
-from reverie.film.joining import join_film
-from reverie.film.segments import Reel
+from reverie.film.writing.encoding import SegmentEncoder
+from reverie.film.writing.formats import FilmFormat, FrameShape, check_film_output
+from reverie.film.writing.joining import join_film
+from reverie.film.writing.segments import Reel
 from reverie.image.resample import image_size
 from reverie.jobs.job import Progress, Run
 from reverie.settings.film import Encoding

@@ -10,10 +10,10 @@ import torch
 
 from reverie.film.carrying import Carrier, Memory, View, change_motion, to_pixels
 from reverie.film.fine import double
-from reverie.film.keyframes import Schedule
+from reverie.film.keyframes.moments import Schedule
 from reverie.film.making import Made, Timing, closing_share, show_over
 from reverie.film.shots import Segment, plan_segments
-from reverie.film.store import State
+from reverie.film.writing.store import State
 from reverie.settings.film import MorphSettings
 from reverie.types import Image
 

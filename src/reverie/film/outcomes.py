@@ -8,9 +8,9 @@ from pathlib import Path
 
 from reverie.errors import FilmError, ReverieError
 from reverie.film.film_job import FilmJob, FilmRun
-from reverie.film.opening import open_film
 from reverie.film.planning import prepare_film
-from reverie.film.survey import survey_film
+from reverie.film.reading.opening import open_film
+from reverie.film.reading.survey import survey_film
 from reverie.jobs.networks import Networks
 from reverie.jobs.outcomes import Outcome, Watch, finish_run
 

@@ -10,22 +10,22 @@ from pathlib import Path
 import torch
 
 from reverie.errors import FilmError, RecipeError, SettingsError
-from reverie.film.balancing import balance_wishes
 from reverie.film.carrying import Carrier
 from reverie.film.film_job import FilmJob, FilmRun
 from reverie.film.film_maker import FilmMaker, sees_twice
-from reverie.film.formats import FrameShape, check_film_output
 from reverie.film.frame_dream import FrameDreamer
-from reverie.film.frames import read_frames
-from reverie.film.keyframe_table import hears_sound, relocate_keyframes
-from reverie.film.keyframes import Schedule, read_schedule
+from reverie.film.keyframes.balancing import balance_wishes
+from reverie.film.keyframes.moments import Schedule, read_schedule
+from reverie.film.keyframes.table import hears_sound, relocate_keyframes
+from reverie.film.keyframes.times import Clock
 from reverie.film.looking import Heard, look_through, read_span
 from reverie.film.making import Maker, Timing
 from reverie.film.morph_maker import MorphMaker
-from reverie.film.opening import ColorTags, FilmFile, open_film
-from reverie.film.sound import measure_sound
-from reverie.film.soundtrack import Excerpt
-from reverie.film.times import Clock
+from reverie.film.reading.frames import read_frames
+from reverie.film.reading.opening import ColorTags, FilmFile, open_film
+from reverie.film.reading.sound import measure_sound
+from reverie.film.writing.formats import FrameShape, check_film_output
+from reverie.film.writing.soundtrack import Excerpt
 from reverie.film.zoom_maker import ZoomMaker
 from reverie.gradient.compose import choose_resize
 from reverie.image.panorama import is_sphere_size

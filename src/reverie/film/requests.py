@@ -9,9 +9,9 @@ from typing import Any
 
 from reverie.errors import FilmError, SettingsError
 from reverie.film.film_job import FilmJob
-from reverie.film.formats import ENDINGS
-from reverie.film.keyframe_table import merge_sets, read_keyframe_file
+from reverie.film.keyframes.table import merge_sets, read_keyframe_file
 from reverie.film.morph_maker import spread_wishes
+from reverie.film.writing.formats import ENDINGS
 from reverie.jobs.networks import Networks
 from reverie.jobs.places import free_path, make_folder
 from reverie.recipe.config import read_film_tables

@@ -16,11 +16,11 @@ from reverie.film.fine import FinePixels, coarse, double, update_fine
 from reverie.film.flow import to_image
 from reverie.film.frame_dream import FrameDreamer
 from reverie.film.holding import hold, measure_strengths
-from reverie.film.keyframes import Schedule
+from reverie.film.keyframes.moments import Schedule
 from reverie.film.libraries import import_cv2
 from reverie.film.making import Made, Timing, closing_share
 from reverie.film.shots import Segment, derive_seed, plan_segments
-from reverie.film.store import State
+from reverie.film.writing.store import State
 from reverie.settings.film import ZoomSettings
 from reverie.types import Image
 

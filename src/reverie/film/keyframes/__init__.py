@@ -1,0 +1,1 @@
+"""What changes over a film, in words, and at every frame."""

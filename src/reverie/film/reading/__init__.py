@@ -1,0 +1,1 @@
+"""Films, folders of frames and animations, as frames, cuts and sound."""
