@@ -204,6 +204,19 @@ def test_every_way_is_the_same_in_parts(own: FilmSettings, clip: Path, tmp_path:
     assert finish(make_job(clip, tmp_path / "parts.mp4", own)) == whole
 
 
+def test_both_eyes_see_the_same_dream(tmp_path: Path) -> None:
+    left = moving(3, (48, 96))
+    pairs = [np.concatenate([each, np.roll(each, 3, axis=1)]) for each in left]  # three pixels apart
+    clip = write_clip(tmp_path / "eyes.mp4", pairs, crf=10)
+    own = FilmSettings(stereo="top-bottom", frame_steps=1)
+    run = prepare_film(make_job(clip, tmp_path / "dream.mkv", own), models=NETWORKS)
+    pictures, photos = make_shots(run, [0]), read(clip)
+    for picture, photo in zip(pictures, photos, strict=True):
+        seen, other = ((picture - photo).chunk(2, dim=2)[eye][..., 12:-12] for eye in (0, 1))
+        beside = (picture - photo).chunk(2, dim=2)[1][..., 15:-9]
+        assert (seen - beside).abs().mean() < 0.6 * (seen - other).abs().mean()
+
+
 def test_a_changed_film_and_a_place_for_none_are_refused(clip: Path, tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="changed since"):
         prepare_film(make_job(clip, tmp_path / "dream.mp4", input_sha256="0" * 64))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from reverie.film.fine import FinePixels, coarse, double, move_fine, update_fine
 from reverie.film.flow import Motion, to_image
@@ -19,13 +20,20 @@ from reverie.recipe.film import Motion as MotionSettings
 from reverie.settings import Settings
 from reverie.types import Image
 
+Pixels: TypeAlias = NDArray[np.float32]
+"""A picture as OpenCV has it, (h, w, c)."""
+
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """What one eye sees of a frame: the photo (1, 3, h, w), and the motion since the frame before."""
+    """What one eye sees of a frame: the photo (1, 3, h, w), and the motion since the frame before.
+
+    `disparity`: for the right eye, where each pixel is in what the left one sees.
+    """
 
     photo: Image
     motion: Motion | None = None
+    disparity: Motion | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,14 +80,40 @@ class Carrier:
         settings = replace(self.dreamer.recipe.settings, **moment.settings)
         if memory.strengths is None or memory.fine is None or own.carry == 0:
             return self.open_shot(view, moment, {} if own.carry == 0 else self.chance(settings, number))
-        fine = memory.fine if view.motion is None else move_fine(memory.fine, view.motion, self.around)
-        trust = 1 if view.motion is None else view.motion.trust[..., None]
-        carried = to_image(coarse(fine) * np.float32(own.carry) * trust)
-        changed = self.chance(settings, number) | ease_steps(settings, own)
-        dreamed = self.dreamer.dream(view.photo, carried, moment, changed) if own.frame_steps else view.photo + carried
-        held = hold(dreamed, view.photo, memory.strengths)
-        pixels = to_pixels(held - view.photo)
-        return held, Memory(update_fine(fine, pixels, self.around), memory.strengths)
+        fine = self.move(memory.fine, view.motion)
+        carried = coarse(fine) * np.float32(own.carry) * trust_of(view.motion)
+        return self.dream_from(carried, fine, memory.strengths, number, view, moment)
+
+    def dream_beside(
+        self, number: int, view: View, memory: Memory, left: Memory, moment: Moment
+    ) -> tuple[Image, Memory]:
+        """The right eye's dream, which begins from the left one's, so that both see the same.
+
+        Where the right eye sees what the left one does not, it goes on with its own.
+        """
+        if left.fine is None or left.strengths is None or view.disparity is None:
+            return self.dream(number, view, memory, moment)
+        fine, seen = self.move(left.fine, view.disparity), trust_of(view.disparity)
+        pixels = coarse(fine) * seen
+        if memory.fine is not None:
+            own = change_motion(self.settings, moment)
+            carried = coarse(self.move(memory.fine, view.motion)) * np.float32(own.carry) * trust_of(view.motion)
+            pixels = pixels + carried * (1 - seen)
+        return self.dream_from(pixels, fine, left.strengths, number, view, moment)
+
+    def dream_from(
+        self, carried: Pixels, fine: FinePixels, strengths: Strengths, number: int, view: View, moment: Moment
+    ) -> tuple[Image, Memory]:
+        """The dream that begins from a detail (h, w, 3), by a few small steps; `fine` is what it was moved on."""
+        own, settings = change_motion(self.settings, moment), replace(self.dreamer.recipe.settings, **moment.settings)
+        begin, changed = to_image(carried), self.chance(settings, number) | ease_steps(settings, own)
+        dreamed = self.dreamer.dream(view.photo, begin, moment, changed) if own.frame_steps else view.photo + begin
+        held = hold(dreamed, view.photo, strengths)
+        return held, Memory(update_fine(fine, to_pixels(held - view.photo), self.around), strengths)
+
+    def move(self, fine: FinePixels, motion: Motion | None) -> FinePixels:
+        """A detail on its fine grid, moved; where nothing is known of a motion, it stays."""
+        return fine if motion is None else move_fine(fine, motion, self.around)
 
     def open_shot(self, view: View, moment: Moment, changed: dict[str, Any]) -> tuple[Image, Memory]:
         """A first frame's dream, which is a picture's, and the memory of a shot that it begins."""
@@ -102,6 +136,11 @@ def ease_steps(settings: Settings, own: MotionSettings) -> dict[str, Any]:
     return {"steps": max(1, own.frame_steps), "step_size": max(1e-9, settings.step_size * own.frame_step_size)}
 
 
-def to_pixels(image: Image) -> FinePixels:
+def trust_of(motion: Motion | None) -> Pixels:
+    """How far a motion is to be trusted (h, w, 1), 0..1; that of none, everywhere."""
+    return np.ones((1, 1, 1), np.float32) if motion is None else motion.trust[..., None]
+
+
+def to_pixels(image: Image) -> Pixels:
     """An image (1, c, h, w) as pixels (h, w, c)."""
     return np.ascontiguousarray(image[0].permute(1, 2, 0).cpu().numpy())

@@ -12,7 +12,7 @@ from reverie.film.ahead import read_ahead
 from reverie.film.calming import calm_picture
 from reverie.film.carrying import Carrier, Memory, View, change_motion
 from reverie.film.flow import FlowFinder, Gray
-from reverie.film.keyframes.moments import Schedule
+from reverie.film.keyframes.moments import Moment, Schedule
 from reverie.film.making import Made, Timing, show_over
 from reverie.film.reading.frames import Frame, read_frames
 from reverie.film.reading.opening import FilmFile
@@ -68,7 +68,7 @@ class FilmMaker:
             moment = self.schedule.at(seen.number)
             shown = []
             for eye, view in enumerate(seen.views):
-                held, memories[eye] = self.carrier.dream(seen.number, view, memories[eye], moment)
+                held, memories[eye] = self.dream_view(seen.number, eye, view, memories, moment)
                 strength = change_motion(self.settings, moment).strength
                 shown.append(show_over(held, view.photo, strength))
             picture = torch.cat(shown, dim=2)
@@ -76,6 +76,14 @@ class FilmMaker:
                 picture, calm = calm_picture(picture, calm, float(self.timing.rate))
             after = {name: each for eye, own in enumerate(memories) for name, each in own.to_state(f"eye{eye}").items()}
             yield Made(seen.number, picture, seen.alpha, after | ({} if calm is None else {"calm": calm}))
+
+    def dream_view(
+        self, number: int, eye: int, view: View, memories: Sequence[Memory], moment: Moment
+    ) -> tuple[Image, Memory]:
+        """One eye's dream; the right one's begins from the left one's, which has been dreamed before it."""
+        if eye:
+            return self.carrier.dream_beside(number, view, memories[eye], memories[0], moment)
+        return self.carrier.dream(number, view, memories[eye], moment)
 
     def see_frames(self, segment: Segment, follow: bool) -> Iterator[Seen]:
         """The segment's frames with the motion between them; `follow`: from the frame before the first one, too."""
@@ -99,10 +107,11 @@ class FilmMaker:
 def see_views(
     photos: Sequence[Image], grays: Sequence[Gray], before: Sequence[Gray] | None, finder: FlowFinder | None
 ) -> Iterator[View]:
-    """What each eye sees, with the motion since the frame before, if there is one and it is to be followed."""
+    """What each eye sees, with the motion since the frame before, and between the eyes, if it is to be followed."""
     for eye, (photo, gray) in enumerate(zip(photos, grays, strict=True)):
-        follows = finder is not None and before is not None
-        yield View(photo, finder.find_motion(before[eye], gray) if follows else None)  # type: ignore[union-attr,index]
+        motion = finder.find_motion(before[eye], gray) if finder and before else None
+        disparity = finder.find_motion(grays[0], gray) if finder and eye else None
+        yield View(photo, motion, disparity)
 
 
 def to_gray(photo: Image) -> Gray:

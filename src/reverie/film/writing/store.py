@@ -88,7 +88,8 @@ class SegmentStore:
         """Count a segment, which has been written, as finished, with the state that the next one begins from."""
         with report_disk_errors(self.folder):
             self.segment_path(number).stat()  # raises, if it was not written
-            exact = {name: tensor.detach().cpu().contiguous() for name, tensor in (state or {}).items()}
+            # Copies: two names may be one tensor, which safetensors refuses.
+            exact = {name: tensor.detach().cpu().clone() for name, tensor in (state or {}).items()}
             self._write(self._state_path(number), safetensors.torch.save(exact))
 
     def state(self, number: int) -> State | None:
