@@ -12,6 +12,7 @@ import pytest
 import torch
 
 import reverie as rv
+from film.clips import moving, write_clip
 from reverie.cli import main
 
 ROOT = Path(__file__).parent.parent
@@ -27,6 +28,7 @@ PAGES = {
     "docs/attribution.md": 2,
     "docs/coming-from.md": 7,
     "docs/extending.md": 5,
+    "docs/film.md": 2,
     "docs/how-it-works.md": 1,
     "docs/keras.md": 2,
     "docs/layers.md": 1,
@@ -37,7 +39,7 @@ PAGES = {
 }
 """The pages with Python on them, and how many blocks of it at least."""
 
-STANDING = ("coming-from", "objectives", "extending", "keras", "layers", "paper", "visualization")
+STANDING = ("coming-from", "objectives", "extending", "film", "keras", "layers", "paper", "visualization")
 ALONE = ("README.md", *(f"docs/{name}.md" for name in STANDING))
 """The pages that stand for themselves: their code begins with nothing."""
 
@@ -52,6 +54,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             picture.resize(size).save(name)
     with PIL.Image.open(ROOT / "examples" / "astronaut.jpg") as picture:
         picture.save("examples/astronaut.jpg")
+    write_clip(Path("cat.mp4"), moving(3))
     load = rv.load_model
 
     def load_without_download(name: str = "squeezenet", **how: Any) -> Any:

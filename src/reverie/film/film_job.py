@@ -32,6 +32,12 @@ class FilmJob:
 
     `memory`, `device` and `allow_code` are as for `Job`. `keep`: the finished segments stay in the work folder beside
     the film. `clean`: what an earlier call left there is not gone on with.
+
+    >>> from pathlib import Path
+    >>> import reverie as rv
+    >>> recipe = rv.FilmRecipe(rv.Recipe("cat.mp4", objective="fire8^2"), rv.FilmSettings(carry=0.8))
+    >>> rv.FilmJob(recipe, Path("dream.mp4"), memory="2GB").target.name
+    'dream.mp4'
     """
 
     recipe: FilmRecipe
@@ -48,6 +54,19 @@ class FilmRun:
     """A film about to be made, segment by segment; what is finished is on disk, and gone on with after a stop.
 
     Iterating it does the work, frame by frame; `save` joins the segments into the film.
+
+    >>> from pathlib import Path
+    >>> import reverie as rv
+    >>> few = rv.Settings(size=64, steps=1, octaves=1)
+    >>> wish = rv.Recipe("examples/astronaut.jpg", objective="fire2^2", settings=few)
+    >>> recipe = rv.FilmRecipe(wish, rv.ZoomSettings(seconds=0.2, frame_steps=1))
+    >>> run = rv.prepare_film(rv.FilmJob(recipe, Path("zoom.webm")))
+    >>> for progress in run:
+    ...     pass
+    >>> f"{progress.share:.0%}", tuple(progress.preview(32).shape)
+    ('100%', (1, 3, 32, 32))
+    >>> rv.read_film_recipe(run.save()) == run.recipe
+    True
     """
 
     job: FilmJob
