@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -28,6 +29,9 @@ Heard: TypeAlias = Mapping[str, Sequence[float]] | None
 
 NOTE = "survey"
 
+TOLD_AFTER = 5000
+"""After how many frames a long film is told to be looked through still."""
+
 
 def read_span(own: FilmSettings) -> Span:
     """The part of a film that settings say; raises `SettingsError` for one that ends before it begins."""
@@ -46,8 +50,14 @@ def look_through(film: FilmFile, span: Span, target: Path) -> tuple[Survey, dict
     if found.get("key") == key:
         return Survey.from_json(found["survey"]), {NOTE: noted or ""}
     log.info("looking through %s", film.path.name)
-    survey = survey_film(film, *span)
+    survey = survey_film(film, *span, watch=partial(tell_progress, film))
     return survey, {NOTE: json.dumps({"key": key, "survey": survey.to_json()})}
+
+
+def tell_progress(film: FilmFile, frames: int) -> None:
+    """A word to the log about a long film, now and then."""
+    if frames % TOLD_AFTER == 0:
+        log.info("looking through %s: %d frames", film.path.name, frames)
 
 
 def listen(path: Path, keyframes: str) -> tuple[Clock, Heard]:
