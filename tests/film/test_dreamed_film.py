@@ -217,6 +217,13 @@ def test_both_eyes_see_the_same_dream(tmp_path: Path) -> None:
         assert (seen - beside).abs().mean() < 0.6 * (seen - other).abs().mean()
 
 
+def test_each_eye_of_a_tall_film_is_dreamed_at_its_own_size(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "tall.mp4", moving(2, (96, 64)))
+    job = make_job(clip, tmp_path / "dream.mkv", FilmSettings(stereo="top-bottom"), settings=replace(STYLE, size=72))
+    finish(job)
+    assert read(tmp_path / "dream.mkv")[0].shape[2:] == (72, 48)
+
+
 def test_a_changed_film_and_a_place_for_none_are_refused(clip: Path, tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="changed since"):
         prepare_film(make_job(clip, tmp_path / "dream.mp4", input_sha256="0" * 64))

@@ -44,7 +44,8 @@ class FrameDreamer:
 
         `changed`: settings that are other than the recipe's and the moment's.
         """
-        settings = replace(self.recipe.settings, **{**moment.settings, **changed})
+        # The photo has the size of the dream; of a stereo film's, it is a half.
+        settings = replace(self.recipe.settings, **{**moment.settings, **changed, "size": None})
         recipe = replace(self.recipe, settings=settings)
         if moment.objective is not None:
             recipe = replace(recipe, objective=moment.objective, masks=())
