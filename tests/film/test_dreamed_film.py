@@ -122,6 +122,23 @@ def test_what_a_film_holds_makes_it_again(clip: Path, tmp_path: Path) -> None:
     assert finish(FilmJob(recipe, tmp_path / "again.mp4", memory=None)) == (tmp_path / "dream.mp4").read_bytes()
 
 
+def test_a_finished_film_is_not_made_again_unless_that_is_said(clip: Path, tmp_path: Path) -> None:
+    job = make_job(clip, tmp_path / "dream.mp4")
+    made = finish(job)
+    again = prepare_film(job, models=NETWORKS)
+    assert list(again) == [] and again.save().read_bytes() == made
+    anew = prepare_film(replace(job, clean=True), models=NETWORKS)
+    assert len(list(anew)) == 11 and anew.save().read_bytes() == made
+
+
+def test_what_is_said_of_every_frame_is_said_once(clip: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    rv.save_image(torch.ones(1, 3, 40, 40), tmp_path / "mask.png")
+    wish = (RegionWish(str(tmp_path / "mask.png"), "", "fire2^2"),)
+    with caplog.at_level("WARNING", logger="reverie"):
+        finish(make_job(clip, tmp_path / "dream.mkv", objective="", masks=wish))
+    assert 1 <= caplog.text.count("is stretched") <= 2
+
+
 def test_a_film_of_no_strength_is_the_film(clip: Path, tmp_path: Path) -> None:
     finish(make_job(clip, tmp_path / "dream.mkv", FilmSettings(strength=0)))
     for before, after in zip(read(clip), read(tmp_path / "dream.mkv"), strict=True):

@@ -114,6 +114,8 @@ def dream_films(
 
     said = FilmWords(collect_said(motion), collect_said(encoding), keyframes, set_ or [], config)
     asked, models = FilmRequest.read(request, "film", said), Networks()
+    if alone and frame is None:
+        raise SettingsError("--alone is a way to look at one frame: say which with --frame")
     if frame is not None:
         if len(films) > 1:
             raise SettingsError(f"--frame takes one film, and {len(films)} are named")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from reverie._native.memory import peak_memory
+from reverie.errors import RecipeError
 from reverie.film.making import Made, Maker
 from reverie.film.shots import Segment, list_shots
 from reverie.film.writing.encoding import SegmentEncoder
@@ -17,6 +19,7 @@ from reverie.film.writing.joining import join_film
 from reverie.film.writing.segments import Reel
 from reverie.film.writing.soundtrack import Excerpt
 from reverie.film.writing.store import SegmentStore
+from reverie.image.film_text import read_film_text
 from reverie.image.resample import limit_longest_side
 from reverie.jobs.job import Progress, Report
 from reverie.models.spec import ModelSpec
@@ -105,9 +108,20 @@ class FilmRun:
         """The work folder beside the film."""
         return SegmentStore.beside(self.target, self.recipe.to_toml())
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether the film is there already, made by this very recipe."""
+        try:
+            return not self.job.clean and read_film_text(self.target) == self.recipe.to_toml()
+        except RecipeError:
+            return False
+
     def __iter__(self) -> Iterator[Progress]:
+        if self.is_finished:
+            log.info("%s is there already, made by this recipe: --clean makes it anew", self.target)
+            return
         store = self.store
-        with store.held():
+        with store.held(), say_once():
             if self.job.clean:
                 store.finish(keep=False)
             if store.open(needed=0):
@@ -170,6 +184,8 @@ class FilmRun:
 
     def save(self, path: Path | None = None) -> Path:
         """Joins the segments into the film, whole or not at all, at `path` or the job's target."""
+        if path is None and self.is_finished:
+            return self.target
         store, timing = self.store, self.maker.timing
         segments = [store.segment_path(segment.number) for segment in self.maker.segments]
         reel = Reel(segments, self.format, self.shape, timing.end - timing.times[0])
@@ -195,3 +211,20 @@ class FilmRun:
             precision=dream.precision,
             recipe=self.recipe.to_toml(),
         )
+
+
+@contextmanager
+def say_once() -> Iterator[None]:
+    """What is said of every frame alike, as of a mask that is stretched, is said once."""
+    said = set[str]()
+
+    def is_new(record: logging.LogRecord) -> bool:
+        known = record.getMessage() in said
+        said.add(record.getMessage())
+        return not known
+
+    log.addFilter(is_new)
+    try:
+        yield
+    finally:
+        log.removeFilter(is_new)

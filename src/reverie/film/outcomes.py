@@ -13,6 +13,7 @@ from reverie.film.reading.opening import open_film
 from reverie.film.reading.survey import survey_film
 from reverie.jobs.networks import Networks
 from reverie.jobs.outcomes import Outcome, Watch, finish_run
+from reverie.settings.film import FilmSettings
 
 log = logging.getLogger("reverie")
 
@@ -40,13 +41,14 @@ def make_all(
 
 def tell_flashes(run: FilmRun, path: Path) -> None:
     """A word to the log about a finished film that flashes, beside what its input does."""
+    if path.is_dir():  # frames have no rate of their own to be seen at
+        return
     try:
         own = survey_film(open_film(path)).flash
-    except FilmError:  # a folder of frames has no rate of its own to be seen at
+    except FilmError:  # no frames, as of a film of one picture
         return
-    before = run.flash or 0.0
-    if own >= NOTICEABLE and own > before:
-        was = "" if run.flash is None else f" (its input: {before:.3g})"
-        log.warning(
-            "%s flashes: %.3g as FFmpeg's photosensitivity filter counts it%s; --calm limits it", path, own, was
-        )
+    if own >= NOTICEABLE:
+        was = "" if run.flash is None else f" (its input: {run.flash:.3g})"
+        can = isinstance(run.recipe.motion, FilmSettings) and not run.recipe.motion.calm
+        way = "; --calm limits it" if can else ""
+        log.warning("%s flashes: %.3g as FFmpeg's photosensitivity filter counts it%s%s", path, own, was, way)

@@ -24,7 +24,7 @@ from reverie.film.morph_maker import MorphMaker
 from reverie.film.reading.frames import read_frames
 from reverie.film.reading.opening import ColorTags, FilmFile, open_film
 from reverie.film.reading.sound import measure_sound
-from reverie.film.writing.formats import FrameShape, check_film_output
+from reverie.film.writing.formats import FilmFormat, FrameShape, check_film_output
 from reverie.film.writing.soundtrack import Excerpt
 from reverie.film.zoom_maker import ZoomMaker
 from reverie.gradient.compose import choose_resize
@@ -101,9 +101,17 @@ def prepare_dreamed_film(job: FilmJob, own: FilmSettings, models: Networks) -> F
     around = settled.recipe.dream.settings.around
     sphere = ("top-bottom" if maker.eyes == 2 else "mono") if around else ""
     shape = make_shape(maker, maker.timing, film)
-    return FilmRun(
-        job, settled.recipe, maker, format, shape, Excerpt(film, begins, span[1]), sphere, notes, flash=survey.flash
-    )
+    tell_losses(film, shape, format, own)
+    excerpt = Excerpt(film, begins, span[1])
+    return FilmRun(job, settled.recipe, maker, format, shape, excerpt, sphere, notes, flash=survey.flash)
+
+
+def tell_losses(film: FilmFile, shape: FrameShape, format: FilmFormat, own: FilmSettings) -> None:
+    """A word to the log about what of a film is not in what is made of it."""
+    if film.depth > 8 and not format.choose_encoder(shape).is_deep:
+        log.info("%s has %d bits a channel, and 8 are written: --codec h265 keeps 10", film.path.name, film.depth)
+    if film.stereo == "left-right" and own.stereo == "auto":
+        log.warning("%s shows two eyes side by side, which are not taken apart: dreamed as one picture", film.path.name)
 
 
 def prepare_from_photo(job: FilmJob, models: Networks) -> FilmRun:

@@ -42,9 +42,9 @@ def test_what_is_asked_for_decides_where_it_fits(tmp_path: Path) -> None:
     [
         ("a.avi", PLAIN, False, "expected one of .mp4"),
         ("a.avif", PLAIN, False, "AVIF that moves"),
-        ("a.webm", Encoding(codec="h264"), False, "write .mp4 or .m4v or .mov or .mkv"),
+        ("a.webm", Encoding(codec="h264"), False, "write .mp4, .m4v, .mov or .mkv"),
         ("a.mp4", Encoding(codec="prores"), False, "write .mov or .mkv"),
-        ("a.mp4", PLAIN, True, "write .mov or .mkv or .webm"),
+        ("a.mp4", PLAIN, True, "write .mov, .mkv, .webm"),
         ("a.mov", Encoding(codec="h264"), True, "expected prores"),
         ("a.gif", Encoding(codec="h264"), False, "leave them unset"),
         ("a.gif", Encoding(lossless=True), False, "256 colors"),

@@ -15,6 +15,7 @@ import pyvips
 from numpy.typing import NDArray
 
 from reverie.errors import ImageFileError
+from reverie.image.film_text import RECIPE_FILE
 from reverie.image.opening import DAMAGED_MESSAGE, escape_path, silence_libvips, translate_libvips_errors
 from reverie.image.reading import read_photo
 
@@ -57,8 +58,8 @@ def list_pictures(folder: Path) -> list[Path]:
 
 
 def list_entries(folder: Path) -> list[Path]:
-    """What is in a folder and is not hidden."""
-    return [each for each in folder.iterdir() if not each.name.startswith(".")]
+    """What is in a folder and is not hidden, nor the recipe of what we wrote there."""
+    return [each for each in folder.iterdir() if not each.name.startswith(".") and each.name != RECIPE_FILE]
 
 
 def tell_others(folder: Path, pictures: list[Path]) -> None:

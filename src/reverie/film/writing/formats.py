@@ -189,7 +189,9 @@ def suggest(codec: Codec | None = None, holds_alpha: bool = False) -> str:
         for each in CONTAINERS.values()
         if (each.for_alpha and each.ending if holds_alpha else each.kind == "container" and codec in each.codecs)
     )
-    return f"write {' or '.join(able)}"
+    *most, last = able
+    folder = ", or a folder of frames" if holds_alpha else ""
+    return f"write {', '.join(most)} or {last}" + folder if most else f"write {last}"
 
 
 def check_sound(container: Container, film: FilmFile, alpha: bool) -> None:
