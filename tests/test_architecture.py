@@ -39,7 +39,8 @@ INSIDE = {
     "models": """
         hooked hooked.grids hooked.hooks hooked.multiples hooked.reading hooked.modules hooked.channels
         hooked.refusals hooked.trials layer_names keras keras.engine keras.hdf5
-        networks windows networks.inception_blocks networks.inception_names networks.inner second_derivative zoo
+        networks windows networks.inception_blocks networks.inception_names networks.inner networks.packing
+        second_derivative zoo
         extensions zoo.torchvision_vit catalog class_names default_layer hooked.folding networks.chain
         networks.inception_weights
         receptive_field any_size torch_model weights hooked.network keras.pictures keras.networks networks.layers spec

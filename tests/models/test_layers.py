@@ -13,6 +13,7 @@ from torch import Tensor
 
 from reverie.models.networks.chain import Chain, Layer, SavedTensors
 from reverie.models.networks.layers import AveragePool, Convolution, MaxPool, Relu
+from reverie.models.networks.packing import KEPT_BYTES, KEPT_SIZES, PackedWeights
 
 CHANNELS_LAST = torch.channels_last
 SIZES = [(1, 1), (1, 4), (2, 2), (3, 3), (5, 8), (9, 7)]
@@ -144,6 +145,43 @@ def test_packed_weights_follow_the_weights() -> None:
     ours.weight.mul_(2)
     ours.bias.zero_()
     torch.testing.assert_close(ours.forward(at, []), 2 * (before - other.bias[:, None, None]), rtol=1e-4, atol=1e-4)
+
+
+def test_weights_are_packed_once_for_each_of_the_last_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A film comes back to the sizes of its octaves at every frame; what it sees there does not change by a bit."""
+    made: list[tuple[str, torch.Size]] = []
+    pack = Convolution._pack_for
+
+    def count(self: Convolution, direction: str, size: torch.Size) -> Tensor:
+        made.append((direction, size))
+        return pack(self, direction, size)
+
+    monkeypatch.setattr(Convolution, "_pack_for", count)
+    ours, sides = convolution((3, 3)), range(5, 5 + KEPT_SIZES)
+
+    def look(side: int) -> tuple[Tensor, Tensor]:
+        return forward_and_backward(ours, planes(1, 4, side, 9, dtype=torch.float32, seed=side))
+
+    fresh, again = [look(side) for side in sides], [look(side) for side in sides]
+    assert len(made) in (0, 2 * KEPT_SIZES)  # none where there is no oneDNN
+    assert all(
+        torch.equal(*pair) for one, other in zip(fresh, again, strict=True) for pair in zip(one, other, strict=True)
+    )
+    look(99)  # one more, and the size that was not seen for longest is let go
+    before = len(made)
+    look(sides[-1])
+    assert len(made) == before
+    assert all(map(torch.equal, look(sides[0]), fresh[0]))
+    assert len(made) in (0, before + 2)
+
+
+def test_packed_weights_are_bounded_in_memory() -> None:
+    kept, size = PackedWeights(), KEPT_BYTES // 4 // 2
+    for side in range(5):
+        kept.get(torch.Size([side]), lambda: torch.zeros(size))
+    assert len(kept) == 2
+    kept.get(torch.Size([9]), lambda: torch.zeros(3 * size))
+    assert len(kept) == 1
 
 
 def test_a_gradient_is_added_to_another_in_its_place() -> None:

@@ -8,8 +8,8 @@ What the profile of a plain gradient step shows besides the convolutions, and wh
   float32 to compare it; comparing the bits takes two thirds of the time.
 - A 3x3 average pool at stride 1 is its own transpose up to the counts at the border: its backward pass is an average
   pool again.
-- Weights are packed into oneDNN's own layout once, not at every call; at stride 1 the backward pass of a convolution
-  is a convolution with the flipped kernel.
+- Weights are packed into oneDNN's own layout once for a size, not at every call; at stride 1 the backward pass of a
+  convolution is a convolution with the flipped kernel.
 - torch's max pool saves eight bytes for each maximum and runs its backward pass on one thread. Ours is compiled.
 """
 
@@ -24,6 +24,7 @@ from torch import Tensor
 
 from reverie._native import kernels as native
 from reverie.models.networks.chain import FeatureMaps, Layer, OutputMaps, SavedTensors
+from reverie.models.networks.packing import PackedWeights
 
 
 class Convolution(Layer):
@@ -45,7 +46,7 @@ class Convolution(Layer):
         self.stride = (stride, stride)
         self.padding = padding
         self.relu = relu
-        self._packed: dict[str, tuple[torch.Size, Tensor]] = {}
+        self._packed = {"forward": PackedWeights(), "backward": PackedWeights()}
 
     def forward(self, maps: FeatureMaps, saved: SavedTensors | None, mask_relu: bool = True) -> OutputMaps:
         """See `Layer.forward`."""
@@ -100,30 +101,29 @@ class Convolution(Layer):
         """The weights in oneDNN's layout for an input of this size; None where oneDNN's fused calls do not apply.
 
         `direction` "forward", or "backward" for the flipped kernel, which convolves the gradient.
-        A layout made for another size can be a hundred times slower. So weights are packed anew whenever the size
-        changes, even for a single gradient: other operations would round differently, and a dream's pixels would
-        depend on what was dreamed before.
+        A layout made for another size can be a hundred times slower. So weights are packed for every size, even for
+        a single gradient: other operations would round differently, and a dream's pixels would depend on what was
+        dreamed before.
         """
         if not _supports_fusion(maps):
             return None
-        size, packed = self._packed.get(direction, (None, None))
-        if size != maps.shape:
-            kernel, padding, stride = self.weight, self.padding, self.stride  # (out, in, height, width)
-            if direction == "backward":
-                kernel, padding, stride = kernel.flip(2, 3).transpose(0, 1), self._transposed_padding, (1, 1)
-            dense = kernel.contiguous(memory_format=torch.channels_last).to_mkldnn()
-            reorder: Any = torch._C._nn.mkldnn_reorder_conv2d_weight
-            packed = reorder(dense, padding, stride, (1, 1), 1, list(maps.shape))
-            self._packed[direction] = (maps.shape, packed)
+        return self._packed[direction].get(maps.shape, lambda: self._pack_for(direction, maps.shape))
+
+    def _pack_for(self, direction: str, size: torch.Size) -> Tensor:
+        """The weights in oneDNN's layout for an input of a size (b, c, h, w)."""
+        kernel, padding, stride = self.weight, self.padding, self.stride  # (out, in, height, width)
+        if direction == "backward":
+            kernel, padding, stride = kernel.flip(2, 3).transpose(0, 1), self._transposed_padding, (1, 1)
+        dense = kernel.contiguous(memory_format=torch.channels_last).to_mkldnn()
+        reorder: Any = torch._C._nn.mkldnn_reorder_conv2d_weight
+        packed: Tensor = reorder(dense, padding, stride, (1, 1), 1, list(size))
         return packed
 
     def _apply(self, *args: Any, **kwargs: Any) -> Convolution:
-        self._packed.clear()  # `.to()` and its kin come through here: what was packed of the old weights is stale
+        for packed in self._packed.values():
+            packed.clear()  # `.to()` and its kin come through here: what was packed of the old weights is stale
         super()._apply(*args, **kwargs)  # type: ignore[no-untyped-call]
         return self
-
-    def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_packed": {}}  # tensors in oneDNN's layout can be neither copied nor pickled
 
 
 def _run_fused_convolution(*given: Any) -> Tensor:
