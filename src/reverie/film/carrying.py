@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from reverie.film.fine import FinePixels, coarse, double, move_fine, update_fine
 from reverie.film.flow import Motion, to_image
 from reverie.film.frame_dream import FrameDreamer
+from reverie.film.freshness import Freshness, age, count_more_steps, to_mask
 from reverie.film.holding import Strengths, hold, measure_strengths
 from reverie.film.keyframes.moments import Moment
 from reverie.film.shots import derive_seed
 from reverie.film.writing.store import State
+from reverie.objectives.masks import Mask
 from reverie.recipe.film import Motion as MotionSettings
 from reverie.settings import Settings
 from reverie.types import Image
@@ -40,22 +42,28 @@ class View:
 class Memory:
     """What is remembered of a shot: the detail on its fine grid, and how strong its first frame's dream was.
 
-    `strengths` is None as long as the shot is too dark, or too light, to tell.
+    `strengths` is None as long as the shot is too dark, or too light, to tell; `fresh`, as long as nothing moved.
     """
 
     fine: FinePixels | None = None
     strengths: Strengths | None = None
+    fresh: Freshness | None = None
 
     def to_state(self, name: str) -> State:
         """As tensors, whose names begin with `name`."""
-        parts = {"fine": None if self.fine is None else torch.from_numpy(self.fine), "strengths": self.strengths}
+        fine, fresh = (None if each is None else torch.from_numpy(each) for each in (self.fine, self.fresh))
+        parts = {"fine": fine, "strengths": self.strengths, "fresh": fresh}
         return {f"{name}.{part}": value for part, value in parts.items() if value is not None}
 
     @classmethod
     def from_state(cls, state: State, name: str) -> Memory:
         """What `to_state` wrote."""
-        fine = state.get(f"{name}.fine")
-        return cls(None if fine is None else fine.numpy(), state.get(f"{name}.strengths"))
+        fine, fresh = state.get(f"{name}.fine"), state.get(f"{name}.fresh")
+        return cls(
+            None if fine is None else fine.numpy(),
+            state.get(f"{name}.strengths"),
+            None if fresh is None else fresh.numpy(),
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +72,8 @@ class Carrier:
 
     The first frame of a shot is dreamed as a picture is. Each later one begins from `carry` times the dream before,
     moved; where the motion is not to be trusted, and something came into sight, it begins from the photo. A few steps
-    then suffice, and what is dreamed stays where it is on the things it was dreamed of.
+    then suffice, and what is dreamed stays where it is on the things it was dreamed of. Where much came into sight
+    lately, that has some more steps of its own.
     """
 
     dreamer: FrameDreamer
@@ -82,7 +91,9 @@ class Carrier:
             return self.open_shot(view, moment, {} if own.carry == 0 else self.chance(settings, number))
         fine = self.move(memory.fine, view.motion)
         carried = coarse(fine) * np.float32(own.carry) * trust_of(view.motion)
-        return self.dream_from(carried, fine, memory.strengths, number, view, moment)
+        fresh = None if view.motion is None else age(memory.fresh, view.motion, self.around)
+        remembered = Memory(fine, memory.strengths, fresh)
+        return self.dream_from(carried, remembered, number, view, moment)
 
     def dream_beside(
         self, number: int, view: View, memory: Memory, left: Memory, moment: Moment
@@ -99,17 +110,30 @@ class Carrier:
             own = change_motion(self.settings, moment)
             carried = coarse(self.move(memory.fine, view.motion)) * np.float32(own.carry) * trust_of(view.motion)
             pixels = pixels + carried * (1 - seen)
-        return self.dream_from(pixels, fine, left.strengths, number, view, moment)
+        return self.dream_from(pixels, Memory(fine, left.strengths), number, view, moment)
 
     def dream_from(
-        self, carried: Pixels, fine: FinePixels, strengths: Strengths, number: int, view: View, moment: Moment
+        self, carried: Pixels, moved: Memory, number: int, view: View, moment: Moment
     ) -> tuple[Image, Memory]:
-        """The dream that begins from a detail (h, w, 3), by a few small steps; `fine` is what it was moved on."""
+        """The dream that begins from a detail (h, w, 3), by a few small steps; `moved` is the memory it comes from."""
+        assert moved.fine is not None
         own, settings = change_motion(self.settings, moment), replace(self.dreamer.recipe.settings, **moment.settings)
         begin, changed = to_image(carried), self.chance(settings, number) | ease_steps(settings, own)
         dreamed = self.dreamer.dream(view.photo, begin, moment, changed) if own.frame_steps else view.photo + begin
-        held = hold(dreamed, view.photo, strengths)
-        return held, Memory(update_fine(fine, to_pixels(held - view.photo), self.around), strengths)
+        if moved.fresh is not None and (more := count_more_steps(moved.fresh, own.frame_steps)):
+            changed |= self.chance(settings, -number) | {"steps": more}
+            dreamed = self.catch_up(dreamed, to_mask(moved.fresh), view.photo, moment, changed)
+        held = hold(dreamed, view.photo, moved.strengths)
+        return held, replace(moved, fine=update_fine(moved.fine, to_pixels(held - view.photo), self.around))
+
+    def catch_up(self, dreamed: Image, where: Mask, photo: Image, moment: Moment, changed: dict[str, Any]) -> Image:
+        """The dream, gone on with where something is fresh.
+
+        Steps are as large there as they are in a picture of that alone: where all has a share in them, most goes to
+        what is strong already, and what crosses the picture fast would leave it before it is dreamed.
+        """
+        more = self.dreamer.dream(photo, dreamed - photo, moment, changed, where)
+        return torch.where(where > 0, more, dreamed)
 
     def move(self, fine: FinePixels, motion: Motion | None) -> FinePixels:
         """A detail on its fine grid, moved; where nothing is known of a motion, it stays."""

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from reverie.film.freshness import confine_wish
 from reverie.film.keyframes.moments import MaskShare, Moment
 from reverie.image.reading import Photo
 from reverie.jobs.door import prepare
 from reverie.jobs.job import Job
 from reverie.jobs.networks import Networks
 from reverie.objectives.base import Objective
-from reverie.objectives.masks import Regions
+from reverie.objectives.masks import Mask, Regions
 from reverie.objectives.parser import objective as parse_objective
 from reverie.recipe.inputs import read_region
 from reverie.recipe.recipe import Recipe, RegionWish
@@ -39,10 +40,18 @@ class FrameDreamer:
     files: dict[str, str] = field(default_factory=dict)
     _wishes: OrderedDict[Any, Wish] = field(default_factory=OrderedDict)
 
-    def dream(self, photo: Image, detail: Image | None, moment: Moment, changed: dict[str, Any]) -> Image:
+    def dream(
+        self,
+        photo: Image,
+        detail: Image | None,
+        moment: Moment,
+        changed: dict[str, Any],
+        where: Mask | None = None,
+    ) -> Image:
         """The dream (1, 3, h, w) of a photo of that size, which begins from a detail; on the CPU.
 
-        `changed`: settings that are other than the recipe's and the moment's.
+        `changed`: settings that are other than the recipe's and the moment's. `where` (1, 1, h, w): a mask outside of
+        which the photo is left as it is.
         """
         # The photo has the size of the dream; of a stereo film's, it is a half.
         settings = replace(self.recipe.settings, **{**moment.settings, **changed, "size": None})
@@ -51,9 +60,13 @@ class FrameDreamer:
             recipe = replace(recipe, objective=moment.objective, masks=())
         if moment.masks == ():  # no region is there: nothing is dreamed
             return photo
+        wish = self.read_wish(recipe, moment)
+        if where is not None:
+            wish = confine_wish(wish, where, settings)
+            recipe = replace(recipe, settings=replace(settings, feather=0))
         job = Job(recipe, device=self.device, allow_code=self.allow_code)
         opened = Photo(photo, None, 8, None, Path(recipe.input), recipe.input_sha256)
-        run = prepare(job, models=self.models, photo=opened, detail=detail, wish=self.read_wish(recipe, moment))
+        run = prepare(job, models=self.models, photo=opened, detail=detail, wish=wish)
         for _ in run:
             pass
         return run.image().cpu()
