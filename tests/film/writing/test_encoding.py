@@ -125,6 +125,21 @@ def test_a_film_that_is_rgb_is_written_with_a_matrix_that_it_says(tmp_path: Path
     assert (frame.reformat(format="rgb24").to_ndarray() - back).max() <= 1
 
 
+@pytest.mark.parametrize("full, white, middle", [(False, 940, 502), (True, 1023, 511.5)])
+@pytest.mark.parametrize("name, encoding", [("a.mp4", {"codec": "h265", "quality": 1}), ("a.mov", {})])
+def test_white_is_white_also_in_more_than_eight_bits(
+    tmp_path: Path, name: str, encoding: dict[str, Any], full: bool, white: float, middle: float
+) -> None:
+    """And not 943, which swscale makes of it: highlights would be lost, and each film of a film be brighter."""
+    frames, form = shape(32, 64, colors=ColorTags(1, 1, 1, full), depth=10), form_of(tmp_path, name, **encoding)
+    for value, expected in ((1.0, white), (0.5, middle)):
+        with SegmentEncoder(tmp_path / "s", form, frames) as encoder:
+            encoder.write(torch.full((1, 3, 32, 64), value), None, 0)
+        frame = read_frames(tmp_path / "s")[0]
+        luma = np.frombuffer(bytes(frame.planes[0]), np.uint16) / 2 ** (frame.format.components[0].bits - 10)
+        assert abs(float(luma.mean()) - expected) < 1
+
+
 def test_values_are_rounded_to_the_nearest_and_clamped(tmp_path: Path) -> None:
     image = torch.tensor([-1, 0.4 / 255, 0.6 / 255, 2])[None, None, None].expand(1, 3, 16, 4).contiguous()
     back = encode_still(tmp_path / "s", form_of(tmp_path, "a.mkv", codec="ffv1"), shape(16, 4), image)

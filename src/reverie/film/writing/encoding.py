@@ -17,6 +17,7 @@ from torch import Tensor
 from reverie._native.files import replace_file
 from reverie.ascent.ondisk.workspace import report_disk_errors
 from reverie.film.libraries import import_av
+from reverie.film.reading.coloring import WHITE_OF_LIMITED
 from reverie.film.writing.codecs import THREADS, EncoderChoice
 from reverie.film.writing.formats import FilmFormat, FrameShape
 from reverie.types import Image
@@ -46,7 +47,9 @@ def build_frame(image: Image, alpha: Float[Tensor, "1 1 h w"] | None, choice: En
     The image is (1, 3, h, w), 0..1, in the film's own primaries and transfer: matrix and range alone are applied.
     """
     av = import_av()
-    samples = quantize(image, choice.is_deep)
+    # Of 65535, swscale would make a luma of 943 in 10 bits, where white is 940.
+    most = WHITE_OF_LIMITED / 65535 if choice.is_deep and not choice.is_rgb else 1
+    samples = quantize(image.clamp(0, 1) * most, choice.is_deep)
     source = "rgb48le" if choice.is_deep else "rgb24"
     if shape.alpha:
         opacity = quantize(image.new_ones(1, 1, *image.shape[2:]) if alpha is None else alpha, choice.is_deep)

@@ -23,7 +23,7 @@ log = logging.getLogger("reverie")
 State: TypeAlias = dict[str, Tensor]
 """What the next segment begins from, exactly: tensors by name."""
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Raised whenever segments are made or stored differently: work of another version is not resumed."""
 
 
