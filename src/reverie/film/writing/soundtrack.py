@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -82,7 +83,8 @@ class Soundtrack:
             zero, tracks = film.beginning * film.time_base + self.excerpt.start - delay, {}
             for stream in source.container.streams.audio:
                 copy = container.add_stream_from_template(stream)
-                tracks[stream.index] = Track(copy, round(zero / stream.time_base))
+                parts = count_parts(stream.time_base)
+                tracks[stream.index] = Track(copy, round(zero * parts / stream.time_base), parts)
                 copy.metadata.update({tag: stream.metadata[tag] for tag in STREAM_TAGS if tag in stream.metadata})
                 if container.format.name == "mov" and stream.language in QUICKTIME_LANGUAGES:
                     copy.metadata["language"] = QUICKTIME_LANGUAGES[stream.language]
@@ -93,9 +95,10 @@ class Soundtrack:
         start, end = self.excerpt.start, self.excerpt.end
         ended: set[int] = set()
         for packet in read_packets(source):
-            number, base, track = packet.stream_index, packet.time_base, tracks[packet.stream_index]
+            number, track = packet.stream_index, tracks[packet.stream_index]
             if number in ended or not track.place(packet):
                 continue
+            base = packet.time_base
             if start and packet.pts < 0:  # what lies before zero at the film's own beginning primes the decoder
                 continue
             if end is not None and packet.pts * base >= end - start + self.lead:
@@ -111,22 +114,33 @@ RESTART = Fraction(1, 2)
 """By how many seconds a packet is earlier than the one before where timestamps begin anew: files strung together."""
 
 
+COARSE = Fraction(1, 1000)
+"""From here on, a unit of time is too coarse to shift sound by: that of AVI is often a whole packet, some 26 ms."""
+
+
+def count_parts(time_base: Fraction) -> int:
+    """How many parts a stream's unit of time is divided into, so that its sound stays in step."""
+    return 1 if time_base <= COARSE else math.ceil(100 * time_base / COARSE)
+
+
 @dataclass
 class Track:
     """A sound stream, and when its packets are decoded in the copy."""
 
     copy: Any
     shift: int
-    """How much earlier its packets are in the copy, in units of its time base."""
+    """How much earlier its packets are in the copy, in `parts` of the stream's unit of time."""
+    parts: int = 1
     last: int | None = None
     end: int = 0
     """When the last packet was decoded, and when it ended."""
 
     def place(self, packet: Any) -> bool:
         """Give a packet its times in the copy; False if it has none. Decoding times grow, as every muxer wants it."""
-        given = packet.pts if packet.dts is None else packet.dts
-        if given is None:
+        if packet.pts is None and packet.dts is None:
             return False
+        self._divide(packet)
+        given = packet.pts if packet.dts is None else packet.dts
         if self.last is not None and (given - self.shift - self.last) * packet.time_base < -RESTART:
             self.shift = given - self.end  # as the pictures do, go on where the part before ended
         later = 0 if packet.pts is None else packet.pts - given
@@ -134,6 +148,13 @@ class Track:
         packet.pts = packet.dts + max(later, 0)
         self.last, self.end = packet.dts, packet.dts + max(packet.duration or 1, 1)
         return True
+
+    def _divide(self, packet: Any) -> None:
+        """Say a packet's times in parts of the stream's unit."""
+        pts, dts, duration = packet.pts, packet.dts, packet.duration
+        packet.time_base = packet.time_base / self.parts
+        packet.pts, packet.dts = (None if time is None else time * self.parts for time in (pts, dts))
+        packet.duration = (duration or 0) * self.parts
 
 
 def read_packets(source: Any) -> Iterator[Any]:
