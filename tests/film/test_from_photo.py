@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice, pairwise
 from pathlib import Path
 
@@ -65,6 +66,14 @@ def test_a_loop_comes_back_without_a_jump(motion: Motion, tmp_path: Path) -> Non
     assert len(pictures) == 25
     assert measure_step(pictures[-1], pictures[0]) < 1.25 * max(steps)
     assert measure_step(pictures[12], pictures[0]) > 1.2 * measure_step(pictures[-1], pictures[0])
+
+
+@pytest.mark.parametrize("motion", [ZoomSettings(zoom=1.005), ZoomSettings(zoom=1, rotate=0.3)])
+def test_the_border_of_a_slow_loop_does_not_jump_either(motion: ZoomSettings, tmp_path: Path) -> None:
+    pictures = make_pictures(prepare(tmp_path / "loop.mp4", replace(motion, seconds=1, loop=True)))
+    edges = [torch.cat([each[..., :2], each[..., -2:]], dim=-1) for each in pictures]
+    steps = [measure_step(*each) for each in pairwise(edges)]
+    assert measure_step(edges[-1], edges[0]) < 1.25 * max(steps)
 
 
 def test_a_zoom_keeps_its_brightness_and_its_contrast(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ MOST_GAIN = 1.25
 """By how much a picture's bands are made stronger at most, so that it stays as sharp and rich as the first one."""
 
 SOFT_BORDER = 0.08
-"""How soft the border is with which the first picture comes back, as a share of its shorter side."""
+"""How soft the border is at most with which the first picture comes back, as a share of its shorter side."""
 
 Affine = NDArray[Any]
 """Where a point of one picture is in the next: (3, 3), in pixels from the middle."""
@@ -104,13 +104,16 @@ class ZoomMaker:
         for move in self.moves[number + 1 :]:
             way = move @ way
         back = np.linalg.inv(way)
-        inside = move_picture(make_soft_frame(first.shape[0], first.shape[1]), back, outside=0)
+        height, width = first.shape[:2]
+        # The border is hard in the end: what stands in it still would be gone at once when the film begins anew.
+        beyond = 1 - float(move_picture(np.ones((height, width), np.float32), back, outside=0).mean())
+        inside = move_picture(make_soft_frame(height, width, min(SOFT_BORDER, beyond / 4)), back, outside=0)
         return move_picture(first, back), inside[..., None].clip(0, 1)
 
 
-def make_soft_frame(height: int, width: int) -> NDArray[np.float32]:
-    """1 within a picture of (height, width), and softly 0 toward its border."""
-    border = max(2.0, SOFT_BORDER * min(height, width))
+def make_soft_frame(height: int, width: int, softness: float) -> NDArray[np.float32]:
+    """1 within a picture of (height, width), and 0 toward its border; `softness`: a share of its shorter side."""
+    border = max(1.0, softness * min(height, width))
     rows, columns = (np.minimum(np.arange(side) + 0.5, side - 0.5 - np.arange(side)) for side in (height, width))
     share = np.clip(np.minimum(rows[:, None], columns[None]) / border, 0, 1)
     return np.asarray(share * share * (3 - 2 * share), np.float32)
