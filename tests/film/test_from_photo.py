@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 from itertools import islice, pairwise
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import torch
 import reverie as rv
 from reverie.film import shots
 from reverie.film.film_job import FilmJob, FilmRun
-from reverie.film.making import closing_share
+from reverie.film.making import closing_share, exact_rate
 from reverie.film.morph_maker import spread_wishes
 from reverie.film.planning import prepare_film
 from reverie.recipe.film import FilmRecipe, Motion
@@ -107,6 +108,11 @@ def test_a_morph_goes_from_one_wish_to_the_other(tmp_path: Path) -> None:
     wishes = [run.maker.schedule.at(number).objective for number in (0, 12, 24)]  # type: ignore[attr-defined]
     assert wishes[0] == "fire2^2" and "fire2^2" in wishes[1] and "fire3^2" in wishes[1]
     assert "fire2^2" not in wishes[2]
+
+
+def test_the_rates_of_television_are_exact() -> None:
+    assert [exact_rate(rate) for rate in (29.97, 23.976, 59.94)] == [Fraction(n * 1000, 1001) for n in (30, 24, 60)]
+    assert [exact_rate(rate) for rate in (24, 25.0, 12.5, 0.1)] == [24, 25, Fraction(25, 2), Fraction(1, 10)]
 
 
 def test_a_loop_is_whole_after_its_last_picture() -> None:

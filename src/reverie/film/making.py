@@ -38,7 +38,7 @@ class Timing:
     @classmethod
     def steady(cls, seconds: float, rate: float) -> Timing:
         """Of a film with so many frames a second."""
-        exact = Fraction(rate).limit_denominator(1001)
+        exact = exact_rate(rate)
         count = max(1, round(seconds * exact))
         return cls(tuple(range(count)), count, 1 / exact, exact)
 
@@ -46,6 +46,13 @@ class Timing:
     def seconds(self) -> tuple[float, ...]:
         """When each picture is shown, from 0."""
         return tuple(float((time - self.times[0]) * self.time_base) for time in self.times)
+
+
+def exact_rate(rate: float) -> Fraction:
+    """Frames a second as they are meant: 29.97 is 30000/1001, as television has it."""
+    television = Fraction(round(rate * 1.001) * 1000, 1001)
+    near = abs(float(television) - rate) < 0.002 * rate / 24 and rate != round(rate)
+    return television if near else Fraction(rate).limit_denominator(1000)
 
 
 @runtime_checkable

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from pathlib import Path
 
 import torch
@@ -19,7 +18,7 @@ from reverie.film.keyframes.moments import Schedule, read_schedule
 from reverie.film.keyframes.table import hears_sound, relocate_keyframes
 from reverie.film.keyframes.times import Clock
 from reverie.film.looking import Heard, look_through, read_span
-from reverie.film.making import Maker, Timing
+from reverie.film.making import Maker, Timing, exact_rate
 from reverie.film.morph_maker import MorphMaker
 from reverie.film.reading.frames import read_frames
 from reverie.film.reading.opening import ColorTags, FilmFile, open_film
@@ -137,7 +136,9 @@ def prepare_from_photo(job: FilmJob, models: Networks) -> FilmRun:
 
 def open_unchanged(dream: Recipe, own: FilmSettings) -> FilmFile:
     """The recipe's film; raises `RecipeError` where it is another than that of the recipe."""
-    film = open_film(Path(dream.input), None if own.rate is None else Fraction(own.rate).limit_denominator(1001))
+    film = open_film(Path(dream.input), None if own.rate is None else exact_rate(own.rate))
+    if own.rate is not None and film.kind != "frames":
+        raise SettingsError(f"--rate is for folders of pictures, and {film.path} has a rate of its own: leave it out")
     if dream.input_sha256 not in ("", film.digest):
         raise RecipeError(
             f"the film {film.path} changed since (sha256 {film.digest[:12]}..., expected "

@@ -21,8 +21,8 @@ CONTAINERS = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
 
 
 def is_film(path: Path) -> bool:
-    """Whether a path is that of a film: by its ending, or a folder of frames."""
-    return path.suffix.lower() in (*CONTAINERS, ".gif") or path.is_dir()
+    """Whether a path is that of a film: by its ending, or a folder of frames that holds a recipe."""
+    return path.suffix.lower() in (*CONTAINERS, ".gif") or (path / RECIPE_FILE).is_file()
 
 
 def read_film_text(path: Path) -> str:
