@@ -13,7 +13,7 @@ from reverie.film.keyframes.table import merge_sets, read_keyframe_file
 from reverie.film.morph_maker import spread_wishes
 from reverie.film.writing.formats import ENDINGS
 from reverie.jobs.networks import Networks
-from reverie.jobs.places import free_path, make_folder
+from reverie.jobs.places import free_path, make_folder, name_within
 from reverie.recipe.config import read_film_tables
 from reverie.recipe.film import KINDS, FilmRecipe, Motion
 from reverie.recipe.inputs import EXAMPLE
@@ -83,15 +83,7 @@ def place_films(films: Sequence[Path], output: Path | None) -> list[tuple[str, P
         return [(str(films[0]), output)]
     if output.suffix in ENDINGS:
         raise FilmError(f"{output} is one film, and {len(films)} are to be dreamed: name a folder with -o")
-    folder = make_folder(output)
-    targets: list[Path] = []
-    for film in films:
-        number, target = 1, folder / f"{film.stem}{choose_ending(film)}"
-        while target in targets:
-            number += 1
-            target = folder / f"{film.stem}-{number}{choose_ending(film)}"
-        targets.append(target)
-    return list(zip(map(str, films), targets, strict=True))
+    return list(zip(map(str, films), name_within(make_folder(output), films, choose_ending), strict=True))
 
 
 def choose_ending(film: Path) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,18 +61,6 @@ def make_folder(folder: Path) -> Path:
     return folder
 
 
-def name_within(folder: Path, paths: Iterable[Path]) -> list[Path]:
-    """A name in the folder for each photo; two photos of one name get two."""
-    targets: list[Path] = []
-    for path in paths:
-        number, target = 1, folder / f"{path.stem}{writable_ending(path)}"
-        while target in targets:
-            number += 1
-            target = folder / f"{path.stem}-{number}{writable_ending(path)}"
-        targets.append(target)
-    return targets
-
-
 def free_path(folder: Path, stem: str, suffix: str, taken: Collection[Path] = ()) -> Path:
     """The first of stem, stem-2, stem-3 ... that is neither there yet nor taken."""
     number, target = 1, folder / f"{stem}{suffix}"
@@ -96,3 +84,17 @@ def name_wish(words: str) -> str:
 def writable_ending(path: Path) -> str:
     """The photo's own ending where it can be written, PNG elsewhere."""
     return path.suffix if path.suffix.lower() in WRITABLE_ENDINGS else ".png"
+
+
+def name_within(
+    folder: Path, paths: Iterable[Path], choose_ending: Callable[[Path], str] = writable_ending
+) -> list[Path]:
+    """A name in the folder for each photo, or film; two of one name get two."""
+    targets: list[Path] = []
+    for path in paths:
+        number, target = 1, folder / f"{path.stem}{choose_ending(path)}"
+        while target in targets:
+            number += 1
+            target = folder / f"{path.stem}-{number}{choose_ending(path)}"
+        targets.append(target)
+    return targets
