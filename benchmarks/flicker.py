@@ -39,7 +39,6 @@ from reverie.film.reading.opening import open_film
 from reverie.film.reading.survey import survey_film
 from reverie.gradient.base import make_score_function
 from reverie.image.pyramid import split_laplacian
-from reverie.image.resample import resize_longest_side
 from reverie.objectives.masks import compute_luma
 from reverie.recipe.film import FilmRecipe
 from reverie.settings.film import FilmSettings
@@ -116,7 +115,7 @@ class Scene:
 
     @classmethod
     def of(cls, maker: FilmMaker) -> Scene:
-        photos = [resize_longest_side(each.image, maker.asked) for each in read_frames(maker.film, maker.survey)]
+        photos = [maker.resize_eye(each.image) for each in read_frames(maker.film, maker.survey)]
         grays, finder = [to_gray(photo) for photo in photos], FlowFinder("fine")
         motions = [finder.find_motion(before, after) for before, after in pairwise(grays)]
         return cls(photos, motions, maker.survey.cuts)

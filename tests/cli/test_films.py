@@ -80,6 +80,16 @@ def test_a_zoom_a_morph_and_a_making(reverie: Command, clip: Path) -> None:
     assert count_frames("making.mp4") == 4 and tomllib.loads(reverie("show", "making.mp4").out)["objective"]
 
 
+def test_wishes_join_the_curves_of_keyframes_and_no_others(reverie: Command, clip: Path) -> None:
+    small = ("--size", "40", "--octaves", "1", "--steps", "2", "--seconds", "0.2")
+    wishes = ("--objective", "fire2^2", "--objective", "fire3^2")
+    assert reverie("morph", "-o", "a.mp4", *wishes, *small, "--set", "strength = 0:(0), 4:(1)").code == 0
+    keyframes = tomllib.loads(reverie("show", "a.mp4").out)["keyframes"]
+    assert list(keyframes["curves"]) == ["strength"] and len(keyframes["wish"]) == 2
+    told = reverie("morph", "-o", "b.mp4", *wishes, *small, "--config", "a.mp4")
+    assert told.code == 2 and "wishes of their own" in told.err and not Path("b.mp4").exists()
+
+
 def test_keyframes_hear_the_film(reverie: Command, clip: Path) -> None:
     sets = ("--set", "strength = 0:(0), 5:(1)", "--set", "fire2 = 1 + audio.low")
     assert reverie("keyframes", "--film", str(clip), "-o", "curves.png", "--objective", "fire2", *sets).code == 0

@@ -191,6 +191,23 @@ def test_a_single_frame_is_that_of_the_film(clip: Path, tmp_path: Path) -> None:
         save_frame(make_job(clip, tmp_path / "try.mkv"), tmp_path / "try.png", 11, alone=True)
 
 
+def test_a_single_frame_keeps_its_alpha(tmp_path: Path) -> None:
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    alpha = torch.linspace(0, 1, SIZE[1]).expand(1, 1, *SIZE).contiguous()
+    for number, each in enumerate(moving(2)):
+        image = torch.from_numpy(each).permute(2, 0, 1)[None].float() / 255
+        rv.save_image(image, folder / f"{number}.png", like=rv.Photo(image, alpha, 8, None, folder, ""))
+    save_frame(make_job(folder, tmp_path / "try.mkv"), tmp_path / "try.png", 1, alone=False)
+    found = rv.read_photo(tmp_path / "try.png").alpha
+    assert found is not None and (found - alpha).abs().max() < 2 / 255
+    run = prepare_film(make_job(folder, tmp_path / "dreams"), models=NETWORKS)
+    list(run)
+    run.save()
+    written = rv.read_photo(next(iter(sorted((tmp_path / "dreams").glob("*.png"))))).alpha
+    assert written is not None and (written - alpha).abs().max() < 2 / 255
+
+
 def test_keyframes_change_settings_and_wishes(clip: Path, tmp_path: Path) -> None:
     text = '[curves]\nstrength = "0:(0), 5:(0), 6:(1)"\n[[wish]]\nat = "0s"\nobjective = "fire2^2"\n'
     text += '[[wish]]\nat = "100%"\nobjective = "fire3^2"\n'

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from reverie.film.fine import FinePixels, coarse, double, move_fine, update_fine
-from reverie.film.flow import Motion, to_image
+from reverie.film.flow import Motion, to_image, to_pixels
 from reverie.film.frame_dream import FrameDreamer
 from reverie.film.freshness import Freshness, age, count_more_steps, to_mask
 from reverie.film.holding import Strengths, hold, measure_strengths
@@ -163,8 +163,3 @@ def ease_steps(settings: Settings, own: MotionSettings) -> dict[str, Any]:
 def trust_of(motion: Motion | None) -> Pixels:
     """How far a motion is to be trusted (h, w, 1), 0..1; that of none, everywhere."""
     return np.ones((1, 1, 1), np.float32) if motion is None else motion.trust[..., None]
-
-
-def to_pixels(image: Image) -> Pixels:
-    """An image (1, c, h, w) as pixels (h, w, c)."""
-    return np.ascontiguousarray(image[0].permute(1, 2, 0).cpu().numpy())

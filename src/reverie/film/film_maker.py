@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from reverie.film.ahead import read_ahead
 from reverie.film.calming import calm_picture
@@ -19,11 +21,11 @@ from reverie.film.reading.opening import FilmFile
 from reverie.film.reading.survey import Survey
 from reverie.film.shots import Segment, plan_segments
 from reverie.film.writing.store import State
-from reverie.image.resample import resize_longest_side, scale_size
+from reverie.gradient.compose import choose_resize
+from reverie.image.resample import clamp_after_resize, resize, scale_size
 from reverie.objectives.masks import compute_luma
 from reverie.settings.film import FilmSettings
-from reverie.settings.size import AnySize
-from reverie.types import Image
+from reverie.types import Image, ResizedImage
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +34,7 @@ class Seen:
 
     number: int
     views: Sequence[View]
-    alpha: Image | None
+    alpha: Float[Tensor, "1 1 h w"] | None
 
 
 @dataclass(eq=False)
@@ -53,13 +55,10 @@ class FilmMaker:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Height and width of the pictures, at the size of the dream."""
-        return scale_size((self.film.height, self.film.width), self.asked)
-
-    @property
-    def asked(self) -> AnySize | None:
-        """The size that was asked for."""
-        return self.carrier.dreamer.recipe.settings.size
+        """Height and width of the pictures, at the size of the dream; both eyes of a stereo film see as much."""
+        asked = self.carrier.dreamer.recipe.settings.size
+        height, width = scale_size((self.film.height, self.film.width), asked)
+        return height // self.eyes * self.eyes, width
 
     def make(self, segment: Segment, state: State | None) -> Iterator[Made]:
         memories = [Memory.from_state(state or {}, f"eye{eye}") for eye in range(self.eyes)]
@@ -90,18 +89,23 @@ class FilmMaker:
         finder = None if self.settings.flow == "none" else FlowFinder(self.settings.flow, self.carrier.around)
         before: list[Gray] | None = None
         for frame in read_frames(self.film, self.survey, segment.first - follow, segment.count + follow):
-            photos = resize_longest_side(frame.image, self.asked).chunk(self.eyes, dim=2)
+            photos = [self.resize_eye(each) for each in frame.image.chunk(self.eyes, dim=2)]
             grays = [to_gray(photo) for photo in photos]
             if frame.number >= segment.first:
                 yield Seen(frame.number, list(see_views(photos, grays, before, finder)), self.resize_alpha(frame))
             before = grays
 
-    def resize_alpha(self, frame: Frame) -> Image | None:
+    def resize_eye(self, photo: Image) -> ResizedImage:
+        """What an eye sees, at the size of the dream; a sphere is resized around its seam."""
+        resize_photo = clamp_after_resize(choose_resize(self.carrier.dreamer.recipe.settings))
+        return resize_photo(photo, (self.size[0] // self.eyes, self.size[1]))
+
+    def resize_alpha(self, frame: Frame) -> Float[Tensor, "1 1 h w"] | None:
         """The frame's opacity at the size of the dream."""
         if frame.alpha is None:
             return None
         top = np.iinfo(frame.alpha.dtype).max
-        return resize_longest_side(torch.from_numpy(frame.alpha.astype(np.float32) / top)[None, None], self.asked)
+        return resize(torch.from_numpy(frame.alpha.astype(np.float32) / top)[None, None], self.size).clamp(0, 1)
 
 
 def see_views(

@@ -116,14 +116,18 @@ def move_image(image: Image, motion: Motion, around: bool = False) -> Image:
 
     It has the frame's size. Sampled bicubically, so that what is carried for long keeps its sharpness.
     """
-    pixels = image[0].permute(1, 2, 0).cpu().numpy()
-    moved = sample(np.ascontiguousarray(pixels), *place_of(motion.offsets), around=around)
+    moved = sample(to_pixels(image), *place_of(motion.offsets), around=around)
     return to_image(moved * motion.trust[..., None]).to(image.device)
 
 
 def to_image(pixels: NDArray[np.float32]) -> Float[Tensor, "1 c h w"]:
     """Pixels (h, w, c) as an image."""
     return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))[None]
+
+
+def to_pixels(image: Float[Tensor, "1 c h w"]) -> NDArray[np.float32]:
+    """An image as pixels (h, w, c)."""
+    return np.ascontiguousarray(image[0].permute(1, 2, 0).cpu().numpy())
 
 
 def place_of(offsets: Offsets) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

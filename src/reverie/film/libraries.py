@@ -23,4 +23,4 @@ def import_library(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError:
-        raise MissingExtra("moving pictures", "film") from None
+        raise MissingExtra("a film", "film") from None

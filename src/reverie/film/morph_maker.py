@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 import tomli_w
 import torch
 
-from reverie.film.carrying import Carrier, Memory, View, change_motion, to_pixels
+from reverie.film.carrying import Carrier, Memory, View, change_motion
 from reverie.film.fine import double
+from reverie.film.flow import to_pixels
 from reverie.film.keyframes.moments import Schedule
 from reverie.film.making import Made, Timing, closing_share, show_over
 from reverie.film.shots import Segment, plan_segments

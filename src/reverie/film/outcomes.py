@@ -9,8 +9,7 @@ from pathlib import Path
 from reverie.errors import FilmError, ReverieError
 from reverie.film.film_job import FilmJob, FilmRun
 from reverie.film.planning import prepare_film
-from reverie.film.reading.opening import open_film
-from reverie.film.reading.survey import survey_film
+from reverie.film.reading.flashes import measure_flashes
 from reverie.jobs.networks import Networks
 from reverie.jobs.outcomes import Outcome, Watch, finish_run
 from reverie.settings.film import FilmSettings
@@ -44,7 +43,7 @@ def tell_flashes(run: FilmRun, path: Path) -> None:
     if path.is_dir():  # frames have no rate of their own to be seen at
         return
     try:
-        own = survey_film(open_film(path)).flash
+        own = measure_flashes(path)
     except FilmError:  # no frames, as of a film of one picture
         return
     if own >= NOTICEABLE:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from reverie.errors import FilmError, RecipeError, SettingsError
+from reverie.errors import RecipeError, SettingsError
 from reverie.film.carrying import Carrier
 from reverie.film.film_job import FilmJob, FilmRun
 from reverie.film.film_maker import FilmMaker, sees_twice
@@ -21,7 +21,7 @@ from reverie.film.looking import Heard, look_through, read_span
 from reverie.film.making import Maker, Timing, exact_rate
 from reverie.film.morph_maker import MorphMaker
 from reverie.film.reading.frames import read_frames
-from reverie.film.reading.opening import ColorTags, FilmFile, open_film
+from reverie.film.reading.opening import FilmFile, open_film
 from reverie.film.reading.sound import measure_sound
 from reverie.film.writing.formats import FilmFormat, FrameShape, check_film_output
 from reverie.film.writing.soundtrack import Excerpt
@@ -41,9 +41,6 @@ from reverie.recipe.recipe import Recipe
 from reverie.settings.film import FilmSettings, MorphSettings, ZoomSettings
 
 log = logging.getLogger("reverie")
-
-STANDARD = ColorTags(1, 1, 1, False)
-"""BT.709: what is written where the input has no colors of a film, or had a high dynamic range."""
 
 
 def prepare_film(job: FilmJob, *, models: Networks | None = None, beside: Path | None = None) -> FilmRun:
@@ -119,6 +116,8 @@ def prepare_from_photo(job: FilmJob, models: Networks) -> FilmRun:
     assert isinstance(own, ZoomSettings | MorphSettings)
     opened = open_input(recipe.dream, read_photo)
     format = check_film_output(job.target, recipe.encoding, None, False)
+    if opened.alpha is not None:
+        log.warning("%s is transparent in places, and what is made of it is not", opened.path.name)
     settings = recipe.dream.settings
     settings = replace(settings, panorama="off" if settings.panorama == "auto" else settings.panorama)
     photo = replace(opened, image=resize_longest_side(opened.image, settings.size, choose_resize(settings)))
@@ -136,7 +135,7 @@ def prepare_from_photo(job: FilmJob, models: Networks) -> FilmRun:
 
 def open_unchanged(dream: Recipe, own: FilmSettings) -> FilmFile:
     """The recipe's film; raises `RecipeError` where it is another than that of the recipe."""
-    film = open_film(Path(dream.input), None if own.rate is None else exact_rate(own.rate))
+    film = open_film(Path(dream.input), None if own.rate is None else exact_rate(own.rate), own.hdr)
     if own.rate is not None and film.kind != "frames":
         raise SettingsError(f"--rate is for folders of pictures, and {film.path} has a rate of its own: leave it out")
     if dream.input_sha256 not in ("", film.digest):
@@ -144,8 +143,6 @@ def open_unchanged(dream: Recipe, own: FilmSettings) -> FilmFile:
             f"the film {film.path} changed since (sha256 {film.digest[:12]}..., expected "
             f"{dream.input_sha256[:12]}...): put the old file back, or say where it is with --input"
         )
-    if film.hdr and own.hdr == "refuse":
-        raise FilmError(f"{film.path} has a high dynamic range ({film.hdr}): --hdr map writes it in the standard range")
     return film
 
 
@@ -204,10 +201,9 @@ def settle(job: FilmJob, photo: Photo, clock: Clock, models: Networks, sound: He
 
 
 def make_shape(maker: Maker, timing: Timing, film: FilmFile | None = None) -> FrameShape:
-    """What the pictures that are written have in common; their colors are tagged as the film's were."""
+    """What the pictures that are written have in common; their colors are tagged as a film of its frames should be."""
     height, width = maker.size
     if film is None:
         return FrameShape(height, width, timing.rate, timing.time_base)
-    colors = film.colors if film.kind == "container" and not film.hdr else STANDARD
     aspect = film.sample_aspect
-    return FrameShape(height, width, timing.rate, timing.time_base, aspect, colors, film.alpha, film.depth)
+    return FrameShape(height, width, timing.rate, timing.time_base, aspect, film.colors, film.alpha, film.depth)

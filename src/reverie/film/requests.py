@@ -9,7 +9,7 @@ from typing import Any
 
 from reverie.errors import FilmError, SettingsError
 from reverie.film.film_job import FilmJob
-from reverie.film.keyframes.table import merge_sets, read_keyframe_file
+from reverie.film.keyframes.table import merge_sets, parse_table, read_keyframe_file
 from reverie.film.morph_maker import spread_wishes
 from reverie.film.writing.formats import ENDINGS
 from reverie.jobs.networks import Networks
@@ -63,9 +63,11 @@ class FilmRequest:
                     '--objective "fire8^2", or --keyframes'
                 )
             return self
-        if "[[wish]]" in self.keyframes or "wish =" in self.keyframes:
+        table = parse_table(self.keyframes)
+        if table.wishes:
             raise SettingsError("the keyframes have wishes of their own: leave out --objective, or the keyframes")
-        return replace(self, keyframes=spread_wishes(objectives, self.motion.loop) + "\n" + self.keyframes)
+        wishes = parse_table(spread_wishes(objectives, self.motion.loop)).wishes
+        return replace(self, keyframes=replace(table, wishes=wishes).to_toml())
 
 
 def plan_film(asked: FilmRequest, name: str, target: Path, models: Networks, **work: Any) -> FilmJob:

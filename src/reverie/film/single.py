@@ -12,6 +12,7 @@ from reverie.film.making import Made
 from reverie.film.planning import prepare_film
 from reverie.film.shots import Segment
 from reverie.image.formats import check_output
+from reverie.image.reading import Photo
 from reverie.image.writing import save_image
 from reverie.jobs.job import Progress
 from reverie.jobs.networks import Networks
@@ -66,5 +67,7 @@ def save_frame(job: FilmJob, target: Path, number: int, alone: bool, watch: Watc
     for _ in progress:
         pass
     assert frame.made is not None
-    save_image(frame.made.image, target, recipe=frame.run.recipe.to_toml())
+    depth = 16 if frame.run.shape.depth > 8 else 8
+    like = Photo(frame.made.image, frame.made.alpha, depth, None, target, "")
+    save_image(like.image, target, like=like, recipe=frame.run.recipe.to_toml())
     return target

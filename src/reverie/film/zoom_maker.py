@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from reverie.film.carrying import ease_steps, to_pixels
+from reverie.film.carrying import ease_steps
 from reverie.film.fine import FinePixels, coarse, double, update_fine
-from reverie.film.flow import to_image
+from reverie.film.flow import to_image, to_pixels
 from reverie.film.frame_dream import FrameDreamer
 from reverie.film.holding import hold, measure_strengths
 from reverie.film.keyframes.moments import Schedule
