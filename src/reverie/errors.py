@@ -15,6 +15,7 @@ Each message is one line: what was got, what was expected, what to do. The comma
      ├── RecipeError        a recipe that is missing or unreadable, or whose input changed
      ├── ExtensionError     code of one's own that cannot be imported, or is not what it is registered as
      ├── ReportError        a report that cannot be written where it was asked for
+     ├── QueueFull          a job that cannot be taken, since too many wait already
      ├── ScoreError         a score that became NaN or infinite; carries the picture before it
      └── MissingExtra       an optional dependency that is not installed
 
@@ -107,6 +108,10 @@ class ExtensionError(ReverieError, ImportError):
 
 class ReportError(ReverieError, OSError):
     """A report that cannot be written where it was asked for."""
+
+
+class QueueFull(ReverieError):
+    """A job that cannot be taken, since too many wait already."""
 
 
 class ScoreError(ReverieError, ArithmeticError):

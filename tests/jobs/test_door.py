@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ import torch
 
 import reverie as rv
 from reverie.cli import main
-from reverie.errors import RecipeError, ReverieError, SettingsError, UnknownName
+from reverie.errors import QueueFull, RecipeError, ReverieError, SettingsError, UnknownName
 from reverie.jobs import door
 from reverie.jobs.disk_run import DiskRun
 from reverie.jobs.door import prepare, tell_version
@@ -234,3 +235,44 @@ def test_a_queue_does_jobs_in_order_and_cancels(folder: Path) -> None:
     assert isinstance(found, Recipe) and found.only_steps and found.only_steps < 200_000
     with pytest.raises(RuntimeError, match="closed"):
         queue.submit(job())
+
+
+def test_a_stopped_job_goes_on_where_it_was(folder: Path) -> None:
+    whole = rv.prepare(job("whole.png", steps=6))
+    list(whole)
+    with rv.Queue() as queue:
+        seen: list[str] = []
+
+        def watch(run: rv.Run) -> Iterator[rv.Progress]:
+            for progress in run:
+                seen.append(progress.place)
+                if len(seen) == 3:
+                    queue.cancel(first)
+                yield progress
+
+        first = queue.submit(job("stopped.png", steps=6), watch=watch)
+        assert first.wait(60) and first.state == "canceled", first.error
+        again = queue.resume(first)
+        assert again.wait(60) and again.state == "done"
+    assert len(seen) == len(set(seen)) == 12
+    assert torch.equal(again.run.image(), whole.image())  # type: ignore[union-attr]
+    assert read_recipe("stopped.png").only_steps is None  # type: ignore[union-attr]
+
+
+def test_a_queue_is_bounded_and_fills_its_idle_time(folder: Path) -> None:
+    with rv.Queue(limit=1) as queue:
+        long = queue.submit(job(steps=100_000))
+        while long.progress is None:
+            assert not long.wait(0.01), long.error
+        queue.submit(job())
+        with pytest.raises(QueueFull, match="1 dreams are waiting"):
+            queue.submit(job())
+        done: list[int] = []
+        queue.fill(done.append(number) for number in range(3))
+        assert not done and not queue.is_idle
+        queue.cancel(long)
+        for _ in range(1000):
+            if len(done) == 3:
+                break
+            time.sleep(0.01)
+        assert done == [0, 1, 2] and queue.is_idle
