@@ -87,6 +87,10 @@ INSIDE = {
         keyframes.moments reading.survey writing.joining film_job frame_dream keyframes.drawing looking
         making_of reading.frames carrying film_maker morph_maker zoom_maker planning requests outcomes single
     """,
+    "studio": """
+        answers refusals pictures uploads painter dreams gallery options workshop asking controls restoring dreaming
+        tries dream_room gallery_room rooms
+    """,
     "cli": """
         flags output features keyframes films listings pictures reports
     """,

@@ -1,0 +1,115 @@
+"""The gallery: everything made in the studio, in a folder that its user can see, with the inputs it was made of."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from reverie._native.files import write_file
+from reverie.errors import ImageFileError
+from reverie.image.formats import WRITABLE_ENDINGS
+from reverie.jobs.places import free_path
+from reverie.studio.pictures import make_thumbnail
+from reverie.studio.refusals import NotThere
+from reverie.studio.uploads import FILMS, Upload, clean_name
+
+ANIMATIONS = (".gif", ".webp", ".apng")
+
+ENDINGS = (*WRITABLE_ENDINGS, *FILMS, *ANIMATIONS)
+
+THUMBS, INPUTS = ".thumbs", "inputs"
+
+
+@dataclass(frozen=True)
+class Item:
+    """A picture, or a film, of the gallery; `made` is when, in seconds since 1970."""
+
+    name: str
+    film: bool
+    made: float
+    bytes: int
+
+    def describe(self) -> dict[str, object]:
+        """What a page knows of it."""
+        return {"name": self.name, "film": self.film, "made": self.made, "bytes": self.bytes}
+
+
+class Gallery:
+    """A folder of pictures and films. Within it `inputs` holds what they were made of, each file once."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.absolute()
+        self._reserved: set[Path] = set()
+        self._guard = threading.Lock()
+        try:
+            for each in (self.folder / THUMBS, self.folder / INPUTS):
+                each.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ImageFileError(f"the gallery {folder} cannot be made: {error.strerror}; say --gallery") from None
+
+    def reserve(self, stem: str, ending: str = ".png") -> Path:
+        """A free name in the folder, which nobody else is given."""
+        with self._guard:
+            path = free_path(self.folder, clean_name(stem)[:80], ending, self._reserved)
+            self._reserved.add(path)
+            return path
+
+    def keep_input(self, upload: Upload) -> Path:
+        """Where an input lies in the gallery: copied there once, however often it is dreamed of."""
+        if upload.path.is_relative_to(self.folder / INPUTS):
+            return upload.path
+        kept = self.folder / INPUTS / f"{upload.digest[:12]}-{clean_name(upload.name)}"
+        if not kept.exists():
+            draft = kept.with_name(f".{kept.name}")
+            shutil.copyfile(upload.path, draft)
+            draft.replace(kept)
+        return kept
+
+    def find_input(self, digest: str) -> Path | None:
+        """The input with that SHA-256, if it is here."""
+        found = (self.folder / INPUTS).glob(f"{digest[:12]}-*") if digest.isalnum() else []
+        return next(iter(found), None)
+
+    def list_items(self, first: int = 0, count: int = 60) -> tuple[list[Item], int]:
+        """So many of its items, newest first, and how many there are."""
+        found = [path for path in self.folder.iterdir() if path.suffix.lower() in ENDINGS and path.name[0] != "."]
+        items = sorted(map(make_item, found), key=lambda item: (-item.made, item.name))
+        return items[first : first + count], len(items)
+
+    def find(self, name: str) -> Path:
+        """Where an item is; raises `NotThere` for a name that is none of the folder's own."""
+        path = self.folder / name
+        usual = name == Path(name).name and not name.startswith(".") and path.suffix.lower() in ENDINGS
+        if not usual or "\0" in name or path.is_symlink() or not path.is_file():
+            raise NotThere(f"{clean_name(name)} is not in the gallery any more")
+        return path
+
+    def item(self, path: Path) -> Item:
+        """An item of the folder."""
+        return make_item(path)
+
+    def owns(self, path: Path) -> bool:
+        """Whether a file lies within the gallery, links followed."""
+        return path.resolve().is_relative_to(self.folder.resolve())
+
+    def thumbnail(self, name: str, side: int = 480) -> bytes:
+        """An item as a small JPEG, which is kept. Raises `NotThere`, `ImageFileError`."""
+        path = self.find(name)
+        key = f"{path.name} {path.stat().st_mtime_ns} {side}".encode()
+        kept = self.folder / THUMBS / f"{hashlib.sha256(key).hexdigest()[:32]}.jpg"
+        if not kept.exists():
+            write_file(kept, make_thumbnail(path, side))
+        return kept.read_bytes()
+
+    def remove(self, name: str) -> None:
+        """Deletes an item; what it was made of stays."""
+        self.find(name).unlink()
+
+
+def make_item(path: Path) -> Item:
+    """An item of a gallery."""
+    status = path.stat()
+    return Item(path.name, path.suffix.lower() in (*FILMS, ".gif"), status.st_mtime, status.st_size)

@@ -1,0 +1,18 @@
+"""All routes of a studio, room by room."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.routing import BaseRoute
+
+from reverie.studio import dream_room, gallery_room
+
+if TYPE_CHECKING:
+    from reverie.studio.workshop import Workshop
+
+
+def list_routes(workshop: Workshop) -> list[BaseRoute]:
+    """The routes under /studio."""
+    rooms = (dream_room, gallery_room)
+    return [route for room in rooms for route in room.list_routes(workshop)]

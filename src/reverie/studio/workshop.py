@@ -1,0 +1,61 @@
+"""What all rooms of a studio share: the queue, the networks, the gallery, what was dropped, and the dreams."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from reverie.jobs.networks import Networks
+from reverie.jobs.queue import Queue
+from reverie.models.spec import ModelSpec
+from reverie.studio.dreams import Dreams
+from reverie.studio.gallery import Gallery
+from reverie.studio.options import StudioOptions
+from reverie.studio.uploads import UploadLimits, Uploads
+
+log = logging.getLogger("reverie")
+
+SWEEP = 2.0
+"""How often is looked for what nobody wants any more, in seconds."""
+
+
+class Workshop:
+    """A studio without its pages. One dream at a time; `close` keeps what is running as far as it came."""
+
+    def __init__(self, options: StudioOptions) -> None:
+        self.options = options
+        self.gallery = Gallery(options.gallery)
+        self._temporary = tempfile.TemporaryDirectory(prefix="reverie-studio-", ignore_cleanup_errors=True)
+        limits = UploadLimits(options.upload_bytes, options.film_bytes, options.pixels)
+        self.uploads = Uploads(Path(self._temporary.name) / "uploads", limits)
+        self.models = Networks()
+        self.queue = Queue(self.models, options.waiting)
+        self.queue.fill(self._warm_up())
+        self.dreams = Dreams(self.queue)
+        self._closed = threading.Event()
+        threading.Thread(target=self._sweep, name="reverie-janitor", daemon=True).start()
+
+    @property
+    def folder(self) -> Path:
+        """A folder for what is temporary, deleted at the end."""
+        return Path(self._temporary.name)
+
+    def close(self, timeout: float = 4.0) -> None:
+        """Stops what is running, keeps it as far as it came, and deletes what is temporary."""
+        self._closed.set()
+        self.queue.close(timeout)
+        self.uploads.clear()
+        self._temporary.cleanup()
+
+    def _warm_up(self) -> Iterator[None]:
+        """Loads the bundled network before the first visitor asks for it."""
+        self.models.load(ModelSpec(device=self.options.device))
+        yield
+
+    def _sweep(self) -> None:
+        while not self._closed.wait(SWEEP):
+            self.dreams.sweep()
+            self.uploads.sweep()
