@@ -89,7 +89,7 @@ INSIDE = {
     """,
     "studio": """
         answers refusals pictures uploads painter dreams gallery options workshop asking controls restoring dreaming
-        tries dream_room gallery_room rooms
+        runs tries dream_room gallery_room rooms
     """,
     "cli": """
         flags output features keyframes films listings pictures reports

@@ -87,11 +87,12 @@ def take_up(asked: DreamAsked, workshop: Workshop) -> Asked:
     uploads, gallery = workshop.uploads, workshop.gallery
     check_network(asked.model)
     source = None if asked.input is None else uploads.find(asked.input)
+    own = asked.masks and all(each.objective.strip() for each in asked.masks)  # nothing is left for the whole's wish
     words: dict[str, Any] = {
         "model": asked.model,
         "weights": find_weights(asked.weights, workshop),
         "engine": asked.engine,
-        "objective": asked.objective.strip() or None,
+        "objective": None if own else asked.objective.strip() or None,
         "guide": [f"{each.weight}*{keep_picture(each.key, workshop)}" for each in asked.guides] or None,
         "guide_mean": asked.guide_mean or None,
         "mask": [(str(keep_picture(each.key, workshop)), each.objective.strip()) for each in asked.masks] or None,
@@ -138,7 +139,8 @@ def command_of(request: Request, name: str, settings: Mapping[str, Any]) -> str:
     """The command line that dreams the same; `settings` are those that differ from the usual ones."""
     words = ["reverie", "dream", *([] if name == EXAMPLE else [name])]
     spec = request.model
-    said: list[tuple[str, Any]] = [("objective", request.objective)]
+    own = request.masks and all(wish for _, wish in request.masks)
+    said: list[tuple[str, Any]] = [("objective", None if own else request.objective)]
     said += [("guide", f"{weight:g}*{file}") for weight, file in request.guides]
     said += [("guide-mean", True)] if request.guide_mean else []
     said += [("mask", f"{file}:{own}" if own else file) for file, own in request.masks]

@@ -20,6 +20,7 @@ from reverie.studio.asking import Asked, DreamAsked, take_up
 from reverie.studio.dreaming import shrink
 from reverie.studio.dreams import Dream
 from reverie.studio.pictures import as_data_url, encode_jpeg
+from reverie.studio.runs import ShownRun
 
 if TYPE_CHECKING:
     from reverie.studio.workshop import Workshop
@@ -45,36 +46,32 @@ class TriesTask:
         return self.asked.request
 
 
-@dataclass(eq=False)
-class TriesRun:
+class TriesRun(ShownRun):
     """Tries, one after another, in memory: nothing is written."""
 
-    task: TriesTask
-    models: Networks
-    surprises: list[Surprise]
-    keeps_its_work = True
-    taken = 0
+    def __init__(self, task: TriesTask, models: Networks, surprises: list[Surprise]) -> None:
+        super().__init__(task)
+        self.asked, self.parts, self.device = task.asked, task.parts, task.device
+        self.models, self.surprises = models, surprises
 
     def __iter__(self) -> Iterator[Progress]:
-        for number in range(len(self.task.parts), len(self.surprises)):
+        for number in range(len(self.parts), len(self.surprises)):
             yield from self.make(number)
 
     def make(self, number: int) -> Iterator[Progress]:
         """One of the tries."""
         drawn, count = self.surprises[number], len(self.surprises)
-        request = apply_surprise(shrink(self.task.asked.request, SIDE), drawn)
+        request = apply_surprise(shrink(self.asked.request, SIDE), drawn)
         model = self.models.load(request.model, request.settings.seed)
-        recipe = make_recipe(request, self.task.asked.name, model)
-        run = prepare(Job(recipe, None, request.memory, self.task.device), models=self.models)
+        recipe = make_recipe(request, self.asked.name, model)
+        run = prepare(Job(recipe, None, request.memory, self.device), models=self.models)
         for progress in run:
             share = (number + progress.share) / count
             yield replace(progress, share=share, place=f"try {number + 1}/{count}")
-        picture = as_data_url(encode_jpeg(limit_longest_side(run.image(), SHOWN)))
+        self.picture = limit_longest_side(run.image(), SHOWN)
+        picture = as_data_url(encode_jpeg(self.picture))
         told = {"objective": request.objective or "", "settings": dict(drawn.settings)}
-        self.task.parts.append({"number": number, "picture": picture, **told})
-
-    def report(self) -> None:
-        """There is nothing to tell of tries."""
+        self.parts.append({"number": number, "picture": picture, **told})
 
 
 def prepare_tries(task: TriesTask, *, models: Networks | None = None) -> TriesRun:
