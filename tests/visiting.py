@@ -16,7 +16,7 @@ from reverie.studio.refusals import status_of
 
 DATA = Path(__file__).parent / "data"
 
-SMALL = {"size": 64, "octaves": 2, "steps": 2}
+SMALL: dict[str, Any] = {"size": 64, "octaves": 2, "steps": 2}
 """A dream of a moment."""
 
 

@@ -124,7 +124,11 @@ def test_a_crashed_dream_frees_its_place(visitor: Visitor, monkeypatch: pytest.M
 
 def test_a_picture_that_is_dropped_restores_every_control(visitor: Visitor, workshop: Workshop, tmp_path: Path) -> None:
     photo, mask = visitor.drop(DATA / "coffee.jpg"), visitor.drop(make_mask(tmp_path))
-    asked = {"objective": "fire3^2", "masks": [{"key": mask["key"], "objective": "fire2:3"}], "settings": {"jitter": 4}}
+    asked: dict[str, Any] = {
+        "objective": "fire3^2",
+        "masks": [{"key": mask["key"], "objective": "fire2:3"}],
+        "settings": {"jitter": 4},
+    }
     over = visitor.wait(visitor.dream(input=photo["key"], **asked))
     picture = tmp_path / "renamed.png"
     picture.write_bytes((workshop.gallery.folder / over["item"]).read_bytes())
@@ -149,7 +153,7 @@ def test_surprises_are_a_sheet_to_choose_from(visitor: Visitor, workshop: Worksh
     assert visitor.get("/studio/gallery")["count"] == 0
 
 
-MISTAKES = {
+MISTAKES: dict[str, tuple[dict[str, Any], int, str]] = {
     "a wish": ({"objective": "fire8^"}, 422, "fire8"),
     "a layer": ({"objective": "fire99"}, 0, "fire99"),
     "a setting": ({"settings": {"steps": -1}}, 422, "steps is -1"),

@@ -17,7 +17,7 @@ class Stage {
     this.told = null;       // what the server said last of the dream that is shown
     this.stopListening = null;
     this.picture = steadyImage("The dream");
-    this.photo = h("img", { alt: "The photo" });
+    this.photo = h("img", { alt: "The photo", onload: () => this.fit(this.photo) });
     this.frame = h("div", { class: "stage" }, this.photo, this.picture);
     this.bar = h("i", {});
     this.curve = curve("The score over the dream");
@@ -53,6 +53,12 @@ class Stage {
     this.picture.hidden = true;
     this.photo.hidden = false;
     this.dress();
+  }
+
+  // What is shown takes the room that it would take as a picture of the photo's shape.
+  fit(image) {
+    this.frame.style.setProperty("--ratio", image.naturalWidth / image.naturalHeight);
+    this.frame.style.setProperty("--natural", this.app.state.input?.width || image.naturalWidth);
   }
 
   get running() { return this.told && !OVER.includes(this.told.state); }
