@@ -13,7 +13,7 @@ from itertools import zip_longest
 
 from cyclopts import App, CycloptsError, UnusedCliTokensError
 
-from reverie.cli import features, films, keyframes, listings, pictures, reports
+from reverie.cli import features, films, keyframes, listings, pictures, reports, studio
 from reverie.cli.output import INTERRUPTED, MISTAKE
 from reverie.errors import ReverieError
 from reverie.settings import PANORAMA_CHOICES
@@ -40,6 +40,7 @@ COMMANDS: dict[str, Callable[..., int | None]] = {
     "activation-atlas": features.make_activation_atlas,
     "keyframes": keyframes.show_keyframes,
     "analyze": reports.analyze_dream,
+    "studio": studio.open_studio,
     "models": listings.list_models,
     "layers": listings.list_layers,
     "presets": listings.list_presets,

@@ -138,8 +138,11 @@ class Queue:
                 self._line.remove(ticket)
                 self._end(ticket, "canceled")
 
-    def close(self, timeout: float | None = None) -> None:
-        """Cancels what is left, and waits for the step that is being made, at most so many seconds."""
+    def close(self, timeout: float | None = None) -> Ticket | None:
+        """Cancels what is left, and waits for the step that is being made, at most so many seconds.
+
+        Returns the ticket of a job whose step was not over by then.
+        """
         with self._news:
             self._closed = True
             left = [*self._line, *([self._current] if self._current else [])]
@@ -148,6 +151,7 @@ class Queue:
         with self._news:
             self._news.notify_all()
         self._thread.join(timeout)
+        return self._current
 
     def _work(self) -> None:
         while True:

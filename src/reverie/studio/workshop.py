@@ -35,7 +35,7 @@ class Workshop:
         self.queue = Queue(self.models, options.waiting)
         self.queue.fill(self._warm_up())
         self.dreams = Dreams(self.queue)
-        self._closed = threading.Event()
+        self._closed, self._leaving = threading.Event(), threading.Lock()
         threading.Thread(target=self._sweep, name="reverie-janitor", daemon=True).start()
 
     @property
@@ -43,10 +43,18 @@ class Workshop:
         """A folder for what is temporary, deleted at the end."""
         return Path(self._temporary.name)
 
-    def close(self, timeout: float = 4.0) -> None:
-        """Stops what is running, keeps it as far as it came, and deletes what is temporary."""
-        self._closed.set()
-        self.queue.close(timeout)
+    def close(self, timeout: float = 2.5) -> None:
+        """Stops what is running, keeps it as far as it came, and deletes what is temporary; more than once is once.
+
+        A step that takes longer than so many seconds is given up, and the picture before it is kept.
+        """
+        with self._leaving:
+            if self._closed.is_set():
+                return
+            self._closed.set()
+        ticket = self.queue.close(timeout)
+        if ticket is not None and getattr(ticket.run, "taken", 0) and not getattr(ticket.run, "keeps_its_work", True):
+            ticket.run.save()  # type: ignore[union-attr]  # what it has taken it has as a run
         self.uploads.clear()
         self._temporary.cleanup()
 
