@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 def mount_endpoints(app: Any, workshop: Workshop) -> None:
     """Mounts the endpoints into the studio's application, behind its own routes."""
     import gradio
+    from gradio.events import api
 
     from reverie.studio.controls import describe_controls
 
@@ -19,7 +20,7 @@ def mount_endpoints(app: Any, workshop: Workshop) -> None:
         return {each["name"]: each for each in describe_controls()["presets"]}
 
     with gradio.Blocks(analytics_enabled=False) as endpoints:
-        gradio.api(presets, api_name="presets")
+        api(presets, api_name="presets")
     gradio.mount_gradio_app(
         app,
         endpoints,

@@ -7,6 +7,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from reverie.jobs.networks import Networks
 from reverie.jobs.queue import Queue
@@ -52,11 +53,12 @@ class Workshop:
             if self._closed.is_set():
                 return
             self._closed.set()
-        ticket = self.queue.close(timeout)
-        if ticket is not None and getattr(ticket.run, "taken", 0) and not getattr(ticket.run, "keeps_its_work", True):
-            ticket.run.save()  # type: ignore[union-attr]  # what it has taken it has as a run
-        self.uploads.clear()
-        self._temporary.cleanup()
+            ticket = self.queue.close(timeout)
+            run: Any = None if ticket is None else ticket.run
+            if run is not None and run.target and run.taken and not run.keeps_its_work:
+                run.save()
+            self.uploads.clear()
+            self._temporary.cleanup()
 
     def _warm_up(self) -> Iterator[None]:
         """Loads the bundled network before the first visitor asks for it."""
