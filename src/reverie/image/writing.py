@@ -16,10 +16,16 @@ from reverie._native.files import replace_file
 from reverie.errors import ImageFileError, SettingsError
 from reverie.image.embedding import build_xmp_packet, insert_png_texts
 from reverie.image.formats import AVIF, JPEG, PNG, TIFF, Format, find_format
-from reverie.image.opening import escape_path, silence_libvips, translate_libvips_errors
+from reverie.image.opening import (
+    DAMAGED_MESSAGE,
+    escape_path,
+    open_picture,
+    silence_libvips,
+    translate_libvips_errors,
+)
 from reverie.image.picture import Picture, quantize_samples
 from reverie.image.profiles import PROFILE_FIELD, convert_from_srgb, is_srgb
-from reverie.image.reading import Photo, PhotoFile
+from reverie.image.reading import Photo, PhotoFile, normalize_samples, read_header
 from reverie.types import Image
 
 _MAX_JPEG_XMP_BYTES = 60_000  # bytes; a JPEG segment holds 64 kB, and libvips silently drops XMP that does not fit
@@ -66,8 +72,38 @@ def save_image(
     recipe = (image.recipe if isinstance(image, Picture) and recipe is None else recipe) or None
     packet = build_format_packet(path, form, recipe, like)
     with translate_libvips_errors(path, "cannot be written"):
-        picture = _make_picture(image, form, like)
-        data = _encode_picture(picture, form, quality, None if form is PNG else packet)
+        _write_encoded(_make_picture(image, form, like), path, recipe, packet, quality)
+
+
+def copy_picture(path: str | os.PathLike[str], target: str | os.PathLike[str], recipe: str | None = None) -> None:
+    """Write an image file in the lossless format that the target's ending names, its samples as they are.
+
+    Its depth, alpha, ICC profile, EXIF and XMP are kept, and a recipe is added; the picture becomes upright. Raises
+    ImageFileError where the format is not lossless, or the samples are none that it holds (CMYK, floats).
+    """
+    path, target = Path(path), Path(target)
+    form, header = find_format(target), read_header(path)
+    picture = open_picture(path)
+    if not keeps_samples(picture, form):
+        raise ImageFileError(f"{escape_path(target)} cannot hold the samples of {escape_path(path)} as they are")
+    check_format_size(header.size, form)
+    packet = build_format_packet(target, form, recipe, header)
+    with translate_libvips_errors(path, DAMAGED_MESSAGE):
+        upright = normalize_samples(picture.copy_memory().autorot())
+        _write_encoded(attach_metadata(upright, header), target, recipe, packet)
+
+
+def keeps_samples(picture: pyvips.Image, form: Format) -> bool:
+    """Return whether a format holds the samples of a picture as they are."""
+    return form.quality is None and picture.interpretation in ("srgb", "rgb16", "b-w", "grey16", "rgb")
+
+
+def _write_encoded(
+    picture: pyvips.Image, path: Path, recipe: str | None, packet: bytes | None, quality: int | None = None
+) -> None:
+    """Encode a picture in the format of a path, with a recipe and its XMP packet, and write it whole or not at all."""
+    form = find_format(path)
+    data = _encode_picture(picture, form, quality, None if form is PNG else packet)
     if form is PNG:
         data = insert_png_texts(data, collect_png_texts(packet, recipe))
     with draft_picture(path) as draft:

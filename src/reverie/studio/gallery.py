@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,13 +15,17 @@ from reverie.image.formats import WRITABLE_ENDINGS
 from reverie.jobs.places import free_path
 from reverie.studio.pictures import make_thumbnail
 from reverie.studio.refusals import NotThere
+from reverie.studio.trash import Trash
 from reverie.studio.uploads import FILMS, Upload, clean_name
 
 ANIMATIONS = (".gif", ".webp", ".apng")
 
-ENDINGS = (*WRITABLE_ENDINGS, *FILMS, *ANIMATIONS)
+FOREIGN = (".heic", ".heif", ".jxl")
+"""Endings of pictures that others put into the folder; they are shown as far as they can be read."""
 
-THUMBS, INPUTS = ".thumbs", "inputs"
+ENDINGS = (*WRITABLE_ENDINGS, *FILMS, *ANIMATIONS, *FOREIGN)
+
+THUMBS, INPUTS, TRASH = ".thumbs", "inputs", ".trash"
 
 
 @dataclass(frozen=True)
@@ -37,11 +42,16 @@ class Item:
         return {"name": self.name, "film": self.film, "made": self.made, "bytes": self.bytes}
 
 
+DIGITS = 12
+"""How much of the digest of an input stands before its name, in hexadecimal digits."""
+
+
 class Gallery:
     """A folder of pictures and films. Within it `inputs` holds what they were made of, each file once."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.absolute()
+        self.trash = Trash(self.folder / TRASH)
         self._reserved: set[Path] = set()
         self._guard = threading.Lock()
         try:
@@ -61,7 +71,7 @@ class Gallery:
         """Where an input lies in the gallery: copied there once, however often it is dreamed of."""
         if upload.path.is_relative_to(self.folder / INPUTS):
             return upload.path
-        kept = self.folder / INPUTS / f"{upload.digest[:12]}-{clean_name(upload.name)}"
+        kept = self.folder / INPUTS / f"{upload.digest[:DIGITS]}-{clean_name(upload.name)}"
         if not kept.exists():
             draft = kept.with_name(f".{kept.name}")
             shutil.copyfile(upload.path, draft)
@@ -70,22 +80,30 @@ class Gallery:
 
     def find_input(self, digest: str) -> Path | None:
         """The input with that SHA-256, if it is here."""
-        found = (self.folder / INPUTS).glob(f"{digest[:12]}-*") if digest.isalnum() else []
+        found = (self.folder / INPUTS).glob(f"{digest[:DIGITS]}-*") if digest.isalnum() else []
         return next(iter(found), None)
 
     def list_items(self, first: int = 0, count: int = 60) -> tuple[list[Item], int]:
         """So many of its items, newest first, and how many there are."""
-        found = [path for path in self.folder.iterdir() if path.suffix.lower() in ENDINGS and path.name[0] != "."]
-        items = sorted(map(make_item, found), key=lambda item: (-item.made, item.name))
+        items = self.find_items()
         return items[first : first + count], len(items)
+
+    def find_items(self) -> list[Item]:
+        """All its items, newest first."""
+        found = []
+        for path in self.folder.iterdir():
+            with suppress(OSError):  # one that goes away meanwhile is none
+                if is_item(path):
+                    found.append(make_item(path))
+        return sorted(found, key=lambda item: (-item.made, item.name))
 
     def find(self, name: str) -> Path:
         """Where an item is; raises `NotThere` for a name that is none of the folder's own."""
         path = self.folder / name
-        usual = name == Path(name).name and not name.startswith(".") and path.suffix.lower() in ENDINGS
-        if not usual or "\0" in name or path.is_symlink() or not path.is_file():
-            raise NotThere(f"{clean_name(name)} is not in the gallery any more")
-        return path
+        with suppress(OSError, ValueError):  # too long a name for any file; a zero byte in it
+            if name == path.name and "\\" not in name and is_item(path):
+                return path
+        raise NotThere(f"{clean_name(name)} is not in the gallery any more")
 
     def item(self, path: Path) -> Item:
         """An item of the folder."""
@@ -104,9 +122,28 @@ class Gallery:
             write_file(kept, make_thumbnail(path, side))
         return kept.read_bytes()
 
-    def remove(self, name: str) -> None:
-        """Deletes an item; what it was made of stays."""
-        self.find(name).unlink()
+    def remove(self, name: str) -> str:
+        """Moves an item to the trash, what it was made of stays; returns the key by which `bring_back` undoes it."""
+        return self.trash.put(self.find(name))
+
+    def bring_back(self, key: str) -> Path:
+        """Undoes a removal; raises `NotThere`."""
+        with self._guard:
+            return self.trash.bring_back(key, self.folder)
+
+
+def is_item(path: Path) -> bool:
+    """Whether a file of the folder is shown: a picture or a film that is neither hidden nor a link elsewhere.
+
+    A name that is no text cannot be asked for, and so is none.
+    """
+    return (
+        not path.name.startswith(".")
+        and path.suffix.lower() in ENDINGS
+        and not any("\ud800" <= letter <= "\udfff" for letter in path.name)
+        and path.is_file()
+        and not path.is_symlink()
+    )
 
 
 def make_item(path: Path) -> Item:

@@ -15,6 +15,7 @@ from reverie.models.spec import ModelSpec
 from reverie.studio.dreams import Dreams
 from reverie.studio.gallery import Gallery
 from reverie.studio.options import StudioOptions
+from reverie.studio.trash import DAY
 from reverie.studio.uploads import UploadLimits, Uploads
 
 log = logging.getLogger("reverie")
@@ -58,6 +59,7 @@ class Workshop:
             if run is not None and run.target and run.taken and not run.keeps_its_work:
                 run.save()
             self.uploads.clear()
+            self.gallery.trash.empty()
             self._temporary.cleanup()
 
     def _warm_up(self) -> Iterator[None]:
@@ -69,3 +71,4 @@ class Workshop:
         while not self._closed.wait(SWEEP):
             self.dreams.sweep()
             self.uploads.sweep()
+            self.gallery.trash.empty(DAY)

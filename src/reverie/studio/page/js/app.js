@@ -13,7 +13,16 @@ function toast(text, kind = "") {
   const all = document.getElementById("toasts");
   while (all.children.length > 3) all.firstChild.remove();
   all.append(made);
+  raiseToasts(all);
   setTimeout(() => made.remove(), kind === "bad" ? 14000 : 5000);
+}
+
+// Messages lie above a dialog that is open, too.
+function raiseToasts(all) {
+  if (!all.showPopover || !document.querySelector("dialog[open]")) return;
+  all.popover = "manual";
+  if (all.matches(":popover-open")) all.hidePopover();
+  all.showPopover();
 }
 
 // Files that were dropped, pasted or chosen. A picture that Reverie made restores every control; returns what arrived.
@@ -47,8 +56,7 @@ async function restore(state, name) {
     store.set({ objective: rest.objective, model: rest.model, visual: rest.settings });
     go("wishes");
   } else {
-    const found = missing.length ? store.state.input : input || { example: true };
-    store.set({ ...EMPTY, dream: store.state.dream, ...pick(rest), input: found });
+    store.set({ ...EMPTY, dream: store.state.dream, ...pick(rest), input: input || store.state.input });
     go("dream");
   }
   document.dispatchEvent(new CustomEvent("restored"));

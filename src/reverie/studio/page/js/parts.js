@@ -84,8 +84,8 @@ export function compare(before, after, alt) {
   return made;
 }
 
-export function copyBox(text, app) {
-  const code = h("code", { tabIndex: 0, "aria-label": "The command line" }, text);
+export function copyBox(text, app, label = "The command line") {
+  const code = h("code", { tabIndex: 0, role: "group", "aria-label": label }, text);
   const button = h("button", { type: "button", class: "small", onclick: async () => {
     try { await navigator.clipboard.writeText(code.textContent); app.toast("Copied."); } catch { getSelection().selectAllChildren(code); app.toast("Press Ctrl+C to copy."); }
   } }, "Copy");
