@@ -81,7 +81,8 @@ INSIDE = {
         ahead calming holding keyframes keyframes.table keyframes.times libraries reading reading.headers
         reading.sequences reading.tones shots writing writing.boxes writing.codecs writing.matroska flow
         keyframes.balancing keyframes.curves reading.containers writing.spherical writing.store fine freshness
-        keyframes.arithmetic keyframes.changing making reading.opening keyframes.expressions reading.coloring
+        keyframes.arithmetic keyframes.changing live_motion live_steps live making
+        reading.opening keyframes.expressions reading.coloring
         reading.decoding reading.sound writing.formats writing.soundtrack keyframes.schedules reading.flashes
         writing.encoding writing.segments keyframes.cross_fades reading.cuts writing.animations
         keyframes.moments reading.survey writing.joining film_job frame_dream keyframes.drawing looking

@@ -33,6 +33,7 @@ from .errors import Interrupted as Interrupted
 from .errors import ReverieError as ReverieError
 from .film.film_job import FilmJob as FilmJob
 from .film.film_job import FilmRun as FilmRun
+from .film.live import LiveDreamer as LiveDreamer
 from .film.planning import prepare_film as prepare_film
 from .gradient.base import color_correlated as color_correlated
 from .gradient.base import color_kept as color_kept
@@ -107,6 +108,7 @@ from .settings import Style as Style
 from .settings.attribution import AttributionSettings as AttributionSettings
 from .settings.film import Encoding as Encoding
 from .settings.film import FilmSettings as FilmSettings
+from .settings.film import LiveSettings as LiveSettings
 from .settings.film import MorphSettings as MorphSettings
 from .settings.film import ZoomSettings as ZoomSettings
 from .settings.visual import VisualSettings as VisualSettings

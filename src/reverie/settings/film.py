@@ -10,6 +10,7 @@ from msgspec import Meta
 from reverie.settings.fields import CheckedFields
 
 Flow: TypeAlias = Literal["none", "fast", "medium", "fine", "dis"]
+LiveFlow: TypeAlias = Literal["none", "fast"]
 Hdr: TypeAlias = Literal["map", "refuse"]
 Stereo: TypeAlias = Literal["auto", "off", "top-bottom"]
 Codec: TypeAlias = Literal["auto", "h264", "h265", "av1", "vp9", "prores", "ffv1"]
@@ -108,6 +109,36 @@ class MorphSettings(CheckedFields):
         float, Meta(ge=0, le=1, description="how much of the dream is shown over the picture, 0..1")
     ] = 1.0
     loop: Loop = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveSettings(CheckedFields):
+    """The settings of a dream of what a camera sees, while it sees it; what is dreamed of is said by `Settings`.
+
+    >>> import reverie as rv
+    >>> rv.LiveSettings(size=256, rate=10).carry
+    0.97
+    """
+
+    size: Annotated[int, Meta(ge=64, le=1280, description="longest side of the dreamed frames in pixels")] = 320
+    rate: Annotated[
+        float,
+        Meta(ge=1, le=60, description="frames a second to keep up with: each has as many steps as there is time for"),
+    ] = 15.0
+    steps: (
+        Annotated[
+            int,
+            Meta(ge=0, le=1000, description="steps a frame, which the octaves take in turn; unset: as the rate allows"),
+        ]
+        | None
+    ) = None
+    carry: Carried = 0.97
+    strength: Annotated[
+        float, Meta(ge=0, le=1, description="how much of the dream is shown over the frame, 0..1; no less is dreamed")
+    ] = 1.0
+    flow: Annotated[
+        LiveFlow, Meta(description="fast: the dream goes along with what moves; none: it stays where it is")
+    ] = "fast"
 
 
 @dataclass(frozen=True, kw_only=True)
