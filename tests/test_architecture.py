@@ -63,7 +63,7 @@ INSIDE = {
     "ascent": """
         ondisk param steps transforms pyramids cppn maco deriving optimizers transform_words chain pieces
         ondisk.raster ondisk.workspace ondisk.resampling ondisk.blocks
-        ondisk.source visualization ondisk.masks handover octaves ondisk.window_gradient ondisk.disk_dream
+        ondisk.source visualization ondisk.masks handover looks octaves ondisk.window_gradient ondisk.disk_dream
         ondisk.regions ondisk.passes ondisk.scoring ondisk.octaves
     """,
     "jobs": """

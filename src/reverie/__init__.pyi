@@ -102,6 +102,7 @@ from .recipe.presets import register_preset as register_preset
 from .recipe.recipe import Recipe as Recipe
 from .recipe.recipe import VisualRecipe as VisualRecipe
 from .recipe.recipe import read_recipe as read_recipe
+from .settings import Look as Look
 from .settings import Octaves as Octaves
 from .settings import Settings as Settings
 from .settings import Style as Style

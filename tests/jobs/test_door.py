@@ -268,7 +268,7 @@ def test_a_queue_is_bounded_and_fills_its_idle_time(folder: Path) -> None:
         with pytest.raises(QueueFull, match="1 dreams are waiting"):
             queue.submit(job())
         done: list[int] = []
-        queue.fill(done.append(number) for number in range(3))
+        queue.fill(map(done.append, range(3)))
         assert not done and not queue.is_idle
         queue.cancel(long)
         for _ in range(1000):

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from reverie.cli.flags import SettingsFlags, VisualFlags
 from reverie.errors import SettingsError, UnknownName
 from reverie.image.resample import scale_size
-from reverie.settings import Octaves, Settings, Style, VisualSettings
+from reverie.settings import Look, Octaves, Settings, Style, VisualSettings
 from reverie.settings.fields import CheckedFields, Setting
 from reverie.settings.size import find_canvas_size
 
@@ -92,6 +92,7 @@ def test_what_no_number_can_be_is_refused_by_name(cls: type[CheckedFields], fiel
 def test_what_is_no_number_is_refused_by_name(cls: type[CheckedFields], field: Setting, value: Any) -> None:
     expected = "a whole number" if field.kind is int else "a number"
     expected += ", or height x width as in 225x375" if field.shaped else ""
+    expected += f", or one of {', '.join(field.words)}" if field.words else ""
     with pytest.raises(SettingsError, match=f"^{field.name} is .*; expected {expected}$"):
         settings_with(cls, field.name, value)
 
@@ -198,10 +199,10 @@ def test_settings_are_frozen() -> None:
         Settings().steps = 3  # type: ignore[misc]
 
 
-def test_settings_are_octaves_a_style_a_size_and_a_seed() -> None:
-    parts = [{each.name for each in cls.fields()} for cls in (Octaves, Style)]
-    assert not parts[0] & parts[1]
-    assert {each.name for each in Settings.fields()} == parts[0] | parts[1] | {"size", "seed"}
+def test_settings_are_octaves_a_style_a_look_a_size_and_a_seed() -> None:
+    parts = [{each.name for each in cls.fields()} for cls in (Octaves, Style, Look)]
+    assert len(set().union(*parts)) == sum(map(len, parts))
+    assert {each.name for each in Settings.fields()} == set().union(*parts) | {"size", "seed"}
     with pytest.raises(SettingsError, match="steps is 0; expected 1 to 1000000"):
         Octaves(steps=0)
     with pytest.raises(SettingsError, match="feather is 2; expected 0 to 1"):
@@ -270,6 +271,8 @@ def test_what_is_written_down_is_read_again(cls: type[CheckedFields], data: st.D
     drawn = data.draw(st.fixed_dictionaries({}, optional={each.name: values_of(each) for each in cls.fields()}))
     if cls is Settings:
         drawn["larger_octaves"] = min(drawn.get("larger_octaves", 0), (drawn.get("octaves") or 64) - 1)
+    if drawn.get("handover") == "picture":
+        drawn["features"] = 0.0
     if drawn.get("transforms") is not None:  # they stand in the place of these
         drawn = {name: value for name, value in drawn.items() if name not in ("jitter", "rotation", "scaling")}
     settings = cls.of(drawn)

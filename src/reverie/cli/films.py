@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Group, Parameter
 
-from reverie.cli.flags import Dreamed, MaybeWhole, Network, Several, Switch, Words, collect_said, make_flags
+from reverie.cli.flags import DreamedFrame, MaybeWhole, Network, Several, Switch, Words, collect_said, make_flags
 from reverie.cli.keyframes import Sets
 from reverie.cli.output import Manner, Speaking, print_json, print_line, set_manner, tell_outcomes, watch_with
 from reverie.errors import SettingsError, WordingError
@@ -73,7 +73,7 @@ def dream_films(
     work: Working = None,
     motion: Filmed = None,
     encoding: Encoded = None,
-    settings: Dreamed = None,
+    settings: DreamedFrame = None,
 ) -> int:
     """Dream a film, or many: what is dreamed stays on the things that move. Called again, it goes on where it was.
 
@@ -176,7 +176,7 @@ def zoom_photo(
     work: Working = None,
     motion: Zoomed = None,
     encoding: Encoded = None,
-    settings: Dreamed = None,
+    settings: DreamedFrame = None,
 ) -> int:
     """Zoom into a dream without an end: each frame is the one before, moved, and dreamed on.
 
@@ -230,7 +230,7 @@ def morph_photo(
     work: Working = None,
     motion: Morphed = None,
     encoding: Encoded = None,
-    settings: Dreamed = None,
+    settings: DreamedFrame = None,
 ) -> int:
     """Lead one picture through many wishes.
 

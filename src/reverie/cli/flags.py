@@ -37,6 +37,15 @@ def parse_size(_: Any, tokens: Sequence[Token]) -> int | str:
         raise ValueError(f"expected a whole number, or {SHAPE_EXAMPLE}, got {words!r}") from None
 
 
+def parse_worded(hint: Any, tokens: Sequence[Token]) -> float | str:
+    """What a flag says as a number, or as a word that stands for one, which the settings know."""
+    try:
+        return float(tokens[0].value)
+    except ValueError:
+        return tokens[0].value
+
+
+Worded = Annotated[str, Parameter(converter=parse_worded, n_tokens=1, allow_leading_hyphen=True)]
 Whole = Annotated[int, Parameter(converter=parse_whole)]
 MaybeWhole = Annotated[int | None, Parameter(converter=parse_whole)]
 Size = Annotated[str, Parameter(converter=parse_size, n_tokens=1)]
@@ -49,21 +58,23 @@ Several = Annotated[list[str] | None, Parameter(negative="")]
 
 def make_flag(each: Setting, group: Group = SETTINGS_GROUP) -> tuple[str, Any, None]:
     """One flag: None unless said, so that a preset can tell what the user said from what is default."""
-    kind = Size if each.shaped else Whole if each.kind is int else each.kind
+    kind = Size if each.shaped else Worded if each.words else Whole if each.kind is int else each.kind
     choices = f": {', '.join(each.choices)}" if each.choices else ""
     about = each.about + choices + ("" if each.default is None else f" [default: {each.default}]")
     return each.name, Annotated[Optional[kind], Parameter(help=about, group=group)], None  # noqa: UP045
 
 
-def make_flags(name: str, kind: type[CheckedFields], group: Group = SETTINGS_GROUP) -> Any:
-    """A class of flags, one for each field of settings."""
-    flags = [make_flag(each, group) for each in kind.fields()]
+def make_flags(name: str, kind: type[CheckedFields], group: Group = SETTINGS_GROUP, without: Sequence[str] = ()) -> Any:
+    """A class of flags, one for each field of settings but those that are left out."""
+    flags = [make_flag(each, group) for each in kind.fields() if each.name not in without]
     return dataclasses.make_dataclass(name, flags, namespace={"__module__": __name__})
 
 
 SettingsFlags = make_flags("SettingsFlags", Settings)
 VisualFlags = make_flags("VisualFlags", VisualSettings)
+FrameFlags = make_flags("FrameFlags", Settings, without=("strength",))  # a film has a strength of its own
 Dreamed = Annotated[SettingsFlags | None, Parameter(name="*")]  # type: ignore[valid-type]  # made from the fields
+DreamedFrame = Annotated[FrameFlags | None, Parameter(name="*")]  # type: ignore[valid-type]  # made from the fields
 Visualized = Annotated[VisualFlags | None, Parameter(name="*")]  # type: ignore[valid-type]  # made from the fields
 
 

@@ -23,7 +23,7 @@ from reverie.film.shots import Segment, plan_segments
 from reverie.film.writing.store import State
 from reverie.gradient.compose import choose_resize
 from reverie.image.resample import clamp_after_resize, resize, scale_size
-from reverie.objectives.masks import compute_luma
+from reverie.objectives.masks import compute_luma, make_gray
 from reverie.settings.film import FilmSettings
 from reverie.types import Image, ResizedImage
 
@@ -98,7 +98,8 @@ class FilmMaker:
     def resize_eye(self, photo: Image) -> ResizedImage:
         """What an eye sees, at the size of the dream; a sphere is resized around its seam."""
         resize_photo = clamp_after_resize(choose_resize(self.carrier.dreamer.recipe.settings))
-        return resize_photo(photo, (self.size[0] // self.eyes, self.size[1]))
+        sized = resize_photo(photo, (self.size[0] // self.eyes, self.size[1]))
+        return make_gray(sized) if self.carrier.dreamer.recipe.settings.gray else sized
 
     def resize_alpha(self, frame: Frame) -> Float[Tensor, "1 1 h w"] | None:
         """The frame's opacity at the size of the dream."""

@@ -54,7 +54,7 @@ class FrameDreamer:
         which the photo is left as it is.
         """
         # The photo has the size of the dream; of a stereo film's, it is a half.
-        settings = replace(self.recipe.settings, **{**moment.settings, **changed, "size": None})
+        settings = replace(self.recipe.settings, **{**moment.settings, **changed, "size": None, "strength": 1.0})
         recipe = replace(self.recipe, settings=settings)
         if moment.objective is not None:
             recipe = replace(recipe, objective=moment.objective, masks=())

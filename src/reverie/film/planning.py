@@ -35,6 +35,7 @@ from reverie.jobs.job import Job
 from reverie.jobs.memory_run import MemoryRun
 from reverie.jobs.networks import Networks
 from reverie.objectives.base import Objective
+from reverie.objectives.masks import make_gray
 from reverie.recipe.film import FilmRecipe
 from reverie.recipe.inputs import find_file, input_path, open_input, read_named, relocate_files, whole_objective
 from reverie.recipe.recipe import Recipe
@@ -120,7 +121,8 @@ def prepare_from_photo(job: FilmJob, models: Networks) -> FilmRun:
         log.warning("%s is transparent in places, and what is made of it is not", opened.path.name)
     settings = recipe.dream.settings
     settings = replace(settings, panorama="off" if settings.panorama == "auto" else settings.panorama)
-    photo = replace(opened, image=resize_longest_side(opened.image, settings.size, choose_resize(settings)))
+    sized = resize_longest_side(opened.image, settings.size, choose_resize(settings))
+    photo = replace(opened, image=make_gray(sized) if settings.gray else sized)
     timing = Timing.steady(own.seconds, own.rate)
     job = replace(job, recipe=replace(recipe, dream=replace(recipe.dream, settings=settings)))
     settled = settle(job, photo, Clock(timing.seconds, float(timing.rate)), models)

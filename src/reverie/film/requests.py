@@ -49,7 +49,9 @@ class FilmRequest:
         """
         check_words(dream)
         found = read_film_tables(words.config) if words.config else {}
-        motion = KINDS[kind].of({**found.get(kind, {}), **words.motion})
+        said = {**found.get(kind, {}), **words.motion}
+        dream, said = move_strength(dream, kind, said)
+        motion = KINDS[kind].of(said)
         encoding = Encoding.of({**found.get("encoding", {}), **words.encoding})
         text = read_keyframe_file(words.keyframes) if words.keyframes else found.get("keyframes", "")
         return cls(dream, motion, encoding, merge_sets(text, words.sets) if words.sets else text)
@@ -68,6 +70,17 @@ class FilmRequest:
             raise SettingsError("the keyframes have wishes of their own: leave out --objective, or the keyframes")
         wishes = parse_table(spread_wishes(objectives, self.motion.loop)).wishes
         return replace(self, keyframes=replace(table, wishes=wishes).to_toml())
+
+
+def move_strength(dream: Request, kind: str, said: dict[str, Any]) -> tuple[Request, dict[str, Any]]:
+    """The strength of a dream, as a picture's recipe says it, as that of the film; of frames all is carried on."""
+    strength = dream.settings.strength
+    if strength == 1:
+        return dream, said
+    if kind == "zoom":
+        raise SettingsError(f"strength is {strength}, and a zoom feeds on its own dream: leave it out")
+    dream = replace(dream, settings=replace(dream.settings, strength=1.0))
+    return dream, {"strength": strength, **said}
 
 
 def plan_film(asked: FilmRequest, name: str, target: Path, models: Networks, **work: Any) -> FilmJob:

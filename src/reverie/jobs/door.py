@@ -100,6 +100,7 @@ def prepare(
     if isinstance(opened, PhotoFile):
         on_disk = recipe.block if job.memory is None else needs_disk(job.memory, opened, recipe, model)
         if on_disk:
+            refuse_looks_on_disk(recipe.settings)
             return DiskRun(job, recipe, opened, model)
         opened = read_photo(opened.path)
     if job.memory is not None:
@@ -177,6 +178,16 @@ def complete_recipe(recipe: Recipe, photo: Photo | PhotoFile, model: Model) -> R
         precision=model.precision,
         settings=resolve_panorama(recipe.settings, photo),
     )
+
+
+def refuse_looks_on_disk(settings: Settings) -> None:
+    """Raises `SettingsError` for what is shown only of pictures that fit into memory."""
+    for name in ("features", "gray"):
+        if getattr(settings, name):
+            raise SettingsError(
+                f"{name} is {getattr(settings, name)}, and the picture does not fit into memory: raise --memory, "
+                f"make it smaller with --size, or leave out --{name}"
+            )
 
 
 def needs_disk(memory: str, photo: PhotoFile, recipe: Recipe, model: Model) -> bool:

@@ -99,6 +99,11 @@ def compute_luma(image: Image) -> Float[Tensor, "b 1 h w"]:
     return (image * weights).sum(1, keepdim=True).clamp(0, 1)
 
 
+def make_gray(image: Image) -> Image:
+    """The image in shades of gray: each pixel's luma, in all three channels."""
+    return compute_luma(image).expand(-1, 3, -1, -1).contiguous()
+
+
 def warn_if_stretched(mask: tuple[int, int], size: tuple[int, int]) -> None:
     """Logs a warning if a mask (height, width) has another aspect ratio than the picture, `size` (height, width).
 

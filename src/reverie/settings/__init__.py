@@ -106,6 +106,7 @@ class Style(CheckedFields):
         float, Meta(ge=0, le=1000, description="Gaussian blur of the gradient, its sigma in pixels")
     ] = 0.0
     keep_color: Annotated[bool, Meta(description="only light and dark dream; the colors stay the photo's")] = False
+    gray: Annotated[bool, Meta(description="the photo and its dream are in shades of gray")] = False
     feather: Annotated[
         float,
         Meta(ge=0, le=1, description="how soft the edges of masks are, as a share of the picture's longest side"),
@@ -114,7 +115,30 @@ class Style(CheckedFields):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(Octaves, Style):
+class Look(CheckedFields):
+    """The settings of how much of a dream is shown. They can be changed when it is done, without dreaming again.
+
+    >>> import reverie as rv
+    >>> rv.Look(strength=0.5, features="large").features
+    1.0
+    """
+
+    strength: Annotated[
+        float, Meta(ge=0, le=1, description="how much of the dream is shown over the photo, 0..1; no less is dreamed")
+    ] = 1.0
+    features: Annotated[
+        float,
+        Meta(
+            ge=-1,
+            le=1,
+            description="which sizes of features are shown, from small (-1) to large (1); 0, or all: every size",
+            extra={"words": {"small": -1.0, "all": 0.0, "large": 1.0}},
+        ),
+    ] = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(Octaves, Style, Look):
     """All settings of a dream. Raises `SettingsError` for a value of another type, or outside its bounds.
 
     >>> import reverie as rv
@@ -141,6 +165,8 @@ class Settings(Octaves, Style):
     ) = None
     seed: Annotated[int, Meta(ge=0, le=2**63 - 1, description="what chance begins from")] = 0
 
+    OMITTED: ClassVar[Mapping[str, object]] = {**Octaves.OMITTED, "strength": 1.0, "features": 0.0, "gray": False}
+
     ORDER = (  # recipes are compared as text, and have had this order since 0.1.0
         "octaves",
         "octave_scale",
@@ -154,11 +180,21 @@ class Settings(Octaves, Style):
         "laplacian_strength",
         "smoothing",
         "keep_color",
+        "gray",
         "feather",
         "normalization",
         "max_score",
+        "strength",
+        "features",
         "size",
         "panorama",
         "seed",
         "overshoot",
     )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.features and self.handover == "picture":
+            raise SettingsError(
+                f"features is {self.features} and handover is picture, which keeps no octave apart: leave one out"
+            )

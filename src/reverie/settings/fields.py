@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from types import NoneType, UnionType
 from typing import Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -34,6 +34,8 @@ class Setting:
     least: float | None = None
     most: float | None = None
     """The bounds of a number, inclusive."""
+    words: Mapping[str, float] = field(default_factory=dict)
+    """Words that stand for numbers, as "large" for 1."""
     shaped: bool = False
     """Whether a height and a width are taken in the place of the number, as "225x375" or a pair."""
 
@@ -44,8 +46,10 @@ class Setting:
         kind, meta = get_args(get_args(annotation)[0] if union else annotation)
         choices = get_args(kind) if get_origin(kind) is Literal else ()
         shaped = union and Shape in get_args(annotation)
+        words = (meta.extra or {}).get("words", {})
         bounds = meta.ge, meta.le
-        return cls(name, annotation, str if choices else kind, meta.description, default, choices, *bounds, shaped)
+        kind = str if choices else kind
+        return cls(name, annotation, kind, meta.description, default, choices, *bounds, words, shaped)
 
     @property
     def optional(self) -> bool:
@@ -54,6 +58,8 @@ class Setting:
 
     def check(self, value: Any) -> Any:
         """The value, converted to the field's type; raises `SettingsError` for one that does not fit."""
+        if isinstance(value, str):
+            value = self.words.get(value, value)
         if isinstance(value, float):
             # msgspec takes neither 15.0 for a whole number, as TOML and JSON may have it, nor NumPy's float64
             value = int(value) if self.kind is int and value.is_integer() else float(value)
@@ -84,6 +90,8 @@ class Setting:
         if isinstance(value, (int, self.kind)) and not isinstance(value, bool):
             return f"{self.least} to {self.most}"
         number = "a whole number" if self.kind is int else "a number"
+        if self.words:
+            number = f"{number}, or one of {', '.join(self.words)}"
         return f"{number}, or {SHAPE_EXAMPLE}" if self.shaped else number
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from reverie.jobs.door import prepare
 from reverie.jobs.job import Job, Run
+from reverie.jobs.memory_run import MemoryRun
 from reverie.jobs.networks import Networks
 from reverie.recipe.presets import find_preset
 from reverie.recipe.request import Request, make_recipe, suiting_preset
@@ -40,7 +41,10 @@ def prepare_dream(task: DreamTask, *, models: Networks | None = None) -> Run:
     models, request = models or Networks(), task.asked.request
     model = models.load(request.model, request.settings.seed)
     recipe = make_recipe(request, task.asked.name, model)
-    return prepare(Job(recipe, task.target, request.memory, task.device), models=models)
+    run = prepare(Job(recipe, task.target, request.memory, task.device), models=models)
+    if isinstance(run, MemoryRun):
+        run.keep_octaves()
+    return run
 
 
 def start_dream(body: DreamAsked, state: dict[str, Any], workshop: Workshop) -> Dream:
@@ -63,7 +67,7 @@ def said_settings(request: Request) -> dict[str, Any]:
 def restyle(dream: Dream, settings: dict[str, Any]) -> None:
     """Changes how strong a finished dream is, or which sizes of features are shown; nothing is dreamed again."""
     run: Any = dream.ticket.run
-    run.restyle(Settings.of({**run.recipe.settings.as_dict(), **settings}))
+    run.restyle(**settings)
 
 
 def save_again(dream: Dream) -> None:

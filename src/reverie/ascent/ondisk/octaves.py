@@ -149,7 +149,8 @@ class FinishedDream:
             photo = values[:, :3].clone()
             values[:, :3] += read_resized(self.detail, self.picture.size, rows, columns)
             finish = make_finish([constant_weights(mask.read(rows, columns)) for mask in self.masks], self.settings)
-            values[:, :3] = finish(values[:, :3].clamp(0, 1), photo)
+            dreamed = finish(values[:, :3].clamp(0, 1), photo)
+            values[:, :3] = dreamed if self.settings.strength == 1 else photo.lerp(dreamed, self.settings.strength)
         return values.clamp_(0, 1)
 
 

@@ -70,6 +70,7 @@ def find_changing(name: str, fields: Sequence[Setting], wish: Sequence[Objective
     Raises `SettingsError` for a setting that cannot change, `UnknownName` for what is neither setting nor term.
     """
     dream, film = ({each.name: each for each in kind} for kind in (Settings.fields(), fields))
+    del dream["strength"]  # a film has its own
     setting = film.get(name) or dream.get(name)
     if setting is not None:
         if setting.kind not in (int, float) or name in FIXED:
