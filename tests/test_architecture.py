@@ -89,8 +89,8 @@ INSIDE = {
         making_of reading.frames carrying film_maker morph_maker zoom_maker planning requests outcomes single
     """,
     "studio": """
-        answers controls pictures painter refusals dreams uploads trash gallery options workshop api asking restoring
-        cards converting telling dreaming runs tries dream_room gallery_room guards rooms server
+        answers controls pictures painter refusals dreams trash uploads gallery options workshop api asking cards
+        converting restoring dreaming runs tries dream_room telling gallery_room guards living live_room rooms server
     """,
     "cli": """
         flags output features keyframes films listings pictures reports studio

@@ -166,7 +166,10 @@ def test_a_dream_dropped_again_restores_every_control_in_any_format(
     """Renamed, too; and where its photo and masks are not here any more, it says so."""
     photo = visitor.drop(DATA / "chelsea.jpg")
     mask = visitor.drop(DATA / "coffee.jpg")
-    asked: dict[str, Any] = {"masks": [{"key": mask["key"], "objective": "fire3"}], "settings": {"seed": 7, "smoothing": 0.5}}
+    asked: dict[str, Any] = {
+        "masks": [{"key": mask["key"], "objective": "fire3"}],
+        "settings": {"seed": 7, "smoothing": 0.5},
+    }
     item = visitor.wait(visitor.dream(input=photo["key"], **asked, objective=""))["item"]
     taken = tmp_path / f"another name.{form}"
     taken.write_bytes(visitor.get(f"/studio/gallery/{item}/download?format={form}"))

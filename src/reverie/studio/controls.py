@@ -8,7 +8,7 @@ from reverie.models.catalog import DEFAULT_MODEL, ENTRIES
 from reverie.recipe.presets import PRESETS, Preset
 from reverie.settings import Settings
 from reverie.settings.fields import CheckedFields, Setting
-from reverie.settings.film import Encoding, FilmSettings, MorphSettings, ZoomSettings
+from reverie.settings.film import Encoding, FilmSettings, LiveSettings, MorphSettings, ZoomSettings
 from reverie.settings.visual import VisualSettings
 
 KINDS: dict[str, type[CheckedFields]] = {
@@ -17,6 +17,7 @@ KINDS: dict[str, type[CheckedFields]] = {
     "film": FilmSettings,
     "zoom": ZoomSettings,
     "morph": MorphSettings,
+    "live": LiveSettings,
     "encoding": Encoding,
 }
 

@@ -80,7 +80,7 @@ class Dreams:
 
     def start(self, kind: str, title: str, task: Task, prepare: Prepare, asked: dict[str, Any]) -> Dream:
         """Puts a job in the line; raises `QueueFull`."""
-        painter = Painter()
+        painter = Painter(draws=getattr(task, "draws", True))
         painter.look()
         ticket = self.queue.submit(task, prepare, painter.watch)
         dream = Dream(secrets.token_urlsafe(16), kind, title, ticket, painter, asked)

@@ -41,8 +41,8 @@ class Painter:
     Nothing is drawn unless somebody looks: `look` says so, for the next few seconds.
     """
 
-    def __init__(self, side: int = 768) -> None:
-        self.side = side
+    def __init__(self, side: int = 768, draws: bool = True) -> None:
+        self.side, self.draws = side, draws
         """The longest side of pictures, in pixels: as large as the page shows them."""
         self.news: News | None = None
         self.preview: bytes | None = None
@@ -66,7 +66,7 @@ class Painter:
             self._spent = before + time.monotonic() - began
             self._tell(progress)
             now = time.monotonic()
-            if now < self._looked and now - self._drawn > self._pause:
+            if self.draws and now < self._looked and now - self._drawn > self._pause:
                 self.draw(progress)
             yield progress
 

@@ -1,6 +1,7 @@
 // The rooms, in the order of the navigation. A room has a name, a title and mount(app, element); it may have
 // entered(), left(), and receive(upload) for what is dropped while it is shown (false: not for this room).
 import { dream } from "./rooms/dream.js";
+import { live } from "./rooms/live.js";
 import { gallery } from "./rooms/gallery.js";
 
-export const rooms = [dream, gallery];
+export const rooms = [dream, live, gallery];
