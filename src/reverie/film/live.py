@@ -46,6 +46,9 @@ strong a dream shall become is known from its steps, before there is any."""
 LEARNED = 0.2
 """The share of the latest step in what is known of an octave's."""
 
+SELDOM = 3
+"""Of how many frames one learns of an octave: it takes as long as moving what is remembered."""
+
 LARGEST_STEP = 0.045
 """The most that a step changes a pixel by, about, 0..1, however few there are."""
 
@@ -84,7 +87,7 @@ class Plan:
 
 @dataclass(frozen=True, eq=False)
 class Remembered:
-    """What goes on to the next frame: the detail on its fine grid, and how fresh each place is, at half size."""
+    """What goes on to the next frame: the detail on its fine grid, and how fresh each place is, at a small size."""
 
     fine: FinePixels
     fresh: NDArray[np.float32]
@@ -229,7 +232,7 @@ class LiveDreamer:
                     raise
                 self._refused.add(size)
                 continue
-            if size not in self._steps or size == octaves[self._number % len(octaves)]:
+            if size not in self._steps or self._number % (SELDOM * len(octaves)) == SELDOM * octaves.index(size):
                 self._learn(size, weighted, photo)
         return detail
 
@@ -256,11 +259,11 @@ class LiveDreamer:
         return hold(dreamed, photo, whole)
 
 
-def fit_remembered(remembered: Remembered, size: tuple[int, int], half: tuple[int, int]) -> Remembered:
+def fit_remembered(remembered: Remembered, size: tuple[int, int], small: tuple[int, int]) -> Remembered:
     """What is remembered, for frames of another size (height, width)."""
     cv2, fine, fresh = import_cv2(), remembered.fine, remembered.fresh
-    if fresh.shape != half:
-        fresh = cv2.resize(fresh, half[::-1], interpolation=cv2.INTER_LINEAR)
+    if fresh.shape != small:
+        fresh = cv2.resize(fresh, small[::-1], interpolation=cv2.INTER_LINEAR)
     if fine.shape[:2] != (2 * size[0], 2 * size[1]):
         fine = double(cv2.resize(coarse(fine), size[::-1], interpolation=cv2.INTER_CUBIC))
     return Remembered(fine, fresh)

@@ -1,4 +1,4 @@
-"""What a camera sees, and what moves before it: found quickly, at half size, as far as a dream needs to follow."""
+"""What a camera sees, and what moves before it: found quickly, at a small size, as far as a dream needs to follow."""
 
 from __future__ import annotations
 
@@ -17,11 +17,14 @@ from reverie.types import Image
 Pixels = NDArray[np.uint8]
 """A frame as a camera gives it, (h, w, 3), red, green and blue, 0..255."""
 
-NOISE = 1.0
-"""The blur, its sigma in pixels of the half size, that takes a camera's noise off before motion is looked for."""
+LARGEST = 240
+"""The longest side, in pixels, of what motion is looked for in: a larger one tells a dream nothing more."""
 
-STILL = 0.15, 0.4
-"""Pixels of the frame that things move by: below the first it is taken for the camera's noise, above the second not."""
+NOISE = 1.0
+"""The blur, its sigma in pixels of the small size, that takes a camera's noise off before motion is looked for."""
+
+STILL = 0.07, 0.2
+"""Pixels that things move by, at the small size: up to the first it is the camera's noise, from the second on not."""
 
 GONE = 14.0, 40.0
 """How much brighter or darker a place is than what moved there, 0..255: up to the first that is light and noise, from
@@ -60,11 +63,11 @@ class Watcher:
     """Watches frames, and says what moved since the one before."""
 
     def __init__(self) -> None:
-        self._finder = FlowFinder("medium")  # at half size: what films call fast
+        self._finder = FlowFinder("medium")  # of small frames: what films call fast
         self._before: Gray | None = None
 
     def look(self, pixels: Pixels, follow: bool = True) -> Motion | None:
-        """The motion since the frame before at half size; None for the first frame, and for the first of a new scene.
+        """The motion since the frame before, at a small size; None for the first frame, and the first of a new scene.
 
         Trusted is what moved, and looks as it did. Without `follow`, all is taken to be where it was.
         """
@@ -91,12 +94,14 @@ def stay(shape: tuple[int, ...]) -> Motion:
 
 
 def shrink_gray(pixels: Pixels) -> Gray:
-    """The luma of a frame at half size, without noise."""
+    """The luma of a frame at half size or less, without noise."""
     cv2 = import_cv2()
     height, width = pixels.shape[:2]
     gray = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-    if min(height, width) >= 2 * SMALLEST_SIDE:
-        gray = cv2.resize(gray, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+    share = min(0.5, LARGEST / max(height, width))
+    if min(height, width) * share >= SMALLEST_SIDE:
+        size = round(width * share), round(height * share)
+        gray = cv2.resize(gray, size, interpolation=cv2.INTER_AREA)
     blurred: Gray = cv2.GaussianBlur(gray, (0, 0), NOISE)
     return blurred
 
@@ -106,8 +111,7 @@ def still_noise(offsets: NDArray[np.float32]) -> NDArray[np.float32]:
 
     What is carried would else tremble before a camera at rest, and lose its sharpness.
     """
-    length = 2 * np.sqrt((offsets**2).sum(2, keepdims=True))  # in pixels of the frame
-    return offsets * ramp(length, *STILL)
+    return offsets * ramp(np.sqrt((offsets**2).sum(2, keepdims=True)), *STILL)
 
 
 def trust_likeness(moved: NDArray[np.float32], gray: Gray) -> NDArray[np.float32]:
