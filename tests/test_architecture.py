@@ -47,7 +47,7 @@ INSIDE = {
         zoo.files keras.graphs keras.recording keras.layers keras.bridge keras.files keras.inception_weights
         layer_gradient
         networks.inception_v3 networks.squeezenet
-        keras.model keras.inception keras.wrapping hooked.wrapping factories zoo.load load zoo.timm
+        keras.model keras.inception keras.wrapping hooked.wrapping factories zoo.load load fetching zoo.timm
         zoo.torchvision describe
     """,
     "objectives": """
@@ -89,8 +89,9 @@ INSIDE = {
         making_of reading.frames carrying film_maker morph_maker zoom_maker planning requests outcomes single
     """,
     "studio": """
-        answers controls pictures painter refusals dreams trash uploads gallery options workshop api asking cards
-        converting restoring dreaming runs tries dream_room telling gallery_room guards living live_room rooms server
+        answers shelf controls pictures painter refusals dreams downloads trash uploads gallery options workshop
+        api asking cards converting restoring dreaming runs tries looking dream_room telling gallery_room guards living
+        live_room networks_room rooms server
     """,
     "cli": """
         flags output features keyframes films listings pictures reports studio

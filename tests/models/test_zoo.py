@@ -342,6 +342,8 @@ def test_places_spread_over_a_larger_grid_stay_where_they_are() -> None:
 
 
 def test_the_hub_has_a_state_dict_of_what_timm_loads_in_its_own_way_elsewhere(monkeypatch: Any) -> None:
-    monkeypatch.setattr("reverie.models.zoo.timm.get_from_hugging_face", lambda repository: Path(repository))
+    monkeypatch.setattr(
+        "reverie.models.zoo.timm.get_from_hugging_face", lambda repository, progress=None: Path(repository)
+    )
     library, network = import_library("timm:vit_tiny_patch16_224.augreg_in21k")
     assert library.find_weights_file(network) == Path("timm/vit_tiny_patch16_224.augreg_in21k")

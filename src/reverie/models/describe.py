@@ -24,6 +24,11 @@ def describe_layers(
     """
     weights = weights or (None if is_own(name) or names_keras_file(name) else RANDOM_WEIGHTS)
     model = load_model(name, weights=weights, engine=engine, device="cpu", precision="float32")
+    return describe_model(model, every)
+
+
+def describe_model(model: Model, every: bool = False) -> tuple[list[dict[str, Any]], dict[str, dict[str, int]]]:
+    """Describe the layers of a network that is loaded, as `describe_layers` does."""
     layers = model.layers if every else list_main_layers(model)
     fields = measure_geometry(model, layers)
     blocks = {block: {"trainable": own[0], "non_trainable": own[1]} for block, own in model.parameters.items()}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from reverie.models.catalog import DEFAULT_MODEL, ENTRIES
+from reverie.models.catalog import DEFAULT_MODEL
 from reverie.recipe.presets import PRESETS, Preset
 from reverie.settings import Settings
 from reverie.settings.fields import CheckedFields, Setting
 from reverie.settings.film import Encoding, FilmSettings, LiveSettings, MorphSettings, ZoomSettings
 from reverie.settings.visual import VisualSettings
+from reverie.studio.shelf import describe_shelf
 
 KINDS: dict[str, type[CheckedFields]] = {
     "dream": Settings,
@@ -28,12 +29,11 @@ PLAIN = ("strength", "features", "gray", "steps", "step_size", "octaves", "size"
 def describe_controls() -> dict[str, Any]:
     """Everything that a page builds its controls from."""
     settings = {name: [describe_field(each) for each in kind.fields()] for name, kind in KINDS.items()}
-    models = [{"name": each.name, "about": each.about, "objective": each.objective} for each in ENTRIES.values()]
     return {
         "settings": settings,
         "plain": list(PLAIN),
         "presets": [describe_preset(each) for each in PRESETS.values()],
-        "models": models,
+        "models": describe_shelf(),
         "model": DEFAULT_MODEL,
     }
 

@@ -12,6 +12,7 @@ from typing import Any
 from reverie.jobs.networks import Networks
 from reverie.jobs.queue import Queue
 from reverie.models.spec import ModelSpec
+from reverie.studio.downloads import Downloads
 from reverie.studio.dreams import Dreams
 from reverie.studio.gallery import Gallery
 from reverie.studio.options import StudioOptions
@@ -37,6 +38,7 @@ class Workshop:
         self.queue = Queue(self.models, options.waiting)
         self.queue.fill(self._warm_up())
         self.dreams = Dreams(self.queue)
+        self.downloads = Downloads()
         self._closed, self._leaving = threading.Event(), threading.Lock()
         threading.Thread(target=self._sweep, name="reverie-janitor", daemon=True).start()
 
@@ -54,6 +56,7 @@ class Workshop:
             if self._closed.is_set():
                 return
             self._closed.set()
+            self.downloads.close()
             ticket = self.queue.close(timeout)
             run: Any = None if ticket is None else ticket.run
             if run is not None and run.target and run.taken and not run.keeps_its_work:

@@ -23,6 +23,7 @@ from reverie.models.hooked.network import HookedNetwork
 from reverie.models.hooked.trials import find_accepted_images
 from reverie.models.hooked.wrapping import make_hooked_model
 from reverie.models.torch_model import TorchModel
+from reverie.models.weights import DownloadProgress
 
 
 @dataclass(frozen=True)
@@ -47,11 +48,17 @@ class Library(Protocol):
     def read_metadata(self, name: str, module: nn.Module) -> NetworkMetadata:
         """Read the library's metadata of a network; `module` is the network itself."""
 
-    def find_weights_file(self, name: str) -> Path:
+    def find_weights_file(self, name: str, progress: DownloadProgress | None = None) -> Path:
         """Find the file of a network's weights, verified: in the library's cache, else in ours, else downloaded.
 
         Raises WeightsError.
         """
+
+    def find_local_file(self, name: str) -> Path | None:
+        """Find the file of a network's weights in either cache, not verified; None: it would have to be downloaded."""
+
+    def list_published(self) -> list[str]:
+        """The names of the networks that weights are published for."""
 
     def build_trained(self, name: str, tensors: Mapping[str, Tensor]) -> nn.Module:
         """Build a network with the tensors of that file."""
@@ -82,16 +89,21 @@ def import_library(name: str) -> tuple[Library, str]:
     Raises UnknownName, and MissingExtra where the library is not installed.
     """
     title, _, network = name.partition(":")
-    if title not in LIBRARIES:
-        raise UnknownName("library of networks", title, LIBRARIES)
-    try:
-        library = cast(Library, importlib.import_module(LIBRARIES[title]))
-    except ImportError as error:
-        raise MissingExtra(f"the network {name}", "zoo") from error
+    library = import_library_module(title, f"the network {name}")
     known = library.list_networks()
     if network not in known:
         raise UnknownName(f"network of {title}", network, known)
     return library, network
+
+
+def import_library_module(title: str, purpose: str = "the zoo") -> Library:
+    """Import our module of a library; raises UnknownName, and MissingExtra where the library is not installed."""
+    if title not in LIBRARIES:
+        raise UnknownName("library of networks", title, LIBRARIES)
+    try:
+        return cast(Library, importlib.import_module(LIBRARIES[title]))
+    except ImportError as error:
+        raise MissingExtra(purpose, "zoo") from error
 
 
 def build_untrained(library: Library, network: str, seed: int) -> nn.Module:

@@ -13,7 +13,13 @@ from timm.data import resolve_data_config
 from torch import Tensor, nn
 
 from reverie.errors import WeightsError
-from reverie.models.zoo.files import get_from_hugging_face, get_from_torch_hub
+from reverie.models.weights import DownloadProgress
+from reverie.models.zoo.files import (
+    find_hugging_face_file,
+    find_torch_hub_file,
+    get_from_hugging_face,
+    get_from_torch_hub,
+)
 from reverie.models.zoo.load import NetworkMetadata
 
 ANY_SIZE_OPTIONS: tuple[dict[str, Any], ...] = ({"dynamic_img_size": True}, {"strict_img_size": False}, {})
@@ -53,7 +59,7 @@ def read_metadata(name: str, module: nn.Module) -> NetworkMetadata:
     return NetworkMetadata(tuple(config["mean"]), tuple(config["std"]), config["input_size"][-1])
 
 
-def find_weights_file(name: str) -> Path:
+def find_weights_file(name: str, progress: DownloadProgress | None = None) -> Path:
     """See `Library`."""
     config = timm.get_pretrained_cfg(name)
     if config is None or not config.has_weights:
@@ -63,7 +69,24 @@ def find_weights_file(name: str) -> Path:
     # "Custom" weights (.npz, ...) are in no format that is read here, but of most the hub has a state dict too.
     if config.custom_load == "hf" or (config.custom_load and not config.hf_hub_id):
         raise WeightsError(f"the weights of {name} are no state dict: give --weights FILE, or --weights random")
-    return get_from_hugging_face(config.hf_hub_id) if config.hf_hub_id else get_from_torch_hub(str(config.url))
+    if config.hf_hub_id:
+        return get_from_hugging_face(config.hf_hub_id, progress=progress)
+    return get_from_torch_hub(str(config.url), progress)
+
+
+def find_local_file(name: str) -> Path | None:
+    """See `Library`."""
+    config = timm.get_pretrained_cfg(name, allow_unregistered=True)
+    if config is None or not config.has_weights or config.custom_load == "hf":
+        return None
+    if config.hf_hub_id:
+        return find_hugging_face_file(config.hf_hub_id)
+    return None if config.custom_load else find_torch_hub_file(str(config.url))
+
+
+def list_published() -> list[str]:
+    """See `Library`."""
+    return list(timm.list_pretrained())
 
 
 def build_trained(name: str, tensors: Mapping[str, Tensor]) -> nn.Module:

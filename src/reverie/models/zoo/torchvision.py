@@ -11,7 +11,8 @@ import torchvision
 from torch import Tensor, nn
 from torchvision import models
 
-from reverie.models.zoo.files import get_from_torch_hub
+from reverie.models.weights import DownloadProgress
+from reverie.models.zoo.files import find_torch_hub_file, get_from_torch_hub
 from reverie.models.zoo.load import NetworkMetadata
 from reverie.models.zoo.torchvision_vit import allow_any_size
 
@@ -36,9 +37,19 @@ def read_metadata(name: str, module: nn.Module) -> NetworkMetadata:
     return NetworkMetadata(tuple(preset.mean), tuple(preset.std), preset.crop_size[0])
 
 
-def find_weights_file(name: str) -> Path:
+def find_weights_file(name: str, progress: DownloadProgress | None = None) -> Path:
     """See `Library`."""
-    return get_from_torch_hub(find_weights_url(name))
+    return get_from_torch_hub(find_weights_url(name), progress)
+
+
+def find_local_file(name: str) -> Path | None:
+    """See `Library`."""
+    return find_torch_hub_file(find_weights_url(name))
+
+
+def list_published() -> list[str]:
+    """See `Library`."""
+    return list_networks()
 
 
 def find_weights_url(name: str) -> str:

@@ -42,7 +42,7 @@ async function takeFiles(files) {
     if (shown.receive && shown.receive(upload) !== false) continue;
     if (upload.kind === "film") { store.set({ film: upload }); go("film"); }
     else if (upload.kind === "picture") { store.set({ input: upload }); go(room === shown ? shown.name : "dream"); }
-    else { store.set({ weights: upload.key }); toast(`${upload.name} is now the network's file of weights.`); go("networks"); }
+    else { rooms.find((each) => each.name === "networks").receive(upload); go("networks"); }
   }
 }
 

@@ -3,5 +3,6 @@
 import { dream } from "./rooms/dream.js";
 import { live } from "./rooms/live.js";
 import { gallery } from "./rooms/gallery.js";
+import { networks } from "./rooms/networks.js";
 
-export const rooms = [dream, live, gallery];
+export const rooms = [dream, live, gallery, networks];

@@ -5,7 +5,8 @@ const KEY = "reverie";
 export const EMPTY = {
   input: null,          // {key, name, width, height, kind}, or {example: true}
   model: "squeezenet",
-  weights: null,
+  weights: null,        // the key of a file of weights, or "random"; null: the network's own
+  weightsName: null,    // what that file is called
   engine: "torch",
   objective: "",        // in words; empty: what the preset, or the network, dreams of
   preset: "default",
