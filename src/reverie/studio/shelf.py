@@ -14,7 +14,7 @@ PER_PARAMETER = 4
 
 @dataclass(frozen=True)
 class Shelved:
-    """A network of another library: what it is good for, how many trainable parameters it has, and its layer unless told.
+    """A network of another library: what it is good for, its trainable parameters, and its layer unless told.
 
     The numbers are those of docs/zoo.md, or of Keras's own network.
     """
