@@ -89,7 +89,7 @@ INSIDE = {
         making_of reading.frames carrying film_maker morph_maker zoom_maker planning requests outcomes single
     """,
     "studio": """
-        answers shelf controls pictures painter refusals dreams downloads trash uploads gallery options workshop
+        answers shelf controls pictures painter refusals dreams downloads notes trash uploads gallery options workshop
         api asking cards converting restoring dreaming runs tries looking dream_room telling gallery_room guards living
         live_room networks_room rooms server
     """,

@@ -137,6 +137,14 @@ def test_a_dream_is_told_in_words_and_its_photo_is_shown(visitor: Visitor) -> No
     assert visitor.get(f"/studio/gallery/{item}/before?side=64").startswith(b"\xff\xd8")
 
 
+def test_how_long_a_dream_took_is_known_in_the_next_studio(workshop: Workshop, visitor: Visitor) -> None:
+    item = visitor.wait(visitor.dream())["item"]
+    seconds = visitor.get(f"/studio/gallery/{item}/about")["seconds"]
+    assert seconds is not None and Gallery(workshop.gallery.folder).notes.find(item) == seconds
+    (workshop.gallery.folder / ".seconds.json").write_text("[1, 2")
+    assert Gallery(workshop.gallery.folder).notes.find(item) is None
+
+
 def test_a_picture_from_elsewhere_is_told_without_a_recipe(workshop: Workshop, visitor: Visitor) -> None:
     put(workshop.gallery.folder, "holiday.jpg")
     told = visitor.get("/studio/gallery/holiday.jpg/about")

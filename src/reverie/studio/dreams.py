@@ -97,10 +97,11 @@ class Dreams:
                 raise NotThere("this dream is not here any more; if it was finished, the gallery has it")
             return self._dreams[key]
 
-    def find_made(self, path: Path) -> Dream | None:
-        """The newest dream that wrote a file, if it is remembered."""
+    def list_made(self) -> list[tuple[str, float]]:
+        """The names of the files that were written, and the seconds that each took."""
         with self._guard:
-            return next((each for each in reversed(self._dreams.values()) if each.path == path), None)
+            dreams = list(self._dreams.values())
+        return [(each.path.name, each.painter.news.seconds) for each in dreams if each.path and each.painter.news]
 
     def stop(self, dream: Dream) -> None:
         """Takes a dream out of the line, or stops it at its next step; what is there is kept."""

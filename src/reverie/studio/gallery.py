@@ -13,6 +13,7 @@ from reverie._native.files import write_file
 from reverie.errors import ImageFileError
 from reverie.image.formats import WRITABLE_ENDINGS
 from reverie.jobs.places import free_path
+from reverie.studio.notes import Notes
 from reverie.studio.pictures import make_thumbnail
 from reverie.studio.refusals import NotThere
 from reverie.studio.trash import Trash
@@ -25,7 +26,7 @@ FOREIGN = (".heic", ".heif", ".jxl")
 
 ENDINGS = (*WRITABLE_ENDINGS, *FILMS, *ANIMATIONS, *FOREIGN)
 
-THUMBS, INPUTS, TRASH = ".thumbs", "inputs", ".trash"
+THUMBS, INPUTS, TRASH, NOTES = ".thumbs", "inputs", ".trash", ".seconds.json"
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class Gallery:
     def __init__(self, folder: Path) -> None:
         self.folder = folder.absolute()
         self.trash = Trash(self.folder / TRASH)
+        self.notes = Notes(self.folder / NOTES)
         self._reserved: set[Path] = set()
         self._guard = threading.Lock()
         try:

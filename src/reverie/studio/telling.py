@@ -32,9 +32,8 @@ Facts = list[tuple[str, str]]
 def tell_item(path: Path, card: Card, workshop: Workshop) -> dict[str, Any]:
     """What a page tells of an item: facts by name, the recipe as TOML, the command line, whether its photo is here."""
     told: dict[str, Any] = {**card.describe(), "facts": [], "toml": None, "command": None, "before": False}
-    dream = workshop.dreams.find_made(path)
-    if dream is not None and dream.painter.news is not None:
-        told["seconds"] = dream.painter.news.seconds
+    workshop.note_seconds()
+    told["seconds"] = workshop.gallery.notes.find(path.name)
     try:
         recipe, text = read_any_recipe(path), read_text(path)
     except (ReverieError, OSError):

@@ -65,6 +65,10 @@ class Workshop:
             self.gallery.trash.empty()
             self._temporary.cleanup()
 
+    def note_seconds(self) -> None:
+        """Writes down how long each of the finished dreams took."""
+        self.gallery.notes.add(self.dreams.list_made())
+
     def _warm_up(self) -> Iterator[None]:
         """Loads the bundled network before the first visitor asks for it."""
         self.models.load(ModelSpec(device=self.options.device))
@@ -75,3 +79,4 @@ class Workshop:
             self.dreams.sweep()
             self.uploads.sweep()
             self.gallery.trash.empty(DAY)
+            self.note_seconds()

@@ -29,7 +29,6 @@ export function wishCard(app) {
   const words = h("input", { type: "text", id, autocomplete: "off", spellcheck: false, "aria-describedby": `${id}-about`, onchange: () => app.store.set({ objective: words.value.trim() }) });
   const more = h("div", { class: "row" });
   const looks = h("div", { class: "strip", role: "radiogroup", "aria-label": "Looks: ways to dream" });
-  const model = app.controls.models.find((each) => each.name === app.controls.model);
   const choices = app.controls.presets.filter((each) => each.picture);
   const name = newId("look");
   for (const preset of choices) {
@@ -41,7 +40,7 @@ export function wishCard(app) {
     const { state } = app;
     const preset = app.controls.presets.find((each) => each.name === state.preset);
     if (document.activeElement !== words) words.value = state.objective;
-    words.placeholder = preset?.objectives[state.model] || (state.model === model.name ? model.objective : "what the network dreams of by itself");
+    words.placeholder = preset?.objectives[state.model] || app.controls.models.find((each) => each.name === state.model)?.objective || "what the network dreams of by itself";
     for (const radio of looks.querySelectorAll("input")) radio.checked = radio.value === state.preset;
     about.textContent = preset ? preset.about : "";
     more.replaceChildren(

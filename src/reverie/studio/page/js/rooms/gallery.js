@@ -98,7 +98,9 @@ class Wall {
     this.more.hidden = this.items.length >= this.count;
     this.tilesElement.hidden = !this.items.length;
     const searched = this.words.value.trim() || this.kind;
-    const many = `${this.count} ${this.kind === "films" ? (this.count === 1 ? "film" : "films") : this.count === 1 ? "picture" : "pictures"}`;
+    const mixed = !this.kind && this.items.some((each) => each.film);
+    const one = this.kind === "films" || (mixed && this.count === 1) ? "film" : "picture";
+    const many = `${this.count} ${this.count === 1 ? one : mixed ? "pictures and films" : `${one}s`}`;
     const told = !this.items.length ? "" : this.more.hidden ? many : `${this.items.length} of ${many}`;
     if (this.told.textContent !== told) this.told.textContent = told;
     this.told.hidden = !told;

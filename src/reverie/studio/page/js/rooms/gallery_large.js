@@ -82,7 +82,7 @@ class Large {
     const facts = [...(told.facts || [])];
     if (told.width) facts.push(["Size", `${told.width} × ${told.height}, ${bytes(item.bytes)}`]); else facts.push(["Size", bytes(item.bytes)]);
     facts.push(["When", new Date(item.made * 1000).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" })]);
-    if (told.seconds !== undefined) facts.push(["Took", duration(told.seconds)]);
+    if (told.seconds !== undefined && told.seconds !== null) facts.push(["Took", duration(told.seconds)]);
     this.facts.replaceChildren(...facts.flatMap(([name, text]) => [h("dt", {}, name), h("dd", {}, text)]));
     if (told.toml === null) this.facts.append(h("dt", {}, "Recipe"), h("dd", {}, "none: it was not made here"));
   }

@@ -124,7 +124,8 @@ class Card {
     try {
       const found = await this.room.look({ model: this.told.name });
       this.room.learn({ ...this.told, ...found });
-      this.inside.replaceChildren(tableOf(found.layers, this.told.name));
+      this.inside.replaceChildren(tableOf(found.layers, this.told.name), h("div", { class: "row untrained" },
+        h("button", { type: "button", class: "small", onclick: () => this.room.use(this.told, "random") }, "Use it untrained"), h("small", { class: "soft" }, "It never saw a picture; nothing is fetched.")));
     } catch (error) { this.complain(error.message); this.inside.replaceChildren(); }
   }
 }

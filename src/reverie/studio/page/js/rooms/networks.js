@@ -58,7 +58,7 @@ class Networks {
     try {
       const { here } = await this.app.api.get("/studio/networks/here");
       const found = new Set(here);
-      for (const each of this.known.values()) if (each.told.here !== null || !each.told.name.startsWith("keras:")) this.learn({ ...each.told, here: found.has(each.told.name) || each.told.own === true });
+      for (const { told } of this.known.values()) if (/^(torchvision|timm):/.test(told.name) && !told.needs) this.learn({ ...told, here: found.has(told.name) });
       for (const name of here) if (!this.known.has(name)) this.learn({ name, about: `${name.split(":")[0]}'s, found in its cache`, objective: "", parameters: null, megabytes: null, here: true, needs: null });
       this.draw();
     } catch { /* the list stays as it was */ } finally { this.asking = false; this.looking.hidden = true; }
@@ -107,11 +107,11 @@ class Networks {
       h("span", { class: "about", id: `${id}-about` }, "torchvision:NAME, timm:NAME or keras:NAME, as these libraries call it.")), told);
   }
 
-  use(told) {
+  use(told, weights = null) {
     const { app } = this, same = app.state.model === told.name;
     const wishes = app.controls.presets.find((each) => each.name === app.state.preset)?.objectives || {};
     const suits = !Object.keys(wishes).length || told.name in wishes;
-    app.store.set({ model: told.name, weights: null, weightsName: null, engine: "torch", objective: same ? app.state.objective : "", preset: suits ? app.state.preset : "default" });
+    app.store.set({ model: told.name, weights, weightsName: null, engine: "torch", objective: same ? app.state.objective : "", preset: suits ? app.state.preset : "default" });
     app.toast(told.objective ? `${told.name} dreams now, of ${told.objective} unless you wish for something else.` : `${told.name} dreams now.`);
   }
 
