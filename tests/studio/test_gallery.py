@@ -256,6 +256,27 @@ def test_png_and_tiff_keep_every_sample(tmp_path: Path, depth: int, form: str, p
     assert bool(made.get_typeof("icc-profile-data")) == bool(profile)
 
 
+@pytest.mark.parametrize("form", ["png", "tif"])
+def test_a_turned_photo_comes_out_upright(tmp_path: Path, form: str) -> None:
+    save_image(torch.rand(1, 3, 16, 40), tmp_path / "flat.jpg")
+    turned = pyvips.Image.new_from_file(str(tmp_path / "flat.jpg")).copy()
+    turned.set_type(pyvips.GValue.gint_type, "orientation", 6)
+    turned.write_to_file(str(tmp_path / "turned.jpg"))
+    made = convert(tmp_path / "turned.jpg", f".{form}", tmp_path)
+    assert read_photo(made).size == (40, 16)
+    assert torch.equal(read_photo(made).image, read_photo(tmp_path / "turned.jpg").image)
+
+
+@pytest.mark.parametrize("kind", ["float", "gray", "cmyk"])
+@pytest.mark.parametrize("form", FORMATS)
+def test_pictures_of_other_kinds_are_converted(tmp_path: Path, kind: str, form: str) -> None:
+    picture = pyvips.Image.new_from_array(np.random.default_rng(0).integers(0, 256, (20, 30, 3)).astype(np.uint8))
+    picture = picture.copy(interpretation="srgb")
+    space = {"float": "scrgb", "gray": "b-w", "cmyk": "cmyk"}[kind]
+    picture.colourspace(space).write_to_file(str(tmp_path / "a.tif"))
+    assert read_photo(convert(tmp_path / "a.tif", f".{form}", tmp_path)).size == (20, 30)
+
+
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_recipe_reads_back_equal_from_every_format(tmp_path: Path, form: str) -> None:
     path = put(tmp_path, "a.png", recipe_of("fire8^2 - 0.1*tv", settings=rv.Settings(seed=3)))

@@ -95,7 +95,8 @@ def copy_picture(path: str | os.PathLike[str], target: str | os.PathLike[str], r
 
 def keeps_samples(picture: pyvips.Image, form: Format) -> bool:
     """Return whether a format holds the samples of a picture as they are."""
-    return form.quality is None and picture.interpretation in ("srgb", "rgb16", "b-w", "grey16", "rgb")
+    whole = picture.format in ("uchar", "ushort") and picture.interpretation in ("srgb", "rgb16", "b-w", "grey16")
+    return form.quality is None and whole
 
 
 def _write_encoded(

@@ -168,7 +168,8 @@ class Dreams:
             if dream.left is not None and time.monotonic() - dream.left > GRACE and not dream.ticket.is_over:
                 self.stop(dream)
         over = [dream for dream in dreams if dream.ticket.is_over]
-        for dream in over[:-KEPT_RUNS]:
+        # A look at a network takes no picture's place in memory.
+        for dream in [each for each in over if each.kind != "network"][:-KEPT_RUNS]:
             dream.ticket.run = dream.ticket.progress = None
         with self._guard:
             for dream in over[:-KEPT_DREAMS]:
