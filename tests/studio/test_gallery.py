@@ -17,7 +17,7 @@ from reverie.errors import ImageFileError
 from reverie.image.reading import read_photo
 from reverie.image.writing import save_image
 from reverie.recipe.film import read_any_recipe
-from reverie.studio.cards import read_card
+from reverie.studio.cards import Cards, Query, read_card
 from reverie.studio.converting import convert
 from reverie.studio.gallery import Gallery
 from reverie.studio.telling import tell_look
@@ -75,9 +75,7 @@ def test_words_are_looked_for_in_names_wishes_and_networks(workshop: Workshop, v
     assert "pictures or films" in visitor.get("/studio/gallery?kind=other", 422)["error"]
 
 
-def test_a_card_is_read_once_and_again_when_the_file_changed(
-    workshop: Workshop, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_card_is_read_once_and_again_when_the_file_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
 
     def count(path: Path, film: bool) -> Any:
@@ -85,12 +83,15 @@ def test_a_card_is_read_once_and_again_when_the_file_changed(
         return read_card(path, film)
 
     monkeypatch.setattr("reverie.studio.cards.read_card", count)
-    path = put(workshop.gallery.folder, "a.png", recipe_of("fire2"), 9)
+    cards = Cards(Gallery(tmp_path))
+    put(tmp_path, "a.png", recipe_of("fire2"), 9)
+    for _ in cards.fill():
+        assert read == ["a.png"]
     for _ in range(3):
-        assert visitor.get("/studio/gallery?words=fire2")["count"] == 1
+        assert cards.search(Query("fire2"), 0, 60)[1] == 1
     assert read == ["a.png"]
-    put(path.parent, "a.png", recipe_of("fire3"))
-    assert visitor.get("/studio/gallery?words=fire3")["count"] == 1 and len(read) == 2
+    put(tmp_path, "a.png", recipe_of("fire3"))
+    assert cards.search(Query("fire3"), 0, 60)[1] == 1 and len(read) == 2
 
 
 ELSEWHERE = ("..%2Fsecret.png", "%2e%2e%2fsecret.png", "..%5Csecret.png", "%2Fetc%2Fpasswd", ".hidden.png", "link.png",
