@@ -11,12 +11,12 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from reverie.errors import SettingsError
-from reverie.studio.answers import answer, answer_jpeg, read_json, read_number, stream_events
+from reverie.studio.answers import FRESH, answer, answer_jpeg, read_json, read_number, stream_events
 from reverie.studio.asking import DreamAsked, read_asked
 from reverie.studio.controls import describe_controls
 from reverie.studio.dreaming import restyle, save_again, start_dream
 from reverie.studio.dreams import Dream
-from reverie.studio.pictures import encode_jpeg, make_thumbnail
+from reverie.studio.pictures import draw_mask, encode_jpeg, make_thumbnail
 from reverie.studio.refusals import NotThere
 from reverie.studio.restoring import restore_file
 from reverie.studio.tries import start_tries
@@ -47,7 +47,12 @@ def list_upload_routes(workshop: Workshop) -> list[BaseRoute]:
         side = read_number(request, "side", THUMB_SIDE, 16, 2048)
         return answer_jpeg(await run_in_threadpool(make_thumbnail, upload.path, side), kept=True)
 
+    async def mask(request: Request) -> Response:
+        upload = uploads.find(request.path_params["key"])
+        return Response(await run_in_threadpool(draw_mask, upload.path), media_type="image/png", headers=FRESH)
+
     return [
+        Route("/studio/uploads/{key}/mask", mask),
         Route("/studio/uploads/{name}", receive, methods=["POST"]),
         Route("/studio/uploads/{key}/thumb", thumb),
     ]

@@ -9,6 +9,9 @@ import pyvips
 
 from reverie.image.opening import DAMAGED_MESSAGE, silence_libvips, translate_libvips_errors
 from reverie.image.picture import quantize_samples
+from reverie.image.reading import read_photo
+from reverie.image.resample import limit_longest_side
+from reverie.objectives.masks import extract_mask
 from reverie.types import Image
 
 QUALITY = 85
@@ -41,3 +44,11 @@ def make_thumbnail(path: Path, side: int, whole: bool = False) -> bytes:
             small = small.flatten(background=255)
         data: bytes = small.write_to_buffer(".jpg", **ON_PAGE)
         return data
+
+
+def draw_mask(path: Path, longest: int = 2048) -> bytes:
+    """A mask as a PNG whose opacity is the region, white, no side longer than so many pixels; raises `ImageFileError`."""
+    region = quantize_samples(limit_longest_side(extract_mask(read_photo(path)), longest), 8)
+    white = pyvips.Image.black(region.width, region.height) + 255
+    data: bytes = white.cast("uchar").copy(interpretation="b-w").bandjoin(region).write_to_buffer(".png", compression=1)
+    return data

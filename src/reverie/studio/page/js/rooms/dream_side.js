@@ -43,17 +43,18 @@ export function wishCard(app) {
     words.placeholder = preset?.objectives[state.model] || app.controls.models.find((each) => each.name === state.model)?.objective || "what the network dreams of by itself";
     for (const radio of looks.querySelectorAll("input")) radio.checked = radio.value === state.preset;
     about.textContent = preset ? preset.about : "";
-    more.replaceChildren(
+    more.replaceChildren(...[
       ...state.guides.map((each) => h("span", { class: "chip" }, `like ${each.name}`)),
       ...state.masks.map((each) => h("span", { class: "chip" }, `painted: ${each.objective || "the wish"}`)),
-      state.model !== app.controls.model ? h("span", { class: "chip" }, state.model) : null);
+      state.masks.length ? h("button", { type: "button", class: "small", onclick: () => app.store.set({ masks: [] }) }, "Remove the masks") : null,
+      state.model !== app.controls.model ? h("span", { class: "chip" }, state.model) : null].filter(Boolean));
     more.hidden = !more.children.length;
   };
   app.store.addEventListener("change", dress);
   dress();
   return h("div", { class: "card stack" }, h("h2", {}, "What to dream of"),
     h("div", { class: "field" }, h("label", { htmlFor: id, class: "sr" }, "The wish, in words"), words,
-      h("span", { class: "about", id: `${id}-about` }, "A layer, a channel or a class: fire8^2, fire5:12, class:jellyfish. ", h("a", { href: "#wishes" }, "Choose by pictures"))),
+      h("span", { class: "about", id: `${id}-about` }, "A layer, a channel or a class: fire8^2, fire5:12, class:jellyfish. ", h("a", { href: "#wishes" }, "Choose by pictures"), " or ", h("a", { href: "#wishes", onclick: () => { app.painting = true; } }, "paint where"), ".")),
     more, h("div", { class: "label" }, "Looks"), looks, about);
 }
 

@@ -1,0 +1,44 @@
+"""Wishes in words and as a list: what a text wishes for, term by term, so that each can be weighed by itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reverie.errors import ReverieError
+from reverie.gradient.base import find_model_layers
+from reverie.objectives.base import ChannelTerm, LayerTerm, NeuronTerm, Term
+from reverie.objectives.classes import ClassTerm
+from reverie.objectives.guides import GuideTerm
+from reverie.objectives.parser import objective as parse_objective
+from reverie.types import Model
+
+
+def read_words(words: str, model: Model | None = None) -> dict[str, Any]:
+    """The terms of a wish, or, as "error", the line that says why it is none; nothing is wished for by no words.
+
+    `model`: whose layers and classes they must be, if it is at hand.
+    """
+    if not words.strip():
+        return {"terms": [], "error": None}
+    try:
+        wish = parse_objective(words)
+        told = [describe_term(weight, term) for weight, term in wish.terms]
+        if model is not None and not wish.files:
+            find_model_layers(model, wish.resolved(model))
+    except ReverieError as error:
+        return {"terms": [], "error": str(error)}
+    return {"terms": told, "error": None}
+
+
+def describe_term(weight: float, term: Term) -> dict[str, Any]:
+    """A term as a page shows it: its weight, its words, and what it is of."""
+    told: dict[str, Any] = {"weight": weight, "words": str(term), "kind": "other"}
+    if isinstance(term, NeuronTerm) or term.place is not None:
+        return told
+    if isinstance(term, LayerTerm):
+        return told | {"kind": "layer", "layer": term.layer, "power": term.power}
+    if isinstance(term, ClassTerm):
+        return told | {"kind": "class"}
+    if type(term) is ChannelTerm:
+        return told | {"kind": "channel", "layer": term.layer, "channel": term.channel, "power": term.power}
+    return told | {"kind": "guide"} if isinstance(term, GuideTerm) else told
