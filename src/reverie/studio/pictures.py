@@ -47,7 +47,7 @@ def make_thumbnail(path: Path, side: int, whole: bool = False) -> bytes:
 
 
 def draw_mask(path: Path, longest: int = 2048) -> bytes:
-    """A mask as a PNG whose opacity is the region, white, no side longer than so many pixels; raises `ImageFileError`."""
+    """A mask as a PNG, white where the region is and transparent elsewhere, no side longer than so many pixels."""
     region = quantize_samples(limit_longest_side(extract_mask(read_photo(path)), longest), 8)
     white = pyvips.Image.black(region.width, region.height) + 255
     data: bytes = white.cast("uchar").copy(interpretation="b-w").bandjoin(region).write_to_buffer(".png", compression=1)
