@@ -41,7 +41,7 @@ log = logging.getLogger("reverie")
 CHANNEL = VisualSettings(size=112, steps=64, step_size=0.05)
 """How a channel is shown: small, and still what it is."""
 
-PHOTO = Settings(size=224, steps=10)
+PHOTO = Settings(size=224, steps=12, step_size=0.02)
 """How a layer dreams a visitor's photo, to be looked at small."""
 
 AT_ONCE = 4

@@ -2,6 +2,7 @@
 import { h } from "../dom.js";
 
 const ASK_AGAIN = 1200;
+const BLANK = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7";
 
 export class LayerWall {
   constructor(app, wish) {
@@ -10,9 +11,9 @@ export class LayerWall {
     this.layer = null;
     this.waiting = new Map();  // an image that is not made yet -> its channel, or its layer
     this.seen = new Set();     // those of them that are on the screen
-    this.layers = h("div", { class: "wall layers" });
+    this.layers = h("div", { class: "wall of-layers" });
     this.title = h("h2", {}, "");
-    this.channels = h("div", { class: "wall channels" });
+    this.channels = h("div", { class: "wall of-channels" });
     this.note = h("p", { class: "soft", role: "status" });
     this.more = h("button", { type: "button", hidden: true, onclick: () => this.addChannels() }, "More channels");
     this.inside = h("div", { class: "card stack", hidden: true }, h("div", { class: "row spread" }, this.title, h("button", { type: "button", class: "quiet", onclick: () => this.close() }, "Close")), this.channels, this.more);
@@ -59,7 +60,7 @@ export class LayerWall {
   }
 
   image(alt, what) {
-    const made = h("img", { alt, class: "face waiting" });
+    const made = h("img", { alt, class: "face waiting", src: BLANK });
     this.waiting.set(made, what);
     this.looker.observe(made);
     return made;

@@ -5,6 +5,7 @@ import { thumbOf } from "./dream_side.js";
 
 const COLORS = [["violet", "#a06bff"], ["orange", "#ff8a3d"], ["teal", "#23c4a8"], ["pink", "#ff5fa2"], ["yellow", "#e8c62b"], ["blue", "#4a90ff"]];
 const LARGEST = 2048;
+const READS = { willReadFrequently: true };
 
 export function paintRoom(app) { return new Paint(app); }
 
@@ -102,7 +103,7 @@ class Paint {
       const image = new Image();
       image.src = `/studio/uploads/${encodeURIComponent(mask.key)}/mask`;
       try { await image.decode(); } catch { continue; }
-      layer.canvas.getContext("2d").drawImage(image, 0, 0, layer.canvas.width, layer.canvas.height);
+      layer.canvas.getContext("2d", READS).drawImage(image, 0, 0, layer.canvas.width, layer.canvas.height);
       tint(layer);
       layer.painted = true;
       layer.objective = layer.input.value = mask.objective || "";
@@ -111,7 +112,7 @@ class Paint {
   }
 
   draw() {
-    const context = this.board.getContext("2d");
+    const context = this.board.getContext("2d", READS);
     context.clearRect(0, 0, this.board.width, this.board.height);
     context.globalAlpha = 0.55;
     for (const layer of this.layers) context.drawImage(layer.canvas, 0, 0);
@@ -125,7 +126,7 @@ class Paint {
       return { x: (event.clientX - box.left) * board.width / box.width, y: (event.clientY - box.top) * board.height / box.height };
     };
     const stroke = (from, to, pressure) => {
-      const context = this.layers[this.at].canvas.getContext("2d");
+      const context = this.layers[this.at].canvas.getContext("2d", READS);
       context.globalCompositeOperation = this.erasing ? "destination-out" : "source-over";
       context.strokeStyle = this.layers[this.at].color;
       context.lineCap = context.lineJoin = "round";
@@ -161,7 +162,7 @@ class Paint {
 
   snapshot(number = this.at) {
     const { canvas } = this.layers[number];
-    return { number, pixels: canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height) };
+    return { number, pixels: canvas.getContext("2d", READS).getImageData(0, 0, canvas.width, canvas.height) };
   }
 
   remember() {
@@ -177,14 +178,14 @@ class Paint {
     const last = from.pop();
     if (!last) return;
     to.push(this.snapshot(last.number));
-    this.layers[last.number].canvas.getContext("2d").putImageData(last.pixels, 0, 0);
+    this.layers[last.number].canvas.getContext("2d", READS).putImageData(last.pixels, 0, 0);
     this.draw();
     this.send(this.layers[last.number]);
   }
 
   fill() {
     this.remember();
-    const layer = this.layers[this.at], context = layer.canvas.getContext("2d");
+    const layer = this.layers[this.at], context = layer.canvas.getContext("2d", READS);
     context.globalCompositeOperation = "source-over";
     context.fillStyle = layer.color;
     context.fillRect(0, 0, layer.canvas.width, layer.canvas.height);
@@ -195,7 +196,7 @@ class Paint {
   clear() {
     this.remember();
     const { canvas } = this.layers[this.at];
-    canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
+    canvas.getContext("2d", READS).clearRect(0, 0, canvas.width, canvas.height);
     this.draw();
     this.send(this.layers[this.at]);
   }
@@ -224,14 +225,14 @@ class Paint {
 }
 
 function covers(canvas) {
-  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  const { data } = canvas.getContext("2d", READS).getImageData(0, 0, canvas.width, canvas.height);
   for (let at = 3; at < data.length; at += 4) if (data[at] > 127) return true;
   return false;
 }
 
 // What was drawn back has the color of its layer, and its own opacity.
 function tint(layer) {
-  const context = layer.canvas.getContext("2d");
+  const context = layer.canvas.getContext("2d", READS);
   context.globalCompositeOperation = "source-in";
   context.fillStyle = layer.color;
   context.fillRect(0, 0, layer.canvas.width, layer.canvas.height);

@@ -42,7 +42,7 @@ export function classSearch(app, wish) {
   let names = null, found = [], at = -1;
   const list = h("ul", { id: `${id}-list`, class: "found", role: "listbox", "aria-label": "Classes", hidden: true });
   const input = h("input", { type: "text", id, role: "combobox", autocomplete: "off", spellcheck: false, placeholder: "jellyfish, espresso, castle", "aria-expanded": "false", "aria-autocomplete": "list", "aria-controls": list.id });
-  const load = async () => { if (names === null) { names = []; try { names = (await app.api.post("/studio/classes", wish.network())).classes; } catch (error) { app.toast(error.message, "bad"); } } };
+  const load = () => (names ??= app.api.post("/studio/classes", wish.network()).then((told) => told.classes, (error) => { names = null; app.toast(error.message, "bad"); return []; }));
   app.store.addEventListener("change", (event) => { if ("model" in event.detail) names = null; });
   const show = (open) => { list.hidden = !open; input.setAttribute("aria-expanded", String(open)); if (!open) input.removeAttribute("aria-activedescendant"); };
   const draw = () => {
@@ -60,14 +60,14 @@ export function classSearch(app, wish) {
   input.onfocus = load;
   input.onblur = () => show(false);
   input.oninput = async () => {
-    await load();
+    const all = await load();
     const typed = input.value.trim().toLowerCase();
-    const begins = names.filter((name) => name.toLowerCase().split(", ").some((each) => each.startsWith(typed)));
-    const holds = names.filter((name) => name.toLowerCase().includes(typed) && !begins.includes(name));
+    const begins = all.filter((name) => name.toLowerCase().split(", ").some((each) => each.startsWith(typed)));
+    const holds = all.filter((name) => name.toLowerCase().includes(typed) && !begins.includes(name));
     found = typed ? [...begins, ...holds].slice(0, 12) : [];
     at = found.length ? 0 : -1;
     draw();
-    if (typed && !found.length && names.length === 0) app.toast("This network has no classes: wish for a layer or a channel.");
+    if (typed && !found.length && all.length === 0) app.toast("This network has no classes: wish for a layer or a channel.");
   };
   input.onkeydown = (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
