@@ -126,15 +126,24 @@ class Atlas:
                     return
                 batch = self._take_batch()
             try:
-                yield from self._make(batch)
-            except ReverieError as error:
-                log.info("no picture of %s: %s", batch[0].layer, error)
-                with self._guard:
-                    self._failed.update(batch)
+                yield from self._try(batch)
             except BaseException:
                 with self._guard:
                     self._working = False
                 raise
+
+    def _try(self, batch: list[Tile]) -> Iterator[None]:
+        """Makes some pictures; where they cannot be made together, each alone, and one that cannot is given up."""
+        try:
+            yield from self._make(batch)
+        except ReverieError as error:
+            if len(batch) > 1:
+                for tile in batch:
+                    yield from self._try([tile])
+                return
+            log.info("no picture of %s: %s", batch[0].layer, error)
+            with self._guard:
+                self._failed.update(batch)
 
     def _take_batch(self) -> list[Tile]:
         """The next ones: a photo's alone, or some channels of one layer."""

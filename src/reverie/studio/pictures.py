@@ -48,7 +48,7 @@ def make_thumbnail(path: Path, side: int, whole: bool = False) -> bytes:
 
 def draw_mask(path: Path, longest: int = 2048) -> bytes:
     """A mask as a PNG, white where the region is and transparent elsewhere, no side longer than so many pixels."""
-    region = quantize_samples(limit_longest_side(extract_mask(read_photo(path)), longest), 8)
+    region = quantize_samples(limit_longest_side(extract_mask(read_photo(path)).expand(-1, 3, -1, -1), longest), 8)[0]
     white = pyvips.Image.black(region.width, region.height) + 255
     data: bytes = white.cast("uchar").copy(interpretation="b-w").bandjoin(region).write_to_buffer(".png", compression=1)
     return data

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from reverie.errors import ReverieError
+from reverie.errors import ReverieError, WordingError
 from reverie.gradient.base import find_model_layers
-from reverie.objectives.base import ChannelTerm, LayerTerm, NeuronTerm, Term
+from reverie.models.receptive_field import measure_geometry
+from reverie.objectives.base import ChannelTerm, LayerTerm, NeuronTerm, Objective, Term
 from reverie.objectives.classes import ClassTerm
 from reverie.objectives.guides import GuideTerm
 from reverie.objectives.parser import objective as parse_objective
@@ -25,9 +26,19 @@ def read_words(words: str, model: Model | None = None) -> dict[str, Any]:
         told = [describe_term(weight, term) for weight, term in wish.terms]
         if model is not None and not wish.files:
             find_model_layers(model, wish.resolved(model))
+            check_channels(wish, model)
     except ReverieError as error:
         return {"terms": [], "error": str(error)}
     return {"terms": told, "error": None}
+
+
+def check_channels(wish: Objective, model: Model) -> None:
+    """Raises `WordingError` for a channel that a layer does not have; a dream would tell it only at its first step."""
+    terms = [term for _, term in wish.terms if type(term) is ChannelTerm]
+    counts = measure_geometry(model, {term.layer for term in terms}) if terms else {}
+    for term in terms:
+        if term.layer in counts and term.channel >= counts[term.layer].channels:
+            raise WordingError(f"{term}: {term.layer} has the channels 0 to {counts[term.layer].channels - 1}")
 
 
 def describe_term(weight: float, term: Term) -> dict[str, Any]:
