@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -42,7 +42,11 @@ def read_span(own: FilmSettings) -> Span:
     return start, end
 
 
-def look_through(film: FilmFile, span: Span, target: Path) -> tuple[Survey, dict[str, str]]:
+Watch: TypeAlias = Callable[[int], None]
+"""Is told how many frames have been looked through; what it raises ends that."""
+
+
+def look_through(film: FilmFile, span: Span, target: Path, watch: Watch | None = None) -> tuple[Survey, dict[str, str]]:
     """The survey of a part of a film, and the notes to keep: what an earlier call found is not looked for again."""
     key = f"{film.digest} {span[0]} {span[1]} {film.rate}"
     noted = SegmentStore.beside(target, "").read_note(NOTE)
@@ -50,7 +54,7 @@ def look_through(film: FilmFile, span: Span, target: Path) -> tuple[Survey, dict
     if found.get("key") == key:
         return Survey.from_json(found["survey"]), {NOTE: noted or ""}
     log.info("looking through %s", film.path.name)
-    survey = survey_film(film, *span, watch=partial(tell_progress, film))
+    survey = survey_film(film, *span, watch=watch or partial(tell_progress, film))
     return survey, {NOTE: json.dumps({"key": key, "survey": survey.to_json()})}
 
 

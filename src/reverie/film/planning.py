@@ -17,7 +17,7 @@ from reverie.film.keyframes.balancing import balance_wishes
 from reverie.film.keyframes.moments import Schedule, read_schedule
 from reverie.film.keyframes.table import hears_sound, relocate_keyframes
 from reverie.film.keyframes.times import Clock
-from reverie.film.looking import Heard, look_through, read_span
+from reverie.film.looking import Heard, Watch, look_through, read_span
 from reverie.film.making import Maker, Timing, exact_rate
 from reverie.film.morph_maker import MorphMaker
 from reverie.film.reading.frames import read_frames
@@ -44,11 +44,14 @@ from reverie.settings.film import FilmSettings, MorphSettings, ZoomSettings
 log = logging.getLogger("reverie")
 
 
-def prepare_film(job: FilmJob, *, models: Networks | None = None, beside: Path | None = None) -> FilmRun:
+def prepare_film(
+    job: FilmJob, *, models: Networks | None = None, beside: Path | None = None, watch: Watch | None = None
+) -> FilmRun:
     """A film's job ready to run: its input looked through once, its network loaded, its place known to be good.
 
     `models`: where networks are loaded once for many jobs. `beside`: the film that holds the recipe; what the recipe
-    names is looked for beside it as well.
+    names is looked for beside it as well. `watch` is told how many frames have been looked through; what it raises
+    ends that.
 
     Raises `FilmError` for a film that cannot be read or a place that cannot hold it, and what `prepare` raises.
 
@@ -68,7 +71,7 @@ def prepare_film(job: FilmJob, *, models: Networks | None = None, beside: Path |
     models = models or Networks()
     recipe = job.recipe if beside is None else relocate_film(job.recipe, beside)
     if isinstance(recipe.motion, FilmSettings):
-        return prepare_dreamed_film(replace(job, recipe=recipe), recipe.motion, models)
+        return prepare_dreamed_film(replace(job, recipe=recipe), recipe.motion, models, watch)
     return prepare_from_photo(replace(job, recipe=recipe), models)
 
 
@@ -81,12 +84,12 @@ def relocate_film(recipe: FilmRecipe, beside: Path) -> FilmRecipe:
     return replace(recipe, dream=replace(dream, input=str(found or dream.input)), keyframes=keyframes)
 
 
-def prepare_dreamed_film(job: FilmJob, own: FilmSettings, models: Networks) -> FilmRun:
+def prepare_dreamed_film(job: FilmJob, own: FilmSettings, models: Networks, watch: Watch | None = None) -> FilmRun:
     """The run of a film that is dreamed frame by frame."""
     film = open_unchanged(job.recipe.dream, own)
     format = check_film_output(job.target, job.recipe.encoding, film, film.alpha)
     span = read_span(own)
-    survey, notes = look_through(film, span, job.target)
+    survey, notes = look_through(film, span, job.target, watch)
     recipe = replace(job.recipe, dream=settle_panorama(job.recipe.dream, film, own))
     first = next(iter(read_frames(film, survey, 0, 1))).image.chunk(2 if sees_twice(film, own) else 1, dim=2)[0]
     photo = Photo(first, None, 8, None, film.path, film.digest)

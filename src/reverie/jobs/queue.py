@@ -125,6 +125,12 @@ class Queue:
             return self._line.index(ticket) + (self._current is not None)
 
     @property
+    def waiting(self) -> int:
+        """How many jobs wait in the line."""
+        with self._news:
+            return len(self._line)
+
+    @property
     def is_idle(self) -> bool:
         """Whether no job runs, and none waits."""
         with self._news:
@@ -190,6 +196,8 @@ class Queue:
             if not ticket._wanted:  # it was canceled while its network was loaded: there is nothing to keep
                 return "canceled"
             ticket.outcome = finish_run(ticket.job, ticket.run, lambda run: self._watch(ticket, run))
+        except KeyboardInterrupt:  # not wanted any more while it was prepared
+            return "canceled"
         except ReverieError as error:
             ticket.outcome, ticket.error = Outcome(ticket.job, error=error), error
         except BaseException as error:  # a fault of ours ends the job, not the queue

@@ -103,9 +103,18 @@ class Dreams:
             dreams = list(self._dreams.values())
         return [(each.path.name, each.painter.news.seconds) for each in dreams if each.path and each.painter.news]
 
+    def find_task(self, target: Path) -> Dream | None:
+        """The dream that makes a file now, or waits to."""
+        with self._guard:
+            dreams = list(self._dreams.values())
+        return next((each for each in dreams if each.ticket.job.target == target and not each.ticket.is_over), None)
+
     def stop(self, dream: Dream) -> None:
         """Takes a dream out of the line, or stops it at its next step; what is there is kept."""
         self.queue.cancel(dream.ticket)
+        stop = getattr(dream.ticket.job, "stop", None)  # of what is done before the first step
+        if stop is not None:
+            stop()
 
     def resume(self, dream: Dream) -> None:
         """Goes on with a dream that was stopped."""
@@ -117,6 +126,7 @@ class Dreams:
         ticket, news = dream.ticket, dream.painter.news
         told: dict[str, Any] = {"key": dream.key, "kind": dream.kind, "title": dream.title, "state": ticket.state}
         told |= {"before": self.queue.position(ticket), "news": None if news is None else news.describe()}
+        told |= {"stage": getattr(ticket.job, "stage", "")}
         if ticket.is_over:
             resumable = ticket.state == "canceled" and ticket.run is not None
             told |= {"error": dream.error, "resumable": resumable, "restylable": can_restyle(ticket)}
@@ -160,12 +170,17 @@ class Dreams:
                     return
                 await asyncio.sleep(BEAT)
 
+    def is_in_the_way(self, dream: Dream) -> bool:
+        """Whether a dream that nobody looks at is to be stopped; one that takes hours goes on unless others wait."""
+        lasting = getattr(dream.ticket.job, "lasting", False)
+        return not dream.ticket.is_over and not (lasting and self.queue.waiting == 0)
+
     def sweep(self) -> None:
         """Stops what nobody looks at any more, and forgets what was finished long ago."""
         with self._guard:
             dreams = list(self._dreams.values())
         for dream in dreams:
-            if dream.left is not None and time.monotonic() - dream.left > GRACE and not dream.ticket.is_over:
+            if dream.left is not None and time.monotonic() - dream.left > GRACE and self.is_in_the_way(dream):
                 self.stop(dream)
         over = [dream for dream in dreams if dream.ticket.is_over]
         # A look at a network takes no picture's place in memory.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import threading
 from contextlib import suppress
@@ -16,8 +17,9 @@ from reverie.jobs.places import free_path
 from reverie.studio.notes import Notes
 from reverie.studio.pictures import make_thumbnail
 from reverie.studio.refusals import NotThere
+from reverie.studio.stills import FILMS, is_moving, make_film_thumbnail
 from reverie.studio.trash import Trash
-from reverie.studio.uploads import FILMS, Upload, clean_name
+from reverie.studio.uploads import Upload, clean_name
 
 ANIMATIONS = (".gif", ".webp", ".apng")
 
@@ -27,6 +29,9 @@ FOREIGN = (".heic", ".heif", ".jxl")
 ENDINGS = (*WRITABLE_ENDINGS, *FILMS, *ANIMATIONS, *FOREIGN)
 
 THUMBS, INPUTS, TRASH, NOTES = ".thumbs", "inputs", ".trash", ".seconds.json"
+
+WORK = ".reverie"
+"""The ending of the hidden folder beside a film that is not finished, `.dream.mp4.reverie`."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,8 @@ class Gallery:
     def reserve(self, stem: str, ending: str = ".png") -> Path:
         """A free name in the folder, which nobody else is given."""
         with self._guard:
-            path = free_path(self.folder, clean_name(stem)[:80], ending, self._reserved)
+            begun = {self.folder / each.name[1:].removesuffix(WORK) for each in self.folder.glob(f".*{WORK}")}
+            path = free_path(self.folder, clean_name(stem)[:80], ending, self._reserved | begun)
             self._reserved.add(path)
             return path
 
@@ -76,8 +82,12 @@ class Gallery:
         kept = self.folder / INPUTS / f"{upload.digest[:DIGITS]}-{clean_name(upload.name)}"
         if not kept.exists():
             draft = kept.with_name(f".{kept.name}")
-            shutil.copyfile(upload.path, draft)
-            draft.replace(kept)
+            try:
+                copy = shutil.copyfile if upload.path.is_relative_to(self.folder) else link_file
+                copy(upload.path, draft)
+                draft.replace(kept)
+            finally:
+                draft.unlink(missing_ok=True)
         return kept
 
     def find_input(self, digest: str) -> Path | None:
@@ -116,12 +126,13 @@ class Gallery:
         return path.resolve().is_relative_to(self.folder.resolve())
 
     def thumbnail(self, name: str, side: int = 480) -> bytes:
-        """An item as a small JPEG, which is kept. Raises `NotThere`, `ImageFileError`."""
+        """An item as a small JPEG, of a film a third of the way in; it is kept. Raises `NotThere`, `ImageFileError`."""
         path = self.find(name)
         key = f"{path.name} {path.stat().st_mtime_ns} {side}".encode()
         kept = self.folder / THUMBS / f"{hashlib.sha256(key).hexdigest()[:32]}.jpg"
         if not kept.exists():
-            write_file(kept, make_thumbnail(path, side))
+            make = make_film_thumbnail if is_moving(path) else make_thumbnail
+            write_file(kept, make(path, side))
         return kept.read_bytes()
 
     def remove(self, name: str) -> str:
@@ -148,7 +159,15 @@ def is_item(path: Path) -> bool:
     )
 
 
+def link_file(source: Path, target: Path) -> None:
+    """A copy of a file that does not change any more: one that takes no room, where the disk can do that."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
 def make_item(path: Path) -> Item:
     """An item of a gallery."""
     status = path.stat()
-    return Item(path.name, path.suffix.lower() in (*FILMS, ".gif"), status.st_mtime, status.st_size)
+    return Item(path.name, is_moving(path), status.st_mtime, status.st_size)

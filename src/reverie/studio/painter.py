@@ -52,6 +52,7 @@ class Painter:
         self._looked = float("-inf")
         self._pause, self._drawn = 0.0, float("-inf")
         self._spent = 0.0
+        self._since: tuple[float, float] | None = None
         self._guard = threading.Lock()
 
     def look(self, seconds: float = 5.0) -> None:
@@ -60,7 +61,7 @@ class Painter:
 
     def watch(self, run: Run) -> Iterator[Progress]:
         """The progress of a run, watched."""
-        before = self._spent
+        before, self._since = self._spent, None
         began = time.monotonic()
         for progress in run:
             self._spent = before + time.monotonic() - began
@@ -89,8 +90,15 @@ class Painter:
 
     def _tell(self, progress: Progress) -> None:
         score, share = progress.score, progress.share
-        left = self._spent / share - self._spent if share > 0 else None
+        left = self._estimate(share)
         octave = progress.octave, progress.octaves
         self.news = News(share, progress.place, *octave, progress.size, score, self._spent, left)
         if score is not None:
             self.curve.append((share, score))
+
+    def _estimate(self, share: float) -> float | None:
+        """How many seconds are left, as fast as it went since the first step: a film may begin in its middle."""
+        if self._since is None:
+            self._since = self._spent, share
+        spent, done = self._spent - self._since[0], share - self._since[1]
+        return spent / done * (1 - share) if done > 0 else None

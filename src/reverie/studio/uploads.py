@@ -12,17 +12,15 @@ from typing import Literal
 
 from reverie._native.files import hash_file
 from reverie.errors import ReverieError
-from reverie.image.film_text import is_film
 from reverie.image.opening import escape_path
 from reverie.image.reading import read_header
 from reverie.studio.pictures import make_thumbnail
 from reverie.studio.refusals import NotThere, UploadRefused, UploadTooLarge
+from reverie.studio.stills import FILMS, Reel, is_moving, open_reel
 
 Kind = Literal["picture", "film", "weights"]
 
 WEIGHTS = (".safetensors", ".h5", ".keras", ".pt", ".pth")
-
-FILMS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ogv", ".wmv", ".flv", ".ts", ".mts")
 
 THUMB_SIDE = 640
 
@@ -32,7 +30,7 @@ KEPT_SECONDS = 24 * 3600.0
 
 @dataclass(eq=False)
 class Upload:
-    """A file that was dropped. `size` is (height, width) in pixels, of a picture; `digest` the SHA-256 of its bytes."""
+    """A file that was dropped. `size` is (height, width) in pixels; `digest` the SHA-256 of its bytes."""
 
     key: str
     name: str
@@ -40,6 +38,8 @@ class Upload:
     kind: Kind
     digest: str
     size: tuple[int, int] | None = None
+    reel: Reel | None = None
+    """What a film is."""
     used: float = field(default_factory=time.monotonic)
 
     def describe(self) -> dict[str, object]:
@@ -47,7 +47,7 @@ class Upload:
         told = {"key": self.key, "name": self.name, "kind": self.kind, "bytes": self.path.stat().st_size}
         if self.size is not None:
             told |= {"height": self.size[0], "width": self.size[1]}
-        return told
+        return told if self.reel is None else told | self.reel.describe()
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,8 @@ class Uploads:
 
     def limit_of(self, name: str) -> int:
         """How many bytes a file of that name may have."""
-        return self.limits.picture if kind_of(Path(name)) == "picture" else self.limits.film
+        large = Path(name).suffix.lower() in (*FILMS, *WEIGHTS, ".gif", ".apng")
+        return self.limits.film if large else self.limits.picture
 
     def keep(self, path: Path, name: str) -> Upload:
         """Looks at a file that arrived and keeps it; raises `UploadRefused`, and deletes it, where it is no use."""
@@ -108,8 +109,8 @@ class Uploads:
             raise
 
     def adopt(self, path: Path, name: str) -> Upload:
-        """A key for a file that lies elsewhere, as within the gallery. Raises `ImageFileError`, `UploadRefused`."""
-        kind, size = kind_of(path), None
+        """A key for a file that lies elsewhere, as within the gallery. Raises `ReverieError` for one that is no use."""
+        kind, size, reel = kind_of(path), None, None
         if kind == "picture":
             header = read_header(path)
             size, digest = header.size, header.digest
@@ -119,9 +120,12 @@ class Uploads:
                     f"{self.limits.pixels / 1e6:.0f}: make it smaller, or dream it with `reverie dream`, from disk"
                 )
             make_thumbnail(path, 64, whole=True)
+        elif kind == "film":
+            reel = open_reel(path)
+            size, digest = reel.film.size, reel.film.digest
         else:
             digest = hash_file(path)
-        upload = Upload(secrets.token_urlsafe(16), name, path, kind, digest, size)
+        upload = Upload(secrets.token_urlsafe(16), name, path, kind, digest, size, reel)
         self._kept[upload.key] = upload
         return upload
 
@@ -151,10 +155,10 @@ class Uploads:
 
 
 def kind_of(path: Path) -> Kind:
-    """What a file is, by its ending; what is unknown is tried as a picture."""
+    """What a file is, by its ending, and whether it moves; what is unknown is tried as a picture."""
     if path.suffix.lower() in WEIGHTS:
         return "weights"
-    return "film" if path.suffix.lower() in FILMS or is_film(path) else "picture"
+    return "film" if is_moving(path) else "picture"
 
 
 def too_large(name: str, most: int) -> UploadTooLarge:

@@ -56,7 +56,8 @@ async function restore(state, name) {
     store.set({ objective: rest.objective, model: rest.model, visual: rest.settings });
     go("wishes");
   } else {
-    store.set({ ...EMPTY, dream: store.state.dream, ...pick(rest), input: input || store.state.input });
+    const { dream, film, filming } = store.state;
+    store.set({ ...EMPTY, dream, film, filming, ...pick(rest), input: input || store.state.input });
     go("dream");
   }
   document.dispatchEvent(new CustomEvent("restored"));

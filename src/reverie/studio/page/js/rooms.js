@@ -3,7 +3,8 @@
 import { dream } from "./rooms/dream.js";
 import { wishes } from "./rooms/wishes.js";
 import { live } from "./rooms/live.js";
+import { film } from "./rooms/film.js";
 import { gallery } from "./rooms/gallery.js";
 import { networks } from "./rooms/networks.js";
 
-export const rooms = [dream, wishes, live, gallery, networks];
+export const rooms = [dream, wishes, live, film, gallery, networks];

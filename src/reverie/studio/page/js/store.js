@@ -15,6 +15,9 @@ export const EMPTY = {
   guide_mean: false,
   masks: [],            // {key, objective, color}
   dream: null,          // the key of the last dream of this tab
+  film: null,           // the film that was dropped: {key, name, width, height, seconds, rate, frames, sound, bytes}
+  filming: null,        // what the film room is about to make (film_state.js)
+  filmed: null,         // the state of a film that was made, for the film room to take up
 };
 
 export class Store extends EventTarget {
