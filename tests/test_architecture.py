@@ -90,9 +90,9 @@ INSIDE = {
     """,
     "studio": """
         answers shelf controls refusals downloads pictures painter dreams stills notes trash uploads gallery options
-        workshop api asking atlas cards converting restoring dreaming runs tries dream_room telling gallery_room
+        workshop asking atlas cards converting restoring dreaming runs tries dream_room telling gallery_room
         guards living live_room looking networks_room visualizing wording wish_room unfinished filming timelines
-        film_tries film_room rooms server
+        film_tries film_room rooms handing following endpoints lookups tools api server
     """,
     "cli": """
         flags output features keyframes films listings pictures reports studio

@@ -24,14 +24,14 @@ from reverie.studio.options import LOOPBACK, StudioOptions
 
 OPEN = re.compile(
     r"/|/page/[\w./-]+|/favicon\.ico|/studio/.+|/config"
-    r"|/gradio_api/(info|upload|upload_progress|cancel|reset|startup-events|heartbeat/.+|file=/.+|call/.+)"
+    r"|/gradio_api/(info|upload|cancel|reset|startup-events|heartbeat/[\w-]+|file=[^/]+|call/[\w/-]+)"
     r"|/gradio_api/queue/(join|data|status)"
 )
 """The paths that there are. The engine of the endpoints has many more, of which no studio has need."""
 
-MCP = re.compile(r"/gradio_api/mcp/.*")
+MCP = re.compile(r"/gradio_api/mcp/(sse|messages/?|schema)?")
 
-JSON_PATHS = re.compile(r"/gradio_api/(call/.+|queue/join|cancel|reset)")
+JSON_PATHS = re.compile(r"/gradio_api/(call/.+|queue/join|cancel|reset|mcp/.*)")
 """The paths to which JSON is sent that the engine reads by itself."""
 
 SAFE_METHODS = ("GET", "HEAD")
@@ -95,7 +95,7 @@ class Guard:
             raise Refusal(401, "this studio asks for its name and password")
         path = scope["path"]
         known = OPEN.fullmatch(path) or (self.options.mcp and MCP.fullmatch(path))
-        if not known or "\0" in path or "/../" in f"{path}/" or path.startswith("/gradio_api/file=//"):
+        if not known or "\0" in path or "/../" in f"{path}/":
             raise Refusal(404, "there is nothing here")
 
     def check_host(self, headers: Headers) -> None:

@@ -93,6 +93,13 @@ class Uploads:
             raise
         return path
 
+    def write(self, name: str, data: bytes) -> Path:
+        """Writes bytes that are here already to a new file, and returns where it is."""
+        path = self.folder / secrets.token_hex(16) / clean_name(name)
+        path.parent.mkdir()
+        path.write_bytes(data)
+        return path
+
     def limit_of(self, name: str) -> int:
         """How many bytes a file of that name may have."""
         large = Path(name).suffix.lower() in (*FILMS, *WEIGHTS, ".gif", ".apng")
