@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import secrets
 import threading
 import time
@@ -30,6 +31,9 @@ KEPT_DREAMS = 200
 
 BEAT = 0.05
 """How often a stream looks for news, in seconds."""
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""What the operating system says where a disk has no room left."""
 
 SILENCE = 10.0
 """After how many seconds without news a stream says that it is still there."""
@@ -65,6 +69,8 @@ class Dream:
         error = self.ticket.error or (self.ticket.outcome.error if self.ticket.outcome else None)
         if error is None or isinstance(error, ReverieError):
             return None if error is None else str(error)
+        if isinstance(error, OSError) and error.errno in FULL:
+            return "the disk is full: make room, and what is made is gone on with"
         if isinstance(error, MemoryError) or "memory" in str(error):
             return "not enough memory: a smaller size needs less"
         return f"it broke off: {type(error).__name__}: {error}"

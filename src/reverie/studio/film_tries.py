@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
     from reverie.studio.workshop import Workshop
 
 
+FRAMES = 3
+"""How many frames are dreamed: the second one's motion is measured while the first is dreamed, and costs no time."""
+
+
 @dataclass(frozen=True)
 class FrameTask:
     """A frame to try, `at` so many seconds from the beginning of the film. `parts` tell how long it took."""
@@ -50,7 +55,7 @@ class FrameTask:
 
 
 class FrameTry(ShownRun):
-    """A frame dreamed as if it began its shot, and the next one, which is only timed."""
+    """A frame dreamed as if it began its shot, and the next ones, which are only timed."""
 
     def __init__(self, task: FrameTask, run: FilmRun, number: int) -> None:
         super().__init__(task)
@@ -58,20 +63,17 @@ class FrameTry(ShownRun):
 
     def __iter__(self) -> Iterator[Progress]:
         maker = self.run.maker
-        count = min(2, len(maker.timing.times) - self.number)
-        segment = Segment(0, self.number, count, 0, opens=True)
-        began = time.monotonic()
-        made = maker.make(segment, None)
-        first = next(made)
-        took = time.monotonic() - began
-        self.picture = first.image
-        progress = self.run.tell(first, segment, share=1 / count)
-        yield progress
-        following = None
-        if next(made, None) is not None:
-            following = time.monotonic() - began - took
-        self.parts.append({"first": took, "following": following})
-        yield replace(progress, share=1.0)
+        count = min(FRAMES, len(maker.timing.times) - self.number)
+        segment, times = Segment(0, self.number, count, 0, opens=True), [time.monotonic()]
+        for made in maker.make(segment, None):
+            times.append(time.monotonic())
+            if made.number == self.number:
+                self.picture = made.image
+                progress = self.run.tell(made, segment, share=1 / count)
+            yield replace(progress, share=(len(times) - 1) / count)
+        first, *following = [after - before for before, after in pairwise(times)]
+        self.parts.append({"first": first, "following": following[-1] if following else None})
+        yield replace(progress, share=1.0)  # what it took is told with a step
 
 
 def prepare_frame(task: FrameTask, *, models: Networks | None = None) -> FrameTry:

@@ -25,7 +25,7 @@ from reverie.studio.asking import Asked, DreamAsked, take_up
 from reverie.studio.dreams import Dream
 from reverie.studio.refusals import NotAllowed, NotThere
 from reverie.studio.stills import Reel
-from reverie.studio.unfinished import note_down
+from reverie.studio.unfinished import find_begun, note_down
 
 if TYPE_CHECKING:
     from reverie.studio.workshop import Workshop
@@ -186,13 +186,18 @@ def start_film(body: FilmAsked, state: dict[str, Any], workshop: Workshop) -> Dr
     stem = "dream" if body.kind == "film" else body.kind
     target = workshop.gallery.reserve(f"{Path(plan.asked.title).stem}-{stem}", body.ending)
     task = FilmTask(plan.asked.title, plan.kind, target, workshop.options.device, plan.request, plan.asked.name)
-    return workshop.dreams.start("film", plan.asked.title, task, prepare_film_task, state)
+    return start_task(task, state, workshop)
 
 
 def begin_again(name: str, workshop: Workshop) -> Dream:
     """Goes on with a film that was begun before, by this studio or one that is closed; raises `NotThere`."""
-    from reverie.studio.unfinished import find_begun
-
     found = find_begun(name, workshop)
     task = FilmTask(found.title, found.recipe.kind, found.target, workshop.options.device, begun=found.recipe)
-    return workshop.dreams.start("film", found.title, task, prepare_film_task, {})
+    return start_task(task, {}, workshop)
+
+
+def start_task(task: FilmTask, state: dict[str, Any], workshop: Workshop) -> Dream:
+    """Puts a film in the line; once it is over, a page is told where it was to go, also where it was stopped."""
+    dream = workshop.dreams.start("film", task.title, task, prepare_film_task, state)
+    dream.result["target"] = task.target.name
+    return dream

@@ -21,18 +21,22 @@ export const film = {
     if (app.state.filmed) takeUp(app, app.state.filmed);
     const stage = this.stage = new FilmStage(app, new Strip(app));
     const begun = this.begun = begunCard(app, (each) => stage.listen(each));
-    stage.ended = () => begun.refresh();
+    stage.ended = async (over) => {
+      const left = (await begun.refresh() || []).find((each) => each.name === over.target);
+      if (left && stage.told?.key === over.key) { stage.told.kept = left.kept; stage.dress(); }
+    };
     const keys = new Keys(app, told.changing);
     const side = h("div", { class: "side" }, sourceCard(app), begun, wishesCard(app), dreamCard(app), motionCard(app), encodingCard(app, told.endings));
     stage.element.append(keys.element);
     const room = h("div", { class: "two" }, stage.element, side), doors = this.doors(begun);
-    element.append(this.kinds(), doors, room);
+    element.append(h("div", { class: "head-row" }, this.kinds(), stage.views), doors, room);
     const dress = () => {
       if (app.state.filmed) { takeUp(app, app.state.filmed); return; }
       const { kind } = filmingOf(app), empty = kind === "film" ? !app.state.film : !app.state.input;
-      doors.dress(kind, empty && !stage.running);
-      room.hidden = empty && !stage.running;
+      doors.dress(kind, empty && !stage.told);
+      room.hidden = empty && !stage.told;
     };
+    stage.changed = dress;
     app.store.addEventListener("change", dress);
     dress();
     stage.comeBack();

@@ -28,6 +28,15 @@ export class KeyChart {
     this.draw();
   }
 
+  // The line of points that have been moved on since.
+  follow(drawn) {
+    const found = drawn.curves.find((each) => each.name === this.curve?.name);
+    if (!found) return;
+    this.curve = { ...this.curve, values: found.values };
+    this.drawn = drawn;
+    this.draw();
+  }
+
   // From which value to which: what is there, with room above and below, within the setting's bounds.
   scale() {
     const { values, points, least, most } = this.curve, all = [...values, ...(points || []).map((each) => each.value)];

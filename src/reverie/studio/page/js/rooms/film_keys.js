@@ -32,11 +32,12 @@ export class Keys {
       h("p", { class: "soft" }, "Settings and wishes may change over the film. Double click the curve, or press Enter on it, for a new point; arrow keys move a point, Delete takes it away."),
       h("div", { class: "row" }, this.names, h("button", { type: "button", class: "small", onclick: () => this.add() }, "Add a curve")),
       this.tabs, this.curveBox, this.soundRow,
-      h("div", { class: "stack tight" }, h("h3", {}, "Wishes over time"), this.wishes, h("div", { class: "row" }, h("button", { type: "button", class: "small", onclick: () => this.addWish() }, "Add a wish"))),
+      h("div", { class: "stack tight" }, h("h2", {}, "Wishes over time"), this.wishes, h("div", { class: "row" }, h("button", { type: "button", class: "small", onclick: () => this.addWish() }, "Add a wish"))),
       h("div", { class: "field" }, h("label", { htmlFor: id }, "The same as text (TOML)"), this.text, this.error)));
     this.fold.addEventListener("toggle", () => { if (this.fold.open) this.ask(); });
     this.element = h("div", { class: "card stack keys" }, this.fold);
-    this.send = newestOnly((asked) => this.exchange(asked));
+    this.edits = 0;
+    this.send = newestOnly((asked, number) => this.exchange(asked, number));
     app.store.addEventListener("change", (event) => { if (["filming", "film", "settings", "objective", "preset", "model"].some((name) => name in event.detail)) this.dress(); });
     this.dress();
   }
@@ -44,7 +45,7 @@ export class Keys {
   // Another kind, another part of the film: the same keyframes mean other frames.
   dress() {
     const { kind, keyframes, range } = filmingOf(this.app);
-    const now = JSON.stringify([kind, keyframes[kind], range, this.app.state.film?.key, motionOf(this.app)]);
+    const context = JSON.stringify([kind, range, this.app.state.film?.key, motionOf(this.app), wishOf(this.app)]), now = context + keyframes[kind];
     if (this.kind !== kind) {
       this.kind = kind;
       this.name = null;
@@ -55,7 +56,8 @@ export class Keys {
     this.now = now;
     if (document.activeElement !== this.text) this.text.value = keyframes[kind];
     if (keyframes[kind] && !this.fold.open && this.drawn === null) this.fold.open = true;
-    if (keyframes[kind] !== this.drawn?.text || this.fold.open) this.ask();
+    if (keyframes[kind] !== this.drawn?.text || context !== this.context) this.ask();
+    this.context = context;
   }
 
   asked(table) {
@@ -69,12 +71,14 @@ export class Keys {
     const table = structuredClone(this.drawn?.table || { curves: {}, wish: [], mask: [] });
     change(table);
     this.drawn = { ...this.drawn, table };  // the next change may come before the answer
-    this.send(this.asked(table));
+    this.send(this.asked(table), ++this.edits);
   }
 
-  async exchange(asked) {
+  // What was changed since it was asked stays; only its line is drawn.
+  async exchange(asked, number) {
     try {
       const told = await this.app.api.post("/studio/films/keyframes", asked);
+      if (number !== undefined && number !== this.edits) { this.chart.follow(told); return; }
       this.drawn = told;
       this.error.textContent = "";
       this.text.setAttribute("aria-invalid", "false");
@@ -83,7 +87,7 @@ export class Keys {
         setKeyframes(this.app, told.text);
       }
       this.draw();
-    } catch (error) { this.error.textContent = error.message; this.text.setAttribute("aria-invalid", "true"); if (asked.table) this.refused = true; }
+    } catch (error) { this.error.textContent = error.message; this.text.setAttribute("aria-invalid", "true"); }
   }
 
   type() {

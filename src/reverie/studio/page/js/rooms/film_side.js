@@ -27,13 +27,14 @@ export function sourceCard(app) {
   const made = h("div", { class: "card photo" }, picture, h("div", { class: "stack tight" }, name, about, h("div", { class: "row" }, another)), film, photo);
   const dress = () => {
     const { kind } = filmingOf(app), source = kind === "film" ? app.state.film : app.state.input;
-    made.hidden = !source;
+    another.textContent = kind === "film" ? (source ? "Another film" : "Choose a film") : source ? "Another photo" : "Choose a photo";
+    picture.hidden = name.hidden = about.hidden = !source;
+    made.classList.toggle("photo", Boolean(source));
     if (!source) return;
     const address = kind === "film" ? stillOf(source, source.seconds / 3, 160) : thumbOf(source);
     if (!picture.src.endsWith(address)) picture.src = address;
     name.textContent = source.name || "astronaut.jpg";
     about.textContent = kind === "film" ? filmFacts(source).join(", ") : source.width ? `${source.width} × ${source.height}` : "comes with Reverie";
-    another.textContent = kind === "film" ? "Another film" : "Another photo";
   };
   app.store.addEventListener("change", dress);
   dress();
@@ -47,7 +48,7 @@ export function dreamCard(app) {
   let drawn;
   const dress = () => {
     const { state } = app, { kind, keyframes } = filmingOf(app);
-    words.textContent = hasWishes(keyframes[kind]) ? "Wishes over time, below" : kind === "morph" ? "From wish to wish, below" : wishOf(app) || "What the network dreams of by itself";
+    words.textContent = hasWishes(keyframes[kind]) ? "Wishes over time" : kind === "morph" ? "From wish to wish" : wishOf(app) || "What the network dreams of by itself";
     const named = Object.keys(state.settings).filter((each) => each !== "size");
     chips.replaceChildren(...[state.preset !== "default" && `look ${state.preset}`, state.model !== app.controls.model && state.model, ...state.guides.map((each) => `like ${each.name}`),
       ...state.masks.map((each) => `painted: ${each.objective || "the wish"}`), ...named.map((each) => `${each.replaceAll("_", " ")} ${state.settings[each]}`)].filter(Boolean).map((each) => h("span", { class: "chip" }, each)));
@@ -149,6 +150,7 @@ export function begunCard(app, listen) {
           h("button", { type: "button", class: "small", onclick: () => act(async () => listen(each.key ? await app.api.get(`/studio/dreams/${each.key}`) : await app.api.post(path))) }, each.key ? "Watch it" : "Go on"),
           !each.key && h("button", { type: "button", class: "small quiet", "aria-label": `Give up ${each.name}`, onclick: () => act(() => app.api.remove(path)) }, "Give up")));
     }));
+    return found;
   }
   made.refresh = refresh;
   return made;

@@ -30,7 +30,7 @@ export class FilmStage {
     this.stop = h("button", { type: "button", hidden: true, onclick: () => this.halt() }, "Stop");
     this.more = h("button", { type: "button", hidden: true, onclick: () => this.goOn() }, "Go on");
     this.take = h("a", { class: "button", hidden: true, download: "" }, "Download");
-    this.element = h("div", { class: "center" }, this.views, this.frame, strip.element,
+    this.element = h("div", { class: "center" }, this.frame, strip.element,
       h("div", { class: "card stack" }, h("div", { class: "row" }, this.go, this.tryIt, this.stop, this.more, this.take),
         this.work, h("div", { class: "row" }, this.estimate, this.few)));
     this.shownKind = this.shownKey = undefined;
@@ -131,7 +131,7 @@ export class FilmStage {
 
   dressViews() {
     const { kind } = filmingOf(this.app);
-    const views = [["input", kind === "film" ? "The film" : "The photo", true], ["try", "One frame", this.tried?.slider], ["live", "As it comes", this.running], ["made", "The dream", this.told?.item]];
+    const views = [["input", kind === "film" ? "The film" : "The photo", this.source], ["try", "One frame", this.tried?.slider], ["live", "As it comes", this.told && !this.told.item && (this.running || !this.live.hidden)], ["made", "The dream", this.told?.item]];
     this.views.replaceChildren(...views.filter((each) => each[2]).map(([view, words]) =>
       h("button", { type: "button", class: "small", "aria-pressed": String(this.view === view), onclick: () => this.show(view) }, words)));
     this.views.hidden = this.views.children.length < 2;
@@ -139,7 +139,8 @@ export class FilmStage {
 
   async tryFrame() {
     const { app } = this, at = this.at, { kind } = filmingOf(app), source = this.source;
-    this.tryIt.disabled = true;
+    this.busy = true;
+    this.dress();
     try {
       const asked = askedFilm(app), told = await app.api.post("/studio/films/frame", { ...asked, at });
       const before = kind === "film" ? stillOf(source, at, 1280) : source?.example || !source ? "/page/astronaut.jpg" : `${thumbOf(source)}?side=1280`;
@@ -156,7 +157,7 @@ export class FilmStage {
         this.tried = { ...took, asked: this.weigh(asked), slider: compare(before, picture, "The dream") };
         this.show("try");
       }
-    } catch (error) { app.toast(error.message, "bad"); } finally { this.tryIt.disabled = false; this.dress(); }
+    } catch (error) { app.toast(error.message, "bad"); } finally { this.busy = false; this.dress(); }
   }
 
   // What decides how long a frame takes.
@@ -164,14 +165,14 @@ export class FilmStage {
 
   tellTime() {
     const { app } = this, frames = countFrames(app);
-    if (!this.source && filmingOf(app).kind === "film") { this.estimate.textContent = ""; this.few.hidden = true; return; }
+    if (!this.source) { this.estimate.textContent = ""; this.few.hidden = true; return; }
     const where = filmingOf(app).kind === "film" ? ` The one that is tried is at ${clock(this.at)}.` : "";
     const same = this.tried?.first !== undefined && this.source && this.tried.asked === this.weigh(askedFilm(app));
     const seconds = same ? this.tried.first + (frames - 1) * (this.tried.following ?? this.tried.first) : null;
     const many = `${frames} ${frames === 1 ? "frame" : "frames"}`;
-    const words = seconds !== null ? `${many} take about ${duration(Math.max(1, seconds))} on this machine.`
+    const words = seconds !== null ? `${many} ${frames === 1 ? "takes" : "take"} about ${duration(Math.max(1, seconds))} on this machine.`
       : `${many}. Try one frame, and it is known how long all of them take.`;
-    this.estimate.textContent = this.running ? "" : words + where;
+    if (!this.busy) this.estimate.textContent = this.running ? "" : words + where;
     this.few.hidden = this.running || filmingOf(app).kind !== "film" || !(seconds > 600 || (seconds === null && frames > MANY));
   }
 
@@ -183,12 +184,13 @@ export class FilmStage {
   async start() {
     if (this.running) return;
     const { app } = this;
-    this.go.disabled = true;
+    this.busy = true;
+    this.dress();
     try {
       const told = await app.api.post("/studio/films", { ...askedFilm(app), state: app.state });
       change(app, { dream: told.key });
       this.listen(told);
-    } catch (error) { app.toast(error.message, "bad"); } finally { this.go.disabled = false; }
+    } catch (error) { app.toast(error.message, "bad"); } finally { this.busy = false; this.dress(); }
   }
 
   listen(told) {
@@ -203,6 +205,7 @@ export class FilmStage {
   hear(news) {
     this.told = { ...this.told, ...news };
     if (news.preview) this.live.show(news.preview);
+    if (news.news && !this.source) this.fit(news.news.size[1], news.news.size[0]);
     if (news.state === "failed") this.app.toast(news.error || "the film failed", "bad");
     if (OVER.includes(news.state)) this.finish();
     this.dress();
@@ -212,7 +215,7 @@ export class FilmStage {
     const { told } = this;
     if (told.item) { this.show("made"); document.dispatchEvent(new CustomEvent("made", { detail: told })); }
     else if (told.state === "failed" || !told.news) this.show("input");
-    this.ended?.();
+    this.ended?.(told);
   }
 
   async halt() { await this.app.api.post(`/studio/dreams/${this.told.key}/stop`).catch((error) => this.app.toast(error.message, "bad")); }
@@ -229,7 +232,8 @@ export class FilmStage {
       this.strip.showHead(null);
       if (!this.running) { if (told) this.told = null; this.show("input"); }
     }
-    this.strip.element.hidden = kind !== "film";
+    this.strip.element.hidden = kind !== "film" || !this.source;
+    this.go.disabled = this.tryIt.disabled = !this.source || this.busy;
     const words = { film: "Dream the film", zoom: "Dream the zoom", morph: "Dream the morph" }[kind];
     if (this.go.textContent !== words) this.go.textContent = words;
     this.go.hidden = this.tryIt.hidden = Boolean(this.running);
@@ -240,6 +244,7 @@ export class FilmStage {
     this.dressWork();
     this.dressViews();
     this.tellTime();
+    this.changed?.();
   }
 
   dressWork() {
@@ -251,7 +256,7 @@ export class FilmStage {
     const [frame, shot] = (news?.place || "").split(", ").map((each) => each.replace(/^(frame|shot) /, ""));
     const items = told.state === "waiting" ? [waitingWords(told.before)] : !news ? [over ? "Nothing was made." : told.stage || "Getting ready"]
       : [["frame", frame], shot && ["shot", shot], ["size", `${news.size[1]} × ${news.size[0]}`], over ? ["took", duration(news.seconds)] : ["left", duration(news.seconds_left) || "…"],
-        told.state === "canceled" && "Stopped. What is made is kept, and goes on."];
+        told.state === "canceled" && (told.kept === undefined ? "Stopped." : `Stopped: ${told.kept} frames are kept, and it goes on from there.`)];
     this.numbers.replaceChildren(...items.filter(Boolean).map((each) => Array.isArray(each) ? h("span", {}, `${each[0]} `, h("b", {}, each[1])) : h("span", {}, each)));
   }
 

@@ -3,6 +3,7 @@ import { h, newId } from "../dom.js";
 import { change, clock, filmingOf, rangeOf } from "./film_state.js";
 
 const COUNT = 14, SIDE = 160;
+const NEAR = 22;  // how near to a handle it is taken, in pixels
 
 export const stillOf = (film, seconds, side) => `/studio/uploads/${encodeURIComponent(film.key)}/still?at=${Math.max(0, Math.round(seconds * 1000))}&side=${Math.round(side)}`;
 
@@ -18,8 +19,10 @@ export class Strip {
     this.end = this.handle("End at", 1);
     this.told = h("output", { class: "soft" });
     this.whole = h("button", { type: "button", class: "small quiet", onclick: () => change(app, { range: null }) }, "The whole film");
+    this.dragged = null;
     this.element = h("div", { class: "stack tight" },
-      h("div", { class: "filmstrip" }, this.pictures, this.before, this.after, this.head, this.begin.mark, this.end.mark, this.begin.input, this.end.input),
+      this.film = h("div", { class: "filmstrip", onpointerdown: (event) => this.take(event), onpointermove: (event) => this.drag(event),
+        onpointerup: () => this.drop(), onpointercancel: () => this.drop() }, this.pictures, this.before, this.after, this.head, this.begin.mark, this.end.mark, this.begin.input, this.end.input),
       h("div", { class: "row spread" }, h("div", { class: "row times" }, this.begin.field, this.end.field), h("div", { class: "row" }, this.told, this.whole)));
     app.store.addEventListener("change", () => this.dress());
     this.dress();
@@ -32,6 +35,33 @@ export class Strip {
     return { input, number, mark: h("b", { class: `mark ${which ? "end" : "begin"}`, "aria-hidden": "true" }),
       field: h("div", { class: "row time" }, h("label", { htmlFor: id }, label), number, h("span", { class: "soft" }, "s")) };
   }
+
+  secondAt(event) {
+    const box = this.film.getBoundingClientRect(), { film } = this.app.state;
+    return Math.min(1, Math.max(0, (event.clientX - box.left) / box.width)) * film.seconds;
+  }
+
+  // A handle is taken by what is near it; elsewhere on the strip the film is moved to that place.
+  take(event) {
+    if (event.button) return;
+    const box = this.film.getBoundingClientRect(), { film } = this.app.state, at = event.clientX - box.left;
+    const places = rangeOf(this.app).map((value, which) => box.width * value / film.seconds + (which ? 7 : -7));
+    const which = Math.abs(at - places[0]) < Math.abs(at - places[1]) ? 0 : 1;
+    event.preventDefault();
+    if (Math.abs(at - places[which]) > NEAR) { this.moved?.(this.secondAt(event)); return; }
+    this.dragged = { which, by: event.clientX - (places[which] + (which ? -7 : 7)) - box.left };
+    this.film.setPointerCapture(event.pointerId);
+    (which ? this.end : this.begin).input.focus({ preventScroll: true });
+  }
+
+  drag(event) {
+    if (!this.dragged) return;
+    const box = this.film.getBoundingClientRect(), { film } = this.app.state;
+    const share = Math.min(1, Math.max(0, (event.clientX - this.dragged.by - box.left) / box.width));
+    this.move(this.dragged.which, share * film.seconds);
+  }
+
+  drop() { this.dragged = null; }
 
   // One frame is left at least.
   move(which, value) {
