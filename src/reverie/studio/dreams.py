@@ -20,7 +20,7 @@ from reverie.studio.painter import Painter
 from reverie.studio.pictures import as_data_url
 from reverie.studio.refusals import NotThere
 
-GRACE = 15.0
+GRACE = 10.0
 """How long a dream goes on that nobody looks at any more, in seconds: a page that is loaded again is back by then."""
 
 KEPT_RUNS = 3
