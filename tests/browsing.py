@@ -88,6 +88,14 @@ class Visit:
         for name, value in settings.items():
             self.fill(name.replace("_", " ").capitalize(), str(value))
 
+    def until(self, condition: str) -> None:
+        """Waits until some JavaScript is true; it is evaluated from outside, since the page itself allows none."""
+        for _ in range(600):
+            if self.page.evaluate(condition):
+                return
+            self.page.wait_for_timeout(50)
+        raise AssertionError(condition)
+
     def fill(self, label: str, words: str) -> None:
         """Fills a field of the Dream room, by its label."""
         box = self.page.locator("section[aria-label=Dream]").get_by_label(label, exact=True)

@@ -15,7 +15,7 @@ from reverie.recipe.recipe import Recipe
 
 pytestmark = [pytest.mark.browser, pytest.mark.bundled]
 
-LONG = {"steps": 3000}
+LONG: dict[str, Any] = {"steps": 3000}
 
 
 def read(path: Path) -> Recipe:
@@ -60,7 +60,7 @@ def test_what_is_stopped_is_kept_and_goes_on(visit: Visit) -> None:
     first = read(visit.items[0]).only_steps or 0
     page.click("button:has-text('Go on'):visible")
     page.wait_for_selector("section[aria-label=Dream] button:has-text('Stop'):visible")
-    page.wait_for_function("document.querySelector('section[aria-label=Dream] .numbers').innerText.includes('step')")
+    visit.until("document.querySelector('section[aria-label=Dream] .numbers').innerText.includes('step')")
     time.sleep(0.5)
     page.click("section[aria-label=Dream] button:has-text('Stop'):visible")
     visit.finish()

@@ -38,10 +38,9 @@ async function takeFiles(files) {
   for (const file of files) {
     const upload = await receive(file);
     if (!upload || upload.state) continue;
-    const room = shown.receive ? shown : rooms.find((each) => each.name === (upload.kind === "film" ? "film" : "dream"));
     if (shown.receive && shown.receive(upload) !== false) continue;
     if (upload.kind === "film") { store.set({ film: upload }); go("film"); }
-    else if (upload.kind === "picture") { store.set({ input: upload }); go(room === shown ? shown.name : "dream"); }
+    else if (upload.kind === "picture") { store.set({ input: upload }); go("dream"); }
     else { rooms.find((each) => each.name === "networks").receive(upload); go("networks"); }
   }
 }
