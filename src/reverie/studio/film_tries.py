@@ -6,8 +6,9 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from reverie.film.film_job import FilmRun
@@ -33,8 +34,12 @@ if TYPE_CHECKING:
     from reverie.studio.workshop import Workshop
 
 
-FRAMES = 3
+FRAMES = 4
 """How many frames are dreamed: the second one's motion is measured while the first is dreamed, and costs no time."""
+
+
+AHEAD = 3
+"""How many more are read: dreams and reading share the processor, as they do in the midst of a film."""
 
 
 @dataclass(frozen=True)
@@ -63,16 +68,17 @@ class FrameTry(ShownRun):
 
     def __iter__(self) -> Iterator[Progress]:
         maker = self.run.maker
-        count = min(FRAMES, len(maker.timing.times) - self.number)
-        segment, times = Segment(0, self.number, count, 0, opens=True), [time.monotonic()]
-        for made in maker.make(segment, None):
+        left = len(maker.timing.times) - self.number
+        count, segment = min(FRAMES, left), Segment(0, self.number, min(FRAMES + AHEAD, left), 0, opens=True)
+        times = [time.monotonic()]
+        for made in islice(maker.make(segment, None), count):
             times.append(time.monotonic())
             if made.number == self.number:
                 self.picture = made.image
                 progress = self.run.tell(made, segment, share=1 / count)
             yield replace(progress, share=(len(times) - 1) / count)
         first, *following = [after - before for before, after in pairwise(times)]
-        self.parts.append({"first": first, "following": following[-1] if following else None})
+        self.parts.append({"first": first, "following": median(following[1:] or following) if following else None})
         yield replace(progress, share=1.0)  # what it took is told with a step
 
 
@@ -85,7 +91,7 @@ def prepare_frame(task: FrameTask, *, models: Networks | None = None) -> FrameTr
         start = find_start(plan.reel.film, task.at)
         if request.keyframes:
             request, motion = freeze(request, motion, plan.reel, task.at, models)
-        end = start + 3 / plan.reel.film.rate
+        end = start + (FRAMES + AHEAD) / plan.reel.film.rate
         motion = replace(motion, start=f"{float(start):.6f}s", end=f"{float(end):.6f}s")
         request = replace(request, motion=motion, keyframes="")
     run = prepare_film(plan_film(request, plan.asked.name, task.place, models), models=models)

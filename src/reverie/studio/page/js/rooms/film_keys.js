@@ -3,7 +3,7 @@ import { h, newId, newestOnly, s } from "../dom.js";
 import { fold } from "../parts.js";
 import { usualOf } from "./dream_side.js";
 import { KeyChart } from "./film_chart.js";
-import { clock, filmingOf, motionOf, setKeyframes, wishOf } from "./film_state.js";
+import { clock, filmingOf, lengthOf, motionOf, setKeyframes, wishOf } from "./film_state.js";
 
 const EASINGS = ["linear", "hold", "ease", "in", "out", "in-out"];
 const TYPED = 400;
@@ -126,7 +126,7 @@ export class Keys {
     if (this.drawn?.table.curves[name] !== undefined) { this.name = name; this.draw(); return; }
     this.name = name;
     this.point = 0;
-    const end = this.drawn?.seconds || 1;
+    const end = this.drawn?.seconds ?? lengthOf(this.app);
     this.edit((table) => { table.curves[name] = [{ at: "0s", value }, { at: `${this.round(end)}s`, value }]; });
   }
 
@@ -186,7 +186,7 @@ export class Keys {
   }
 
   addWish() {
-    const end = this.drawn?.seconds || 1;
+    const end = this.drawn?.seconds ?? lengthOf(this.app);
     this.edit((table) => {
       if (!table.wish.length) { table.wish.push({ at: "0s", objective: wishOf(this.app) || "fire8^2" }, { at: "100%", objective: "fire3^2" }); return; }
       const last = this.drawn.wishes?.at(-1)?.second ?? 0;

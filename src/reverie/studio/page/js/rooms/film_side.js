@@ -49,7 +49,7 @@ export function dreamCard(app) {
   const dress = () => {
     const { state } = app, { kind, keyframes } = filmingOf(app);
     words.textContent = hasWishes(keyframes[kind]) ? "Wishes over time" : kind === "morph" ? "From wish to wish" : wishOf(app) || "What the network dreams of by itself";
-    const named = Object.keys(state.settings).filter((each) => each !== "size");
+    const named = Object.keys(state.settings).filter((each) => each !== "size" && !(kind === "zoom" && each === "strength"));
     chips.replaceChildren(...[state.preset !== "default" && `look ${state.preset}`, state.model !== app.controls.model && state.model, ...state.guides.map((each) => `like ${each.name}`),
       ...state.masks.map((each) => `painted: ${each.objective || "the wish"}`), ...named.map((each) => `${each.replaceAll("_", " ")} ${state.settings[each]}`)].filter(Boolean).map((each) => h("span", { class: "chip" }, each)));
     chips.hidden = !chips.children.length;

@@ -58,6 +58,12 @@ export function countFrames(app) {
   return Math.max(1, Math.round(settingOf(app, kind, "seconds") * settingOf(app, kind, "rate")));
 }
 
+// How long it will be, in seconds.
+export function lengthOf(app) {
+  const { kind } = filmingOf(app), [begin, end] = rangeOf(app);
+  return kind === "film" ? end - begin || 1 : settingOf(app, kind, "seconds");
+}
+
 export function settingOf(app, kind, name) {
   const { motion } = filmingOf(app);
   return motion[kind][name] ?? app.controls.settings[kind].find((each) => each.name === name)?.default;

@@ -30,7 +30,7 @@ export class Strip {
 
   handle(label, which) {
     const id = newId("handle");
-    const input = h("input", { type: "range", min: 0, "aria-label": label, class: which ? "end" : "begin", oninput: () => this.move(which, Number(input.value)) });
+    const input = h("input", { type: "range", min: 0, "aria-label": which ? "Where the part ends" : "Where the part begins", class: which ? "end" : "begin", oninput: () => this.move(which, Number(input.value)) });
     const number = h("input", { type: "number", id, min: 0, inputMode: "decimal", onchange: () => this.move(which, Number(number.value)) });
     return { input, number, mark: h("b", { class: `mark ${which ? "end" : "begin"}`, "aria-hidden": "true" }),
       field: h("div", { class: "row time" }, h("label", { htmlFor: id }, label), number, h("span", { class: "soft" }, "s")) };
