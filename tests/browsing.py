@@ -111,7 +111,7 @@ class Visit:
     def open_photo(self, path: Path = DATA / "chelsea.jpg", **settings: object) -> None:
         """Drops a photo, and waits until it can be dreamed."""
         self.drop(path)
-        self.page.wait_for_selector(f"text={path.name}")
+        self.page.wait_for_selector(f"section[aria-label=Dream] .photo .name:has-text('{path.name}')")
         self.page.wait_for_selector("button.main:has-text('Dream'):visible")
         self.set(**settings)
 

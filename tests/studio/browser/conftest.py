@@ -60,6 +60,7 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
         assert process.wait(8) == 0, (folder / "log").read_text()
     finally:
         process.kill()
+        process.wait()
 
 
 def wait_for(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
