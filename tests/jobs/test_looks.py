@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -118,6 +119,7 @@ def test_gray_is_gray_everywhere(tmp_path: Path) -> None:
 
 def test_words_stand_for_numbers_at_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    importlib.import_module("pydantic")  # where it is imported, the command line has it check what flags are
     words = ["dream", "--objective", "fire2^2", "--size", "64", "--steps", "1", "--octaves", "2", "--quiet"]
     for said, value in (("large", 1.0), ("small", -1.0), ("-0.25", -0.25)):
         assert main([*words, "--features", said, "--strength", "0.5", "-o", "d.png"]) == 0

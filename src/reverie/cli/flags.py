@@ -45,10 +45,10 @@ def parse_worded(hint: Any, tokens: Sequence[Token]) -> float | str:
         return tokens[0].value
 
 
-Worded = Annotated[str, Parameter(converter=parse_worded, n_tokens=1, allow_leading_hyphen=True)]
+Worded = Annotated[float | str, Parameter(converter=parse_worded, n_tokens=1, allow_leading_hyphen=True)]
 Whole = Annotated[int, Parameter(converter=parse_whole)]
 MaybeWhole = Annotated[int | None, Parameter(converter=parse_whole)]
-Size = Annotated[str, Parameter(converter=parse_size, n_tokens=1)]
+Size = Annotated[int | str, Parameter(converter=parse_size, n_tokens=1)]
 MaybeSize = Annotated[int | str | None, Parameter(converter=parse_size, n_tokens=1)]
 Words = Annotated[str | None, Parameter(allow_leading_hyphen=True)]
 Output = Annotated[Path | None, Parameter(name=["--output", "-o"], help="the picture to write, or a folder for many")]
