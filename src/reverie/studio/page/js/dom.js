@@ -36,6 +36,9 @@ export function duration(seconds) {
   return `${(seconds / 3600).toFixed(1)} h`;
 }
 
+// A score: in full where it is large, else its first digits.
+export function score(value) { return Math.abs(value) >= 1000 ? Math.round(value).toLocaleString("en") : value.toPrecision(4); }
+
 export function bytes(many) {
   if (many < 1e6) return `${Math.max(1, Math.round(many / 1e3))} kB`;
   return many < 1e9 ? `${(many / 1e6).toFixed(1)} MB` : `${(many / 1e9).toFixed(2)} GB`;

@@ -1,5 +1,5 @@
 // Parts of rooms: fields and sliders with their labels, folds, curves, the slider between before and after.
-import { h, newId, s } from "./dom.js";
+import { h, newId, s, score } from "./dom.js";
 
 export function slider({ label, about, min, max, step = "any", value, ends, format = String, oninput, onchange, id = newId("slider") }) {
   const output = h("output", { htmlFor: id }, format(Number(value)));
@@ -67,7 +67,7 @@ export function curve(label) {
     const scores = points.map(([, score]) => score);
     const low = Math.min(...scores), high = Math.max(...scores), span = high - low || 1;
     path.setAttribute("d", points.map(([x, y], n) => `${n ? "L" : "M"}${(x * 100).toFixed(2)} ${(38 - 36 * (y - low) / span).toFixed(2)}`).join(""));
-    made.setAttribute("aria-label", `${label}: from ${scores[0].toPrecision(3)} to ${scores.at(-1).toPrecision(3)}`);
+    made.setAttribute("aria-label", `${label}: from ${score(scores[0])} to ${score(scores.at(-1))}`);
   };
   return made;
 }

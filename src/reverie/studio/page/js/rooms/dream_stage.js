@@ -1,5 +1,5 @@
 // The picture in the middle: dreamed before the eyes, compared, strengthened, taken home.
-import { duration, h, newestOnly } from "../dom.js";
+import { duration, h, newestOnly, score } from "../dom.js";
 import { compare, copyBox, curve, fold, steadyImage } from "../parts.js";
 import { lookSliders, thumbOf, waitingWords } from "./dream_side.js";
 
@@ -172,7 +172,7 @@ class Stage {
     this.bar.style.width = `${100 * (told.state === "done" ? 1 : news?.share ?? 0)}%`;
     const words = told.state === "waiting" ? [waitingWords(told.before)] : !news ? ["Getting ready"] : [
       ["octave", `${news.octave + 1}/${news.octaves}`], ["step", news.place.split("step ")[1] || ""], ["size", `${news.size[1]} × ${news.size[0]}`],
-      ["score", news.score === null ? "" : news.score.toPrecision(4)], over ? ["took", duration(news.seconds)] : ["left", duration(news.seconds_left)]];
+      ["score", news.score === null ? "" : score(news.score)], over ? ["took", duration(news.seconds)] : ["left", duration(news.seconds_left)]];
     this.numbers.replaceChildren(...words.map((each) => Array.isArray(each) ? h("span", {}, `${each[0]} `, h("b", {}, each[1])) : h("span", {}, each)));
   }
 
