@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,10 +25,14 @@ FLAGS = [
 ]
 """Nothing is asked of any other host, and there is a camera."""
 
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+
 WATCH = """image => {
-    window.shown = 0;
-    new MutationObserver(() => { window.shown++; }).observe(image, { attributes: true, attributeFilter: ["src"] });
+    window.shown = [];
+    new MutationObserver(() => { window.shown.push(image.src.split(":")[0]); })
+        .observe(image, { attributes: true, attributeFilter: ["src"] });
 }"""
+"""Writes down what an image shows: `data` is a preview, `http` what was written, `blob` another look at it."""
 
 DROP = """([name, type, bytes]) => {
     const data = new DataTransfer();
@@ -47,40 +53,76 @@ class Studio:
 
 @dataclass(eq=False)
 class Visit:
-    """One visitor's browser window. `asked` is every address that was asked for, `trouble` what the console told."""
+    """One visitor's browser window.
+
+    `asked` is every address that was asked for, `answered` what came of each, `trouble` what the console told.
+    `refusals` is which refusals of the server belong to the test: any other one is a mistake of the page.
+    """
 
     page: Any
     studio: Studio
     asked: list[str] = field(default_factory=list)
+    answered: list[tuple[int, str]] = field(default_factory=list)
     trouble: list[str] = field(default_factory=list)
+    refusals: list[tuple[int, str]] = field(default_factory=list)
 
     @classmethod
     @contextmanager
     def begin(cls, browser: Any, studio: Studio, **how: Any) -> Iterator[Visit]:
         """A visit with a window of its own; `how` is the browser's context, such as its size."""
         context = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, "accept_downloads": True, **how})
-        page = context.new_page()
-        visit = cls(page, studio)
-        page.on("request", lambda request: visit.asked.append(request.url))
-        page.on("pageerror", lambda error: visit.trouble.append(str(error)))
+        try:
+            visit = cls(context.new_page(), studio)
+            visit.listen()
+            visit.page.goto(studio.address)
+            visit.page.wait_for_selector("#nav a")
+            yield visit
+            visit.check()
+        finally:
+            context.close()
+
+    def listen(self) -> None:
+        """Writes down whatever the page asks for, gets, and complains about."""
+        page = self.page
         page.set_default_timeout(30_000)
-        page.goto(studio.address)
-        page.wait_for_selector("#nav a")
-        yield visit
-        assert not visit.trouble, visit.trouble
-        strangers = [url for url in visit.asked if not url.startswith((studio.address, "data:", "blob:"))]
+        page.on("request", lambda request: self.asked.append(request.url))
+        page.on("response", lambda answer: self.answered.append((answer.status, answer.url)))
+        page.on("pageerror", lambda error: self.trouble.append(str(error)))
+        page.on("console", self.hear)
+
+    def hear(self, message: Any) -> None:
+        """Whatever the console is told but that an answer was a refusal, which `answered` knows better."""
+        if message.type in ("error", "warning") and not message.text.startswith("Failed to load resource"):
+            self.trouble.append(message.text)
+
+    def check(self) -> None:
+        """Nobody but the studio was asked, nothing was refused that was to be had, and the console had no complaint."""
+        strangers = [url for url in self.asked if not url.startswith((self.studio.address, "data:", "blob:"))]
+        refused = {(status, url.removeprefix(self.studio.address)) for status, url in self.answered if status >= 400}
+        unexpected = {
+            (status, path)
+            for status, path in refused
+            if not any(status == known and path.startswith(start) for known, start in self.refusals)
+        }
         assert not strangers, strangers
-        context.close()
+        assert not unexpected, unexpected
+        assert not self.trouble, self.trouble
 
     def go(self, room: str) -> None:
         """Goes to a room."""
         self.page.goto(f"{self.studio.address}/#{room}")
         self.page.wait_for_selector(f"#nav a[href='#{room}'][aria-current=page]")
 
+    def room(self, name: str) -> Any:
+        """A room's part of the page, by its title."""
+        return self.page.locator(f"section[aria-label={name}]")
+
+    def count(self, path: str, status: int = 200) -> int:
+        """How many answers of a status came to what matches a pattern."""
+        return sum(each == status and re.search(path, url) is not None for each, url in self.answered)
+
     def drop(self, path: Path, name: str | None = None, kind: str = "image/jpeg") -> None:
         """Drops a file on the page."""
-        import base64
-
         self.page.evaluate(DROP, [name or path.name, kind, base64.b64encode(path.read_bytes()).decode()])
 
     def set(self, **settings: object) -> None:

@@ -17,25 +17,26 @@ from typing import Any
 import pytest
 from playwright.sync_api import sync_playwright
 
-from browsing import FLAGS, Studio, Visit
+from browsing import DATA, FLAGS, Studio, Visit
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
-def find_chromium() -> str | None:
-    """The browser that the environment names, or the first that is installed."""
-    return os.environ.get("REVERIE_CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
+def find_chromium(own: str) -> str | None:
+    """The browser that the environment names, the first that is installed, or Playwright's own if it is there."""
+    named = os.environ.get("REVERIE_CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
+    return named or (own if Path(own).is_file() else None)
 
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    path = find_chromium()
-    if path is None:
-        message = "no Chromium was found: install one, or say where it is by REVERIE_CHROMIUM"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
     with sync_playwright() as driver:
+        path = find_chromium(driver.chromium.executable_path)
+        if path is None:
+            message = "no Chromium was found: install one, or say where it is by REVERIE_CHROMIUM"
+            if os.environ.get("CI"):
+                pytest.fail(message)
+            pytest.skip(message)
         browser = driver.chromium.launch(executable_path=path, args=FLAGS)
         yield browser
         browser.close()
@@ -57,7 +58,7 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
         wait_for(address, process, folder / "log")
         yield Studio(address, folder / "gallery", folder)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(8) == 0, (folder / "log").read_text()
+        assert process.wait(5) == 0, (folder / "log").read_text()
     finally:
         process.kill()
         process.wait()
@@ -79,3 +80,13 @@ def wait_for(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
 def visit(chromium: Any, studio: Studio) -> Iterator[Visit]:
     with Visit.begin(chromium, studio) as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def visited(chromium: Any, studio: Studio) -> Iterator[Visit]:
+    """A visit with a photo, a dream of it, and a wish: no room is empty."""
+    with Visit.begin(chromium, studio) as visit:
+        visit.open_photo(DATA / "coffee.jpg", size=192, steps=3, octaves=2)
+        visit.dream()
+        visit.finish()
+        yield visit
