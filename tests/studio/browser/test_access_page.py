@@ -59,8 +59,11 @@ ORDER = """() => window.tabbed.filter((each, n) => n
 
 @pytest.fixture(scope="module")
 def strange(chromium: Any, studio: Studio) -> Iterator[Visit]:
-    """A first visit: no photo, nothing made yet."""
+    """A first visit: no photo, and a gallery that shows nothing."""
     with Visit.begin(chromium, studio) as visit:
+        visit.go("gallery")
+        visit.page.get_by_label("Search").fill("nothing is called that")
+        visit.page.wait_for_selector(".gallery .empty:visible")
         yield visit
 
 
