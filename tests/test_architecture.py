@@ -89,7 +89,7 @@ INSIDE = {
         making_of reading.frames carrying film_maker morph_maker zoom_maker planning requests outcomes single
     """,
     "studio": """
-        answers shelf controls refusals downloads pictures painter dreams stills notes trash uploads gallery options
+        refusals answers shelf controls downloads pictures painter dreams stills notes trash uploads gallery options
         workshop asking atlas cards converting restoring dreaming runs tries dream_room telling gallery_room
         guards living live_room looking networks_room visualizing wording wish_room unfinished filming timelines
         film_tries film_room rooms handing following endpoints lookups tools api server

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from reverie.errors import SettingsError
+from reverie.studio.refusals import TooMuch
 
 FRESH = {"Cache-Control": "no-store"}
 
@@ -41,16 +42,29 @@ MOST_JSON = 4_000_000
 """How long a JSON body may be, in bytes."""
 
 
+def read_length(text: str | None) -> int | None:
+    """How many bytes a request says that it brings; None where it does not say."""
+    return int(text) if text is not None and text.isdecimal() and len(text) < 20 else None
+
+
+def refuse_longer(request: Request, most: int) -> None:
+    """Raises `TooMuch` for a request that says it brings more bytes: nothing of it is read then."""
+    length = read_length(request.headers.get("content-length"))
+    if length is not None and length > most:
+        raise TooMuch(f"{length / 1e6:.0f} MB are too much at once; expected {most / 1e6:.0f} MB at most")
+
+
 async def read_json(request: Request) -> dict[str, Any]:
-    """The JSON object of a request; raises `SettingsError` for anything else."""
-    body = b""
+    """The JSON object of a request; raises `SettingsError` for anything else, and `TooMuch` before all of it came."""
+    refuse_longer(request, MOST_JSON)
+    body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > MOST_JSON:
-            raise SettingsError("too much was asked for at once; expected a JSON object")
+            raise TooMuch("too much was asked for at once; expected a JSON object")
     try:
         found = json.loads(body or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise SettingsError("what was asked for is no JSON object")

@@ -9,7 +9,11 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any, get_args
 
+from starlette.requests import Request
+from starlette.responses import Response
+
 from reverie.errors import MissingExtra, ReverieError
+from reverie.studio.answers import answer
 from reverie.studio.endpoints import Endpoints
 from reverie.studio.handing import Handing
 from reverie.studio.lookups import Lookups
@@ -34,6 +38,7 @@ def mount_endpoints(app: Any, workshop: Workshop) -> None:
         raise MissingExtra("--mcp", "mcp")
     import gradio
     from gradio.events import api
+    from gradio.route_utils import FnIndexInferError
 
     handing = Handing(workshop)
     makers, lookups = Endpoints(workshop, handing), Lookups(workshop, handing)
@@ -56,6 +61,18 @@ def mount_endpoints(app: Any, workshop: Workshop) -> None:
         mcp_server=workshop.options.mcp,
     )
     tame_tools(blocks, workshop.options.auth)
+    engine = app.router.routes[-1].app
+    for kind in (LookupError, FnIndexInferError, TypeError, ValueError):
+        engine.add_exception_handler(kind, tell_misuse)
+
+
+async def tell_misuse(request: Request, error: Exception) -> Response:
+    """What Gradio does not understand of a request, in one line."""
+    if not isinstance(error, (TypeError, ValueError)):
+        return answer({"error": "there is no endpoint of this name: /gradio_api/info lists them"}, 404)
+    log.debug("%s was not understood", request.url.path, exc_info=error)
+    words = str(error).partition(". ")[0].replace("`", "")
+    return answer({"error": f"this endpoint cannot be asked so ({words}): /gradio_api/info says how"}, 422)
 
 
 def copy_no_files(blocks: Any) -> None:

@@ -19,7 +19,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from reverie.studio.answers import MOST_JSON
+from reverie.studio.answers import MOST_JSON, read_length
 from reverie.studio.options import LOOPBACK, StudioOptions
 
 OPEN = re.compile(
@@ -80,7 +80,7 @@ class Guard:
         try:
             self.check(scope)
             if scope["type"] == "http" and JSON_PATHS.fullmatch(scope["path"]) and scope["method"] == "POST":
-                receive = await read_checked(receive)
+                receive = await read_checked(receive, read_length(Headers(scope=scope).get("content-length")))
         except Refusal as refusal:
             await refuse(refusal, scope, receive, send_guarded)
             return
@@ -101,7 +101,7 @@ class Guard:
     def check_host(self, headers: Headers) -> None:
         """Raises `Refusal` where the studio is called by a name that is not its own."""
         name = split_host(headers.get("host", ""))
-        own = {*LOOPBACK, self.options.host, *self.options.hosts}
+        own = {each.lower() for each in (*LOOPBACK, self.options.host, *self.options.hosts)}
         anywhere = self.options.host in ("0.0.0.0", "::") and is_address(name)
         if name not in own and not anywhere:
             raise Refusal(421, f"this studio is not called {name!r}: if it should be, say --allow-host {name}")
@@ -126,7 +126,8 @@ async def refuse(refusal: Refusal, scope: Scope, receive: Receive, send: Send) -
 
 
 def split_host(host: str) -> str:
-    """The name of a Host header, without its port."""
+    """The name of a Host header, in small letters, without its port."""
+    host = host.lower()
     if host.startswith("["):
         return host[1:].partition("]")[0]
     return host.rpartition(":")[0] if ":" in host else host
@@ -147,8 +148,13 @@ def knows_password(headers: Mapping[str, str], auth: tuple[str, str]) -> bool:
     return hmac.compare_digest(got, ":".join(auth).encode())
 
 
-async def read_checked(receive: Receive) -> Receive:
-    """The same request, its JSON read; raises `Refusal` where it names an address for the server to fetch."""
+async def read_checked(receive: Receive, length: int | None = None) -> Receive:
+    """The same request, its JSON read; raises `Refusal` where it names an address for the server to fetch.
+
+    `length` is how long it says it is: what is too long is not read.
+    """
+    if length is not None and length > MOST_JSON:
+        raise Refusal(413, "too much was asked for at once")
     body, more = b"", True
     while more:
         message = await receive()

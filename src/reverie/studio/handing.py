@@ -17,7 +17,7 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from reverie.errors import ReverieError
-from reverie.studio.answers import FRESH, answer
+from reverie.studio.answers import FRESH, answer, refuse_longer
 from reverie.studio.refusals import NotThere, UploadRefused, UploadTooLarge
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ class Handing:
     async def receive(self, request: Request) -> Response:
         """Keeps the files of a form, and answers their keys."""
         most = self.workshop.options.film_bytes
+        refuse_longer(request, most)
         parser = MultiPartParser(request.headers, bound(request, most), max_files=AT_ONCE, max_fields=AT_ONCE)
         try:
             form = await parser.parse()

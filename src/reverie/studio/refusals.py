@@ -17,11 +17,21 @@ class UploadTooLarge(UploadRefused):
     """A file of more bytes, or a picture of more pixels, than are taken."""
 
 
+class TooMuch(ReverieError):
+    """A request that brings more than any of its kind has need of."""
+
+
 class NotAllowed(ReverieError):
     """What a page may not ask of the machine that it runs on, such as reading a file of its own choice."""
 
 
-STATUS: dict[type[ReverieError], int] = {NotThere: 404, UploadTooLarge: 413, NotAllowed: 403, QueueFull: 429}
+STATUS: dict[type[ReverieError], int] = {
+    NotThere: 404,
+    UploadTooLarge: 413,
+    TooMuch: 413,
+    NotAllowed: 403,
+    QueueFull: 429,
+}
 """The HTTP status of a mistake; 422 for all others."""
 
 

@@ -41,6 +41,8 @@ TYPES = {
     ".jpg": "image/jpeg",
 }
 
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
 QUIET = {
     "GRADIO_ANALYTICS_ENABLED": "False",
     "GRADIO_RUN_HISTORY": "False",
@@ -64,7 +66,7 @@ def build_app(workshop: Workshop) -> ASGIApp:
     for kind in (ReverieError, HTTPException, OSError, Exception):
         app.add_exception_handler(kind, tell_error)
     app.router.routes += [Route("/", show_page), Route("/page/{path:path}", show_file), *list_routes(workshop)]
-    app.router.routes.append(Route("/favicon.ico", show_icon))
+    app.router.routes += [Route("/favicon.ico", show_icon), Route("/studio/{path:path}", show_nothing, methods=METHODS)]
     mount_endpoints(app, workshop)
     return Guard(app, workshop.options)
 
@@ -77,6 +79,11 @@ async def show_page(request: Request) -> Response:
 async def show_icon(request: Request) -> Response:
     """The picture of a tab."""
     return send_file(PAGE / "icon.svg")
+
+
+async def show_nothing(request: Request) -> Response:
+    """What is left of /studio."""
+    raise NotThere("there is nothing here")
 
 
 async def show_file(request: Request) -> Response:
