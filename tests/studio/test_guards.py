@@ -360,7 +360,7 @@ def test_json_bombs_are_told(studio: Studio) -> None:
             b"\xff\xfe",
             b"nul",
             b'{"settings": {"steps": ' + b"9" * 5000 + b"}}",
-            b'{"model": 1e999}',
+            b'{"model": 1e999, "nothing": NaN}',
         ):
             answer = studio.ask(path, body)
             assert 400 <= answer.status < 500, (path, body[:20], answer)

@@ -90,26 +90,21 @@ class Queue:
 
         Raises `QueueFull` where too many are waiting already.
         """
+        return self._join(Ticket(next(self._numbers), job, prepare, watch))
+
+    def _join(self, ticket: Ticket) -> Ticket:
         with self._news:
             if self._closed:
                 raise RuntimeError("the queue is closed")
             if self.limit is not None and len(self._line) >= self.limit:
                 raise QueueFull(f"{len(self._line)} dreams are waiting already, and no more can: try again in a while")
-            ticket = Ticket(next(self._numbers), job, prepare, watch)
             self._line.append(ticket)
             self._news.notify_all()
         return ticket
 
     def resume(self, ticket: Ticket) -> Ticket:
         """Puts a job that was stopped at the end of the line again; it goes on where it was. Returns its new ticket."""
-        run = ticket.run
-        if run is None:
-            return self.submit(ticket.job, ticket.prepare, ticket.watch)
-
-        def take_up(job: Any, *, models: Networks | None = None) -> Run:
-            return run
-
-        return self.submit(ticket.job, take_up, ticket.watch)
+        return self._join(Ticket(next(self._numbers), ticket.job, ticket.prepare, ticket.watch, run=ticket.run))
 
     def fill(self, work: Iterable[object]) -> None:
         """Does some work while no job waits: one `next` of it at a time, after what was given before it."""
@@ -192,7 +187,8 @@ class Queue:
     def _do(self, ticket: Ticket) -> State:
         """Does a job; whatever goes wrong with it is its own, and the next one comes all the same."""
         try:
-            ticket.run = ticket.prepare(ticket.job, models=self.models)
+            if ticket.run is None:
+                ticket.run = ticket.prepare(ticket.job, models=self.models)
             if not ticket._wanted:  # it was canceled while its network was loaded: there is nothing to keep
                 return "canceled"
             ticket.outcome = finish_run(ticket.job, ticket.run, lambda run: self._watch(ticket, run))

@@ -17,6 +17,7 @@ from reverie.studio.answers import answer
 from reverie.studio.endpoints import Endpoints
 from reverie.studio.handing import Handing
 from reverie.studio.lookups import Lookups
+from reverie.studio.refusals import FULL, is_full
 from reverie.studio.tools import tame_tools
 
 if TYPE_CHECKING:
@@ -133,6 +134,8 @@ def as_one_line(error: Exception) -> Exception:
 
     if isinstance(error, ReverieError):
         return gradio.Error(str(error), print_exception=False)
+    if is_full(error):
+        return gradio.Error(FULL, print_exception=False)
     log.error("an endpoint broke off", exc_info=error)
     words = f"the studio made a mistake ({type(error).__name__}): its log says more"
     return gradio.Error(words, print_exception=False)

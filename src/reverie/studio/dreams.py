@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import secrets
 import threading
 import time
@@ -18,7 +17,7 @@ from reverie.jobs.outcomes import Task
 from reverie.jobs.queue import Prepare, Queue, Ticket
 from reverie.studio.painter import Painter
 from reverie.studio.pictures import as_data_url
-from reverie.studio.refusals import NotThere
+from reverie.studio.refusals import NotThere, is_full
 
 GRACE = 10.0
 """How long a dream goes on that nobody looks at any more, in seconds: a page that is loaded again is back by then."""
@@ -29,11 +28,11 @@ KEPT_RUNS = 3
 KEPT_DREAMS = 200
 """How many finished dreams are remembered at all; their pictures stay in the gallery."""
 
+KEPT_SCORES = 500
+"""Of how many steps the score is remembered then."""
+
 BEAT = 0.05
 """How often a stream looks for news, in seconds."""
-
-FULL = (errno.ENOSPC, errno.EDQUOT)
-"""What the operating system says where a disk has no room left."""
 
 SILENCE = 10.0
 """After how many seconds without news a stream says that it is still there."""
@@ -69,11 +68,25 @@ class Dream:
         error = self.ticket.error or (self.ticket.outcome.error if self.ticket.outcome else None)
         if error is None or isinstance(error, ReverieError):
             return None if error is None else str(error)
-        if isinstance(error, OSError) and error.errno in FULL:
+        if is_full(error):
             return "the disk is full: make room, and what is made is gone on with"
         if isinstance(error, MemoryError) or "memory" in str(error):
             return "not enough memory: a smaller size needs less"
         return f"it broke off: {type(error).__name__}: {error}"
+
+    def forget(self) -> None:
+        """Lets go of what takes memory: the run, its newest picture, most of its curve, and where an error came from.
+
+        What a page is told of it stays.
+        """
+        ticket, painter = self.ticket, self.painter
+        ticket.run = ticket.progress = None
+        painter.preview = None
+        painter.curve = painter.curve[:: max(1, len(painter.curve) // KEPT_SCORES)]
+        self.parts.clear()
+        for error in (ticket.error, ticket.outcome.error if ticket.outcome else None):
+            if error is not None:  # its frames hold the run
+                error.__traceback__ = error.__context__ = error.__cause__ = None
 
 
 class Dreams:
@@ -191,7 +204,7 @@ class Dreams:
         over = [dream for dream in dreams if dream.ticket.is_over]
         # A look at a network takes no picture's place in memory.
         for dream in [each for each in over if each.kind != "network"][:-KEPT_RUNS]:
-            dream.ticket.run = dream.ticket.progress = None
+            dream.forget()
         with self._guard:
             for dream in over[:-KEPT_DREAMS]:
                 del self._dreams[dream.key]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 from reverie.errors import QueueFull, ReverieError
 
 
@@ -38,3 +40,11 @@ STATUS: dict[type[ReverieError], int] = {
 def status_of(error: ReverieError) -> int:
     """The HTTP status that tells a mistake."""
     return next((status for kind, status in STATUS.items() if isinstance(error, kind)), 422)
+
+
+FULL = "the disk is full: make room, and try again"
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether something could not be written because there is no room for it."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

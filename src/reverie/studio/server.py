@@ -11,12 +11,13 @@ import socket
 import sys
 import threading
 import webbrowser
+from contextlib import closing
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
@@ -25,7 +26,7 @@ from reverie.errors import MissingExtra, ReverieError, SettingsError
 from reverie.studio.answers import answer
 from reverie.studio.guards import Guard
 from reverie.studio.options import PORT, PORTS, StudioOptions
-from reverie.studio.refusals import NotThere, status_of
+from reverie.studio.refusals import FULL, NotThere, is_full, status_of
 from reverie.studio.rooms import list_routes
 from reverie.studio.workshop import Workshop
 
@@ -63,7 +64,7 @@ def build_app(workshop: Workshop) -> ASGIApp:
     from reverie.studio.api import mount_endpoints
 
     app = fastapi.FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    for kind in (ReverieError, HTTPException, OSError, Exception):
+    for kind in (ReverieError, HTTPException, ClientDisconnect, OSError, Exception):
         app.add_exception_handler(kind, tell_error)
     app.router.routes += [Route("/", show_page), Route("/page/{path:path}", show_file), *list_routes(workshop)]
     app.router.routes += [Route("/favicon.ico", show_icon), Route("/studio/{path:path}", show_nothing, methods=METHODS)]
@@ -105,8 +106,10 @@ async def tell_error(request: Request, error: Exception) -> JSONResponse:
         return answer({"error": str(error)}, status_of(error))
     if isinstance(error, HTTPException):
         return answer({"error": str(error.detail)}, error.status_code)
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return answer({"error": "the disk is full: make room, and try again"}, 507)
+    if isinstance(error, ClientDisconnect):
+        return answer({"error": "the rest did not come"}, 400)  # nobody reads it
+    if is_full(error):
+        return answer({"error": FULL}, 507)
     log.error("%s %s broke off", request.method, request.url.path, exc_info=error)
     return answer({"error": f"the studio made a mistake ({type(error).__name__}): its log says more"}, 500)
 
@@ -138,16 +141,9 @@ def serve(options: StudioOptions) -> int:
         import uvicorn
     except ImportError:
         raise MissingExtra("the studio", "studio") from None
-    listening = bind(options)
-    workshop = Workshop(options)
-    try:
+    with bind(options) as listening, closing(Workshop(options)) as workshop:
         config = uvicorn.Config(build_app(workshop), log_level="warning", timeout_graceful_shutdown=1, ws="none")
-        server = uvicorn.Server(config)
-        code = run_until_signal(server, listening, workshop)
-    finally:
-        workshop.close()
-        listening.close()
-    return code
+        return run_until_signal(uvicorn.Server(config), listening, workshop)
 
 
 def run_until_signal(server: Any, listening: socket.socket, workshop: Workshop) -> int:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,9 @@ from reverie.studio.trash import DAY
 from reverie.studio.uploads import UploadLimits, Uploads
 
 log = logging.getLogger("reverie")
+
+STALE = 600.0
+"""How old a file becomes that is made to be sent, in seconds."""
 
 SWEEP = 2.0
 """How often is looked for what nobody wants any more, in seconds."""
@@ -76,7 +81,21 @@ class Workshop:
 
     def _sweep(self) -> None:
         while not self._closed.wait(SWEEP):
-            self.dreams.sweep()
-            self.uploads.sweep()
-            self.gallery.trash.empty(DAY)
-            self.note_seconds()
+            for sweep in (self.dreams.sweep, self.uploads.sweep, self._empty, self.note_seconds):
+                try:
+                    sweep()
+                except Exception as error:  # a full disk, say: the other work of a janitor goes on
+                    log.warning("the studio could not tidy up: %s", error)
+
+    def _empty(self) -> None:
+        self.gallery.trash.empty(DAY)
+        sweep_files(self.folder, STALE)
+        sweep_files(self.folder / "api", STALE)
+
+
+def sweep_files(folder: Path, age: float) -> None:
+    """Deletes files right in a folder that are older than so many seconds: what was made to be sent, and was."""
+    for path in folder.iterdir() if folder.is_dir() else ():
+        with suppress(OSError):
+            if path.is_file() and time.time() - path.stat().st_mtime > age:
+                path.unlink()
