@@ -70,6 +70,15 @@ def test_files_are_swept_once_nobody_used_them(tmp_path: Path) -> None:
     assert not path.exists()
 
 
+def test_what_was_dreamed_of_is_kept_in_the_gallery_alone(visitor: Visitor, workshop: Workshop) -> None:
+    for _ in range(3):
+        photo = visitor.drop(DATA / "coffee.jpg")
+        for _ in range(2):
+            assert visitor.wait(visitor.dream(input=photo["key"]))["state"] == "done"
+        assert visitor.get(f"/studio/uploads/{photo['key']}/thumb")
+    assert not kept(workshop.uploads.folder) and len(kept(workshop.gallery.folder / "inputs")) == 1
+
+
 def test_a_thumbnail_is_upright_and_small(visitor: Visitor) -> None:
     photo = visitor.drop(DATA / "coffee.jpg")
     small = pyvips.Image.new_from_buffer(visitor.get(f"/studio/uploads/{photo['key']}/thumb?side=60"), "")

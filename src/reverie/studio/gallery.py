@@ -88,6 +88,7 @@ class Gallery:
                 draft.replace(kept)
             finally:
                 draft.unlink(missing_ok=True)
+        upload.settle(kept)
         return kept
 
     def find_input(self, digest: str) -> Path | None:

@@ -41,6 +41,14 @@ class Upload:
     reel: Reel | None = None
     """What a film is."""
     used: float = field(default_factory=time.monotonic)
+    temporary: bool = False
+    """Whether the file is nobody else's, in a folder of its own."""
+
+    def settle(self, kept: Path) -> None:
+        """The same bytes are kept elsewhere from now on: those that are here are not needed any more."""
+        if self.temporary and self.kind == "picture":  # a film is open by its path
+            dropped, self.path, self.temporary = self.path, kept, False
+            shutil.rmtree(dropped.parent, ignore_errors=True)
 
     def describe(self) -> dict[str, object]:
         """What a page knows of it."""
@@ -108,7 +116,9 @@ class Uploads:
     def keep(self, path: Path, name: str) -> Upload:
         """Looks at a file that arrived and keeps it; raises `UploadRefused`, and deletes it, where it is no use."""
         try:
-            return self.adopt(path, name)
+            upload = self.adopt(path, name)
+            upload.temporary = True
+            return upload
         except BaseException as error:
             shutil.rmtree(path.parent, ignore_errors=True)
             if isinstance(error, ReverieError) and not isinstance(error, UploadTooLarge):
