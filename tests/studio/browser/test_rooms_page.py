@@ -81,6 +81,13 @@ def test_what_is_painted_dreams_and_nothing_else_does(chromium: Any, studio: Stu
         visit.go("wishes")
         page.click("button:has-text('Clear this color'):visible")
         visit.until("JSON.parse(sessionStorage.getItem('reverie')).masks.length === 0")
+        page.click("button:has-text('Undo'):visible")
+        visit.until("JSON.parse(sessionStorage.getItem('reverie')).masks.length === 1")
+        assert board.evaluate(COLORS) > 1
+        visit.go("dream")
+        page.click("button:has-text('Remove the masks'):visible")
+        visit.go("wishes")
+        assert board.evaluate(COLORS) == 1  # nothing is painted any more
 
 
 def test_a_finger_paints_as_a_mouse_does(chromium: Any, studio: Studio) -> None:

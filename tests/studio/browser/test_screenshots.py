@@ -38,6 +38,8 @@ HOME = "/home/ada/Pictures/Reverie"
 
 def shoot(visit: Visit, folder: Path, name: str, below: int = 0) -> None:
     """Takes the picture of a page, so far below its top, and looks whether there is something on it."""
+    visit.page.mouse.move(2, 2)
+    visit.page.evaluate("document.activeElement.blur()")
     visit.page.wait_for_timeout(400)
     visit.page.evaluate("below => window.scrollTo(0, below)", below)
     visit.page.evaluate("document.querySelectorAll('.toast').forEach(each => each.remove())")
@@ -47,8 +49,11 @@ def shoot(visit: Visit, folder: Path, name: str, below: int = 0) -> None:
     visit.page.evaluate(show_home, [str(visit.studio.gallery), HOME])
     shown = REAL and f"studio/{name}.jpg" in (DOCS / "studio.md").read_text("utf-8")
     path = (DOCS / "images" / "studio" if shown else folder) / f"{name}.jpg"
-    visit.page.screenshot(path=path, type="jpeg", quality=82)
-    assert pyvips.Image.new_from_file(str(path)).numpy().std() > 5 and path.stat().st_size < 400_000
+    for quality in (82, 76, 70, 64):
+        visit.page.screenshot(path=path, type="jpeg", quality=quality)
+        if path.stat().st_size < 200_000:
+            break
+    assert pyvips.Image.new_from_file(str(path)).numpy().std() > 5 and path.stat().st_size < 200_000
 
 
 def fill_studio(visit: Visit, clip: Path, folder: Path, ending: str) -> None:
@@ -66,7 +71,7 @@ def fill_studio(visit: Visit, clip: Path, folder: Path, ending: str) -> None:
     page.click(".pick:has-text('fire8') button:has-text('channels')")
     page.click(".choose[title='Wish for fire8:1']")
     page.wait_for_timeout(60_000 if REAL else 200)
-    shoot(visit, folder, f"wishes{ending}", below=150 if REAL else 0)
+    shoot(visit, folder, f"wishes{ending}", below=150 if REAL and not ending else 0)
     page.click("button:has-text('Paint where'):visible")
     for label, x in (("violet", 0.25), ("orange", 0.75)):
         page.click(f"button[aria-label='Paint in {label}']")
@@ -93,7 +98,7 @@ def fill_studio(visit: Visit, clip: Path, folder: Path, ending: str) -> None:
     shoot(visit, folder, f"film{ending}")
     for room in ("gallery", "networks"):
         visit.go(room)
-        page.wait_for_timeout(1500 if REAL else 100)
+        page.wait_for_timeout(6000 if REAL else 100)
         shoot(visit, folder, f"{room}{ending}")
 
 

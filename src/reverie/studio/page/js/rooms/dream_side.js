@@ -24,7 +24,8 @@ export function photoCard(app) {
       h("button", { type: "button", class: "small", onclick: () => takePhoto(app) }, "Webcam")), file));
 }
 
-export function wishCard(app) {
+// `masked`: whether what is painted matters here.
+export function wishCard(app, masked = true) {
   const id = newId("wish");
   const words = h("input", { type: "text", id, autocomplete: "off", spellcheck: false, "aria-describedby": `${id}-about`, onchange: () => app.store.set({ objective: words.value.trim() }) });
   const more = h("div", { class: "row" });
@@ -45,8 +46,8 @@ export function wishCard(app) {
     about.textContent = preset ? preset.about : "";
     more.replaceChildren(...[
       ...state.guides.map((each) => h("span", { class: "chip" }, `like ${each.name}`)),
-      ...state.masks.map((each) => h("span", { class: "chip" }, `painted: ${each.objective || "the wish"}`)),
-      state.masks.length ? h("button", { type: "button", class: "small", onclick: () => app.store.set({ masks: [] }) }, "Remove the masks") : null,
+      ...(masked ? state.masks : []).map(paintedChip),
+      masked && state.masks.length ? h("button", { type: "button", class: "small", onclick: () => app.store.set({ masks: [] }) }, "Remove the masks") : null,
       state.model !== app.controls.model ? h("span", { class: "chip" }, state.model) : null].filter(Boolean));
     more.hidden = !more.children.length;
   };
@@ -56,6 +57,12 @@ export function wishCard(app) {
     h("div", { class: "field" }, h("label", { htmlFor: id, class: "sr" }, "The wish, in words"), words,
       h("span", { class: "about", id: `${id}-about` }, "A layer, a channel or a class: fire8^2, fire5:12, class:jellyfish. ", h("a", { href: "#wishes" }, "Choose by pictures"), " or ", h("a", { href: "#wishes", onclick: () => { app.painting = true; } }, "paint where"), ".")),
     more, h("div", { class: "label" }, "Looks"), looks, about);
+}
+
+function paintedChip({ objective, color }) {
+  const dot = h("i", { class: "dot", hidden: !color });
+  dot.style.background = color || "";
+  return h("span", { class: "chip" }, dot, `painted: ${objective || "the wish"}`);
 }
 
 function choosePreset(app, preset) {

@@ -54,6 +54,9 @@ class Large {
   showPicture() {
     const { item } = this;
     const lost = () => { this.picture.replaceChildren(h("p", { class: "lost" }, "This cannot be shown here. It can be downloaded.")); };
+    this.picture.classList.toggle("sized", Boolean(item.width));
+    this.picture.style.setProperty("--natural", item.width);
+    this.picture.style.setProperty("--ratio", item.width / item.height);
     const moving = item.film && !/\.(gif|webp|apng|png)$/i.test(item.name);
     this.picture.replaceChildren(moving
       ? h("video", { src: `${addressOf(item)}?${fresh(item)}`, controls: true, loop: true, playsInline: true, autoplay: !matchMedia("(prefers-reduced-motion: reduce)").matches, muted: true, "aria-label": `Film ${item.name}`, onerror: lost })

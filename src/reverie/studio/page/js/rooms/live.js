@@ -41,7 +41,7 @@ class Live {
     this.element = h("div", { class: "two" },
       h("div", { class: "center" }, this.frame, h("div", { class: "card stack" },
         h("div", { class: "row" }, this.camera, this.film, this.halt, this.keep, this.tape, this.file), this.numbers)),
-      h("div", { class: "side" }, wishCard(app),
+      h("div", { class: "side" }, wishCard(app, false),
       h("div", { class: "card stack" }, h("h2", {}, "How"),
         slider({ label: "Strength", min: 0, max: 1, step: 0.01, value: 1, format: percent, oninput: (strength) => this.set({ strength }) }),
         slider({ label: "Memory", about: "How much of the dream goes on to the next frame: less is restless.", min: 0, max: 1, step: 0.01, value: 0.97, format: percent, oninput: (carry) => this.set({ carry }) }),

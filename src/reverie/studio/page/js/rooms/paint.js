@@ -20,21 +20,24 @@ class Paint {
     this.photo = h("img", { alt: "The photo to paint on" });
     this.board = h("canvas", { class: "board", tabIndex: 0, role: "img", "aria-label": "Paint here with the brush; [ and ] change its size, Ctrl+Z undoes" });
     this.brush = slider({ label: "Brush", min: 4, max: 300, step: 1, value: 60, format: (value) => `${value} px` });
-    this.rows = h("div", { class: "stack tight" });
+    this.rows = h("div", { class: "forms painted" });
     this.eraser = h("button", { type: "button", class: "small", "aria-pressed": "false", onclick: () => this.erase(!this.erasing) }, "Eraser");
     this.empty = h("p", { class: "empty" }, "Choose a photo in the Dream room first; then paint on it what shall become what.");
-    this.tools = h("div", { class: "card stack" },
-      h("div", { class: "row" }, this.eraser,
+    this.swatches = h("div", { class: "row swatches", role: "group", "aria-label": "Colors" });
+    this.tools = h("div", { class: "card stack tools" },
+      h("div", { class: "row" }, this.swatches, this.eraser,
         h("button", { type: "button", class: "small", onclick: () => this.undo() }, "Undo"), h("button", { type: "button", class: "small", onclick: () => this.redo() }, "Redo"),
         h("button", { type: "button", class: "small", onclick: () => this.fill() }, "Fill all"), h("button", { type: "button", class: "small", onclick: () => this.clear() }, "Clear this color")),
-      this.brush, h("h3", {}, "A wish for each color"), this.rows,
+      this.brush);
+    this.said = h("div", { class: "card stack" }, h("h3", {}, "A wish for each color"), this.rows,
       h("small", { class: "soft" }, "Without words, a color dreams of the whole wish. What is not painted stays the photo."));
     this.frame = h("div", { class: "stage paint" }, h("div", { class: "easel" }, this.photo, this.board));
-    this.element = h("div", { class: "stack" }, this.empty, this.frame, this.tools);
+    this.element = h("div", { class: "stack" }, this.empty, this.tools, this.frame, this.said);
     this.rows.append(...this.layers.map((layer, number) => this.row(layer, number)));
     this.listen();
     app.store.addEventListener("change", (event) => { if ("input" in event.detail && this.ready) this.changePhoto(); });
     document.addEventListener("restored", () => { this.ready = null; });
+    app.store.addEventListener("change", (event) => { if ("masks" in event.detail) this.forget(); });
     this.choose(0);
   }
 
@@ -43,8 +46,11 @@ class Paint {
     const pick = h("button", { type: "button", class: "swatch", "aria-pressed": "false", "aria-label": `Paint in ${layer.name}`, onclick: () => this.choose(number) });
     pick.style.background = layer.color;
     layer.pick = pick;
+    this.swatches.append(pick);
+    const dot = h("i", { class: "dot" });
+    dot.style.background = layer.color;
     layer.input = h("input", { type: "text", id, autocomplete: "off", spellcheck: false, placeholder: "class:jellyfish, or nothing", "aria-label": `The wish in ${layer.name}`, onchange: () => { layer.objective = layer.input.value.trim(); this.check(layer); this.send(layer); }, onfocus: () => this.choose(number) });
-    return h("div", { class: "row nowrap" }, pick, layer.input);
+    return h("div", { class: "row nowrap" }, dot, layer.input);
   }
 
   async check(layer) {
@@ -66,7 +72,7 @@ class Paint {
   entered() {
     const { input } = this.app.state;
     this.empty.hidden = Boolean(input);
-    this.frame.hidden = this.tools.hidden = !input;
+    this.frame.hidden = this.tools.hidden = this.said.hidden = !input;
     if (input && this.ready !== this.keyOf(input)) this.begin(input);
   }
 
@@ -216,6 +222,17 @@ class Paint {
       const mask = { key: upload.key, objective: layer.objective, color: layer.color, name: layer.name };
       this.app.store.set({ masks: [...this.app.state.masks.filter((each) => each.color !== layer.color), mask] });
     } catch (error) { this.app.toast(error.message, "bad"); }
+  }
+
+  // What was taken away elsewhere is not on the board any more.
+  forget() {
+    const kept = new Set(this.app.state.masks.map((each) => each.key));
+    for (const layer of this.layers) {
+      if (!layer.key || kept.has(layer.key)) continue;
+      layer.key = null;
+      layer.canvas.getContext("2d", READS).clearRect(0, 0, layer.canvas.width, layer.canvas.height);
+    }
+    this.draw();
   }
 
   drop(layer) {
