@@ -28,9 +28,8 @@ def test_a_photo_dreams_before_the_eyes_and_comes_back_with_every_control(visit:
     page = visit.page
     visit.open_photo(steps=30, seed=7, octaves=3, size=320)
     visit.fill("The wish, in words", "fire8^2 + 0.1*fire5")
-    visit.dream()
-    visit.shown().wait_for()
     visit.shown().evaluate(WATCH)
+    visit.dream()
     visit.finish()
     assert page.evaluate("window.shown").count("data") >= 3  # previews, before what was written is shown
     assert "octave 3/3" in page.inner_text("section[aria-label=Dream] .numbers")

@@ -121,6 +121,7 @@ def test_pictures_of_every_room(chromium: Any, studio: Studio, clip: Path, tmp_p
         fill_studio(visit, clip, tmp_path, "")
 
 
+@pytest.mark.skipif(not REAL, reason="what a phone shows is tried in test_access_page.py")
 def test_pictures_of_every_room_on_a_phone(chromium: Any, studio: Studio, clip: Path, tmp_path: Path) -> None:
     how = {"viewport": {"width": 390, "height": 844}, "color_scheme": "light", "has_touch": True}
     with Visit.begin(chromium, studio, **how) as visit:
