@@ -113,7 +113,6 @@ def dream_more(visit: Visit) -> None:
             visit.dream()
             visit.finish()
     visit.fill("The wish, in words", "")
-    visit.open_photo(PHOTO)
 
 
 def test_pictures_of_every_room(chromium: Any, studio: Studio, clip: Path, tmp_path: Path) -> None:

@@ -34,11 +34,13 @@ async function receive(file, told) {
   } catch (error) { toast(error.message, "bad"); return null; }
 }
 
+// They are for the room in which they were dropped, even if another one is shown once they have arrived.
 async function takeFiles(files) {
+  const room = shown;
   for (const file of files) {
     const upload = await receive(file);
     if (!upload || upload.state) continue;
-    if (shown.receive && shown.receive(upload) !== false) continue;
+    if (room.receive && room.receive(upload) !== false) continue;
     if (upload.kind === "film") { store.set({ film: upload }); go("film"); }
     else if (upload.kind === "picture") { store.set({ input: upload }); go("dream"); }
     else { rooms.find((each) => each.name === "networks").receive(upload); go("networks"); }
