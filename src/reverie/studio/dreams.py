@@ -31,7 +31,7 @@ KEPT_DREAMS = 200
 KEPT_SCORES = 500
 """Of how many steps the score is remembered then."""
 
-BEAT = 0.05
+BEAT = 0.02
 """How often a stream looks for news, in seconds."""
 
 SILENCE = 10.0
