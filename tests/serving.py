@@ -103,7 +103,8 @@ class Studio:
 
     def kept(self) -> list[Path]:
         """All temporary files."""
-        return [path for path in self.temporary.rglob("*") if path.is_file()]
+        walk = os.walk(self.temporary)  # which does not mind a folder that is deleted meanwhile
+        return [Path(folder) / name for folder, _, names in walk for name in names]
 
     def leave(self, number: int = signal.SIGTERM) -> float:
         """Sends a signal and returns how long it took until the studio was closed, in seconds."""

@@ -62,7 +62,7 @@ def test_what_is_painted_dreams_and_nothing_else_does(chromium: Any, studio: Stu
         visit.open_photo(DATA / "coffee.jpg", steps=3, octaves=1, feather=0)
         page.click("a:has-text('paint where')")
         board = page.locator("canvas.board")
-        visit.until("document.querySelector('canvas.board').width === 384")
+        visit.until("document.querySelector('canvas.board')?.width === 384")
         box = board.bounding_box()
         left, top = box["x"] + box["width"] / 4, box["y"] + box["height"] / 4
         page.get_by_role("slider", name="Brush").focus()
@@ -95,7 +95,7 @@ def test_a_finger_paints_as_a_mouse_does(chromium: Any, studio: Studio) -> None:
         page = visit.page
         visit.open_photo(DATA / "coffee.jpg")
         visit.page.locator("a:has-text('paint where')").tap()
-        visit.until("document.querySelector('canvas.board').width === 384")
+        visit.until("document.querySelector('canvas.board')?.width === 384")
         board = page.locator("canvas.board")
         board.scroll_into_view_if_needed()
         box = board.bounding_box()
